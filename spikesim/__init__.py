@@ -1,0 +1,91 @@
+"""Simulate and train spiking neural networks on an ordinary computer.
+
+Three things to do: :func:`simulate` a network of populations, :func:`fit` a layered network
+with a learning rule, and compare rules on one task (``spikesim compare``).
+
+Names are imported when they are first used, so that ``import spikesim`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "spikesim.distributions": ("LogNormal", "Normal", "Uniform"),
+    "spikesim.errors": ("SpikesimError", "SpikesimWarning"),
+    "spikesim.layered": ("Layer", "LayeredNetwork", "dense"),
+    "spikesim.learning": ("check_gradient", "evaluate", "fit"),
+    "spikesim.network": (
+        "AllToAll",
+        "ExplicitList",
+        "FixedInDegree",
+        "FixedProbability",
+        "Network",
+        "NoiseCurrent",
+        "OneToOne",
+        "PoissonInput",
+        "Population",
+        "Projection",
+        "RampCurrent",
+        "SampledCurrent",
+        "SineCurrent",
+        "SpikeInput",
+        "StepCurrent",
+    ),
+    "spikesim.neurons": ("LIF", "PoissonSource", "ReLU", "Sigmoid", "SpikeSource", "Step", "Tanh"),
+    "spikesim.recording": ("Recording",),
+    "spikesim.simulation": ("Record", "simulate"),
+    "spikesim.surrogates": ("ArcTan", "FastSigmoid", "Logistic", "Triangle"),
+    "spikesim.synapses": ("Alpha", "Delta", "Exponential"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_SUBMODULES = ("comparison", "datasets", "encoding", "layered", "learning", "plotting")
+
+__all__ = sorted([*_HOME_OF, *_SUBMODULES, "__version__"])
+
+if TYPE_CHECKING:
+    from spikesim import comparison, datasets, encoding, layered, learning, plotting
+    from spikesim.distributions import LogNormal, Normal, Uniform
+    from spikesim.errors import SpikesimError, SpikesimWarning
+    from spikesim.layered import Layer, LayeredNetwork, dense
+    from spikesim.learning import check_gradient, evaluate, fit
+    from spikesim.network import (
+        AllToAll,
+        ExplicitList,
+        FixedInDegree,
+        FixedProbability,
+        Network,
+        NoiseCurrent,
+        OneToOne,
+        PoissonInput,
+        Population,
+        Projection,
+        RampCurrent,
+        SampledCurrent,
+        SineCurrent,
+        SpikeInput,
+        StepCurrent,
+    )
+    from spikesim.neurons import LIF, PoissonSource, ReLU, Sigmoid, SpikeSource, Step, Tanh
+    from spikesim.recording import Recording
+    from spikesim.simulation import Record, simulate
+    from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
+    from spikesim.synapses import Alpha, Delta, Exponential
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    elif name in _SUBMODULES:
+        value = importlib.import_module(f"spikesim.{name}")
+    else:
+        raise AttributeError(f"module 'spikesim' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,259 @@
+"""Validation at the door: every check that a public function or dataclass makes.
+
+Each check takes the qualified name of the argument (``"LIF.tau_m"``), raises an error that
+names it together with the offending value and what is allowed, and returns the value in the
+form the rest of the package works with. Kernels never check.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikesim.errors import ParameterError, ParameterIndexError, ParameterTypeError
+
+FloatArray = NDArray[np.float64]
+
+_RELATIVE_GRID_TOLERANCE = 1e-9
+
+
+def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool = False) -> Any:
+    """Convert `value` to a C-contiguous float64 array, or say why it cannot be one.
+
+    Parameters
+    ----------
+    name : str
+        Qualified name of the argument, for the message.
+    value : array_like
+        Numbers; lists, masked arrays without masked entries, and objects with
+        ``__array__`` (data frames) are converted.
+    finite : bool, default True
+        Refuse NaN and infinities. When False only NaN is refused.
+    copy : bool, default False
+        Return memory that the caller cannot reach.
+
+    Raises
+    ------
+    ParameterTypeError
+        Text, objects, or sparse matrices.
+    ParameterError
+        Complex numbers, masked entries, NaN, infinities, integers beyond 2**53.
+    """
+    if np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value)):
+        first = _first(np.ma.getmaskarray(value))
+        raise ParameterError(f"{name}{first} is masked; fill or drop masked values first")
+    if hasattr(value, "tocsr") and not isinstance(value, np.ndarray):
+        raise ParameterTypeError(
+            f"{name} is a sparse {type(value).__name__}; convert it with .toarray()"
+        )
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ParameterTypeError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ParameterTypeError(
+                f"{name} must hold numbers only, got objects such as {_sample(array)}"
+            ) from None
+    if array.dtype.kind not in "biuf":
+        if array.dtype.kind == "c":
+            raise ParameterError(f"{name}: complex data not supported")
+        raise ParameterTypeError(f"{name} must hold numbers, got {_sample(array)}")
+    if array.dtype.kind in "iu" and array.itemsize == 8 and array.size:
+        if array.max() > 2**53 or array.min() < -(2**53):
+            raise ParameterError(
+                f"{name} holds integers beyond 2**53, which double precision cannot represent"
+            )
+    result = np.array(array, dtype=np.float64, order="C", copy=True if copy else None)
+    bad = ~np.isfinite(result) if finite else np.isnan(result)
+    if bad.any():
+        index = _first(bad)
+        raise ParameterError(
+            f"{name}{index} is {result[bad].flat[0]}; "
+            f"{'finite numbers' if finite else 'numbers other than NaN'} are allowed"
+        )
+    return result
+
+
+def scalar(name: str, value: Any, *, finite: bool = True) -> float:
+    """Convert `value` to a float; refuse arrays, text, booleans and NaN."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        if not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
+            raise ParameterTypeError(f"{name} must be a number, got {_show(value)}")
+    result = float(value)
+    if math.isnan(result) or (finite and math.isinf(result)):
+        raise ParameterError(f"{name} must be finite, got {result}")
+    return result
+
+
+def positive(name: str, value: Any) -> float:
+    """Convert `value` to a float greater than zero."""
+    result = scalar(name, value)
+    if result <= 0.0:
+        raise ParameterError(f"{name} must be greater than 0, got {result:g}")
+    return result
+
+
+def non_negative(name: str, value: Any) -> float:
+    """Convert `value` to a float of at least zero."""
+    result = scalar(name, value)
+    if result < 0.0:
+        raise ParameterError(f"{name} must be at least 0, got {result:g}")
+    return result
+
+
+def in_range(name: str, value: Any, low: float, high: float) -> float:
+    """Convert `value` to a float within ``[low, high]``."""
+    result = scalar(name, value)
+    if not low <= result <= high:
+        raise ParameterError(f"{name} must lie in [{low:g}, {high:g}], got {result:g}")
+    return result
+
+
+def integer(name: str, value: Any, *, minimum: int | None = None) -> int:
+    """Convert `value` to an int; refuse booleans, text and floats, integral or not."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise ParameterTypeError(f"{name} must be an integer, got {_show(value)}")
+    result = int(value)
+    if minimum is not None and result < minimum:
+        raise ParameterError(f"{name} must be at least {minimum}, got {result}")
+    return result
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterTypeError(f"{name} must be True or False, got {_show(value)}")
+    return bool(value)
+
+
+def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """Return `value` if it is one of `allowed`; suggest the nearest one otherwise."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ParameterError(
+            f"{name} must be one of {', '.join(map(repr, allowed))}, "
+            f"got {_show(value)}{_did_you_mean(value, allowed)}"
+        )
+    return value
+
+
+def instance(name: str, value: Any, kinds: type | tuple[type, ...], wanted: str) -> Any:
+    """Return `value` if it is an instance of `kinds`; `wanted` says it in words."""
+    if not isinstance(value, kinds):
+        raise ParameterTypeError(f"{name} must be {wanted}, got {_show(value)}")
+    return value
+
+
+def shape(name: str, array: np.ndarray, wanted: tuple[int | None, ...]) -> None:
+    """Refuse `array` unless its shape is `wanted`; None stands for any length."""
+    fits = array.ndim == len(wanted) and all(
+        want is None or have == want for have, want in zip(array.shape, wanted, strict=True)
+    )
+    if not fits:
+        text = ", ".join("any" if w is None else str(w) for w in wanted)
+        raise ParameterError(
+            f"{name} must have shape ({text}{',' if len(wanted) == 1 else ''}), got {array.shape}"
+        )
+
+
+def indices(name: str, value: ArrayLike, size: int) -> NDArray[np.int64]:
+    """Convert `value` to int64 indices into something of length `size`.
+
+    Floats are taken only if they are whole; negative indices never wrap around.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind == "f" or array.dtype == object:
+        array = float_array(name, array)
+        if np.any(array != np.floor(array)):
+            index = _first(array != np.floor(array))
+            raise ParameterTypeError(f"{name}{index} must be a whole number")
+    elif array.size and array.dtype.kind not in "iu":
+        raise ParameterTypeError(f"{name} must hold integers, got {_sample(array)}")
+    outside = (array < 0) | (array >= size)
+    if np.any(outside):
+        raise ParameterIndexError(
+            f"{name}{_first(outside)} is {array[outside].flat[0]:g}; "
+            f"indices from 0 to {size - 1} are allowed"
+        )
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def n_steps(name: str, duration: Any, dt: float, *, minimum: int = 0) -> int:
+    """Express a duration in steps of `dt`; it must lie on the grid within 1e-9 relative."""
+    value = non_negative(name, duration)
+    steps = round(value / dt)
+    if abs(value - steps * dt) > _RELATIVE_GRID_TOLERANCE * max(value, dt):
+        raise ParameterError(
+            f"{name} must be a multiple of dt = {dt:g} ms, got {value!r} ms; "
+            f"the nearest multiples are {math.floor(value / dt) * dt:g} "
+            f"and {math.ceil(value / dt) * dt:g}"
+        )
+    if steps < minimum:
+        raise ParameterError(
+            f"{name} must be at least {minimum} step(s) of dt = {dt:g} ms, got {value:g} ms"
+        )
+    return steps
+
+
+def seed_sequence(name: str, value: Any) -> np.random.SeedSequence:
+    """Turn an int, a SeedSequence, a Generator or None (fresh entropy) into a SeedSequence."""
+    if value is None:
+        return np.random.SeedSequence()
+    if isinstance(value, np.random.SeedSequence):
+        return value
+    if isinstance(value, np.random.Generator):
+        words = value.integers(0, 2**32, size=4, dtype=np.uint64)
+        return np.random.SeedSequence([int(w) for w in words])
+    result = integer(name, value)
+    if result < 0:
+        raise ParameterError(f"{name} must be at least 0, got {result}")
+    return np.random.SeedSequence(result)
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Turn an int, a SeedSequence, a Generator or None into a Generator."""
+    if isinstance(value, np.random.Generator):
+        return value
+    return np.random.default_rng(seed_sequence(name, value))
+
+
+def known_keywords(name: str, given: Iterable[str], allowed: Sequence[str]) -> None:
+    """Refuse keywords outside `allowed`, with the nearest one as a suggestion."""
+    for keyword in given:
+        if keyword not in allowed:
+            raise ParameterTypeError(
+                f"{name} has no parameter {keyword!r}{_did_you_mean(keyword, allowed)}; "
+                f"it has {', '.join(allowed)}"
+            )
+
+
+def _did_you_mean(value: Any, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _first(mask: Any) -> str:
+    """Return the first true position of `mask` as ``[i, j]``, or nothing for a scalar."""
+    mask = np.asarray(mask)
+    if mask.ndim == 0:
+        return ""
+    return "[" + ", ".join(str(int(i)) for i in np.argwhere(mask)[0]) + "]"
+
+
+def _sample(array: np.ndarray) -> str:
+    return _show(array.flat[0]) if array.size else f"dtype {array.dtype}"
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"{text} ({type(value).__name__})"

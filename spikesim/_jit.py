@@ -1,0 +1,204 @@
+"""How spikesim compiles its kernels, and where the compiled code is kept.
+
+``@kernel`` is ``numba.njit`` with a disk cache of our own. Numba's cache does not notice an
+edit in another file that a kernel inlines, compiles a closure over a compiled function anew in
+every process, and fails at every start once a file of it is truncated. Ours keys each file by
+the bytecode of the kernel and of everything that it calls, so none of that happens
+(``docs/decisions/0002-kernel-cache.md``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tempfile
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching, compiler, config
+from numba.core.dispatcher import Dispatcher
+from numba.misc.appdirs import AppDirs
+
+from spikesim.errors import CacheWarning
+
+__all__ = ["cache_folder", "kernel"]
+
+_DIGEST_BYTES = 32
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels.
+
+    ``SPIKESIM_CACHE_DIR`` if set, else ``spikesim`` within ``NUMBA_CACHE_DIR`` if set, else the
+    user's cache folder as the operating system defines it.
+    """
+    if own := os.environ.get("SPIKESIM_CACHE_DIR"):
+        return Path(own)
+    if config.CACHE_DIR:
+        return Path(config.CACHE_DIR) / "spikesim"
+    return Path(AppDirs(appname="spikesim", appauthor=False).user_cache_dir)
+
+
+def kernel(function: Callable | None = None, **options: Any) -> Any:
+    """Compile `function` on its first call, without the GIL, and keep the code on disk.
+
+    Parameters
+    ----------
+    function : callable
+        Plain Python over arrays and scalars. Functions that it calls, by name or through a
+        closure, are kernels themselves.
+    **options
+        Passed to ``numba.njit``.
+
+    Returns
+    -------
+    callable
+        The compiled function; `function` itself under ``NUMBA_DISABLE_JIT=1``.
+    """
+    if function is None:
+        return lambda f: kernel(f, **options)
+    compiled = numba.njit(nogil=True, **options)(function)
+    if isinstance(compiled, Dispatcher):
+        compiled._cache = _KernelCache(function, options)
+    return compiled
+
+
+class _KernelCache(caching._Cache):
+    """One file for each kernel and signature: a SHA-256 digest, then Numba's compile result."""
+
+    def __init__(self, function: Callable, options: dict[str, Any]):
+        self._function = function
+        self._options = options
+        self._enabled = True
+        self._fingerprint: str | None = None
+
+    @property
+    def cache_path(self) -> str:
+        return str(cache_folder())
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def disable(self) -> None:
+        self._enabled = False
+
+    def flush(self) -> None:
+        for path in cache_folder().glob(f"{self._function.__name__}-*.kernel"):
+            path.unlink(missing_ok=True)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        if not self._enabled:
+            return None
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if hashlib.sha256(payload).digest() != digest:
+            warnings.warn(
+                f"the compiled kernel {path} is damaged; it is deleted and compiled again",
+                CacheWarning,
+                stacklevel=2,
+            )
+            path.unlink(missing_ok=True)
+            return None
+        return compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if not self._enabled or data.library.has_dynamic_globals or any(data.lifted):
+            return
+        path = self._path(sig, data.codegen)
+        payload = caching.dumps(data._reduce())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(hashlib.sha256(payload).digest() + payload)
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            _warn_once_unwritable(path.parent, error)
+
+    def _path(self, sig: Any, codegen: Any) -> Path:
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            _feed(digest, self._function, set())
+            self._fingerprint = digest.hexdigest()
+        key = repr(
+            (
+                str(sig),
+                codegen.magic_tuple(),
+                numba.__version__,
+                config.BOUNDSCHECK,
+                sorted(self._options.items()),
+                self._fingerprint,
+            )
+        )
+        name = f"{self._function.__name__}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.kernel"
+        return cache_folder() / name
+
+
+def _feed(digest: Any, thing: Any, seen: set[int]) -> None:
+    """Feed everything that decides what `thing` compiles to: code, closures, constants."""
+    if isinstance(thing, Dispatcher):
+        digest.update(repr(sorted(thing.targetoptions.items())).encode())
+        thing = thing.py_func
+    if isinstance(thing, types.FunctionType):
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
+        digest.update(thing.__qualname__.encode())
+        _feed(digest, thing.__code__, seen)
+        digest.update(repr(thing.__defaults__).encode())
+        for cell in thing.__closure__ or ():
+            _feed(digest, cell.cell_contents, seen)
+        for name in sorted(_global_names(thing.__code__)):
+            if name in thing.__globals__:
+                digest.update(name.encode())
+                _feed(digest, thing.__globals__[name], seen)
+    elif isinstance(thing, types.CodeType):
+        digest.update(thing.co_code)
+        digest.update(repr(thing.co_names).encode())
+        for constant in thing.co_consts:
+            _feed(digest, constant, seen)
+    elif isinstance(thing, types.ModuleType):
+        digest.update(thing.__name__.encode())
+    elif hasattr(thing, "dtype") and hasattr(thing, "tobytes"):
+        digest.update(str(thing.dtype).encode() + thing.tobytes())
+    elif isinstance(thing, (int, float, complex, str, bytes, bool, tuple, frozenset, type(None))):
+        digest.update(repr(thing).encode())
+    else:
+        digest.update(f"{type(thing).__module__}.{type(thing).__qualname__}".encode())
+        digest.update(getattr(thing, "__qualname__", "").encode())
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _global_names(constant)
+    return names
+
+
+_unwritable: set[Path] = set()
+
+
+def _warn_once_unwritable(folder: Path, error: OSError) -> None:
+    if folder not in _unwritable:
+        _unwritable.add(folder)
+        warnings.warn(
+            f"compiled kernels cannot be kept in {folder} ({error.strerror or error}); every new "
+            "process compiles them again. Set SPIKESIM_CACHE_DIR to a folder that can be written",
+            CacheWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,41 @@
+"""The exceptions of spikesim: one base class, mixed into the built-in kinds."""
+
+
+class SpikesimError(Exception):
+    """Base class of every error that spikesim raises on purpose."""
+
+
+class ParameterError(SpikesimError, ValueError):
+    """A value that is not allowed; the message says which, and what is."""
+
+
+class ParameterTypeError(SpikesimError, TypeError):
+    """A value of a kind that is not allowed."""
+
+
+class ParameterIndexError(SpikesimError, IndexError):
+    """An index outside the thing it points into."""
+
+
+class NotEnoughMemoryError(SpikesimError, MemoryError):
+    """A request whose size is known to exceed the memory there is."""
+
+
+class NonFiniteStateError(SpikesimError, FloatingPointError):
+    """A state variable that became NaN or infinite during a run."""
+
+
+class SpikesimWarning(UserWarning):
+    """Base class of every warning that spikesim gives."""
+
+
+class RoundingWarning(SpikesimWarning):
+    """A duration that is not a multiple of the time step was rounded."""
+
+
+class CacheWarning(SpikesimWarning):
+    """The folder of compiled kernels cannot be used, or held a damaged file."""
+
+
+class DeadLayerWarning(SpikesimWarning):
+    """A layer has stopped to take part in training."""

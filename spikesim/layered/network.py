@@ -1,0 +1,250 @@
+"""Layered networks described: weights, neurons and synapses, layer upon layer.
+
+A layer maps its input, an array ``(n_steps, n_trials, n_pre)``, to an output of shape
+``(n_steps, n_trials, n_post)``. Rate networks are the same thing run for a single step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.errors import ParameterError
+from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
+from spikesim.synapses import Delta, Exponential
+
+__all__ = ["Layer", "LayeredNetwork", "dense"]
+
+_NEURONS = (LIF, ReLU, Sigmoid, Step, Tanh)
+_PARAMETERS = ("w", "bias", "w_rec", "steepness")
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Weights and the units that they feed.
+
+    A rate unit computes ``f(steepness * (x @ w) + bias)``. A spiking unit receives
+    ``x @ w`` (plus ``output @ w_rec``) one step after the spikes, through `synapse`, and `bias`
+    as a constant current.
+
+    Parameters
+    ----------
+    w : array_like, shape (n_pre, n_post)
+        Weights: pA through an :class:`~spikesim.synapses.Exponential` synapse, mV through
+        :class:`~spikesim.synapses.Delta`, without unit for rate units.
+    neuron : LIF, Sigmoid, Tanh, ReLU or Step
+        The units of the layer.
+    bias : array_like, shape (n_post,), optional
+        Bias of rate units, constant current (pA) of spiking ones; default zeros.
+    synapse : Delta or Exponential, default Delta()
+        What a spike does on arrival; without meaning for rate units.
+    w_rec : array_like, shape (n_post, n_post), optional
+        Recurrent weights of a spiking layer; a spike arrives one step later.
+    steepness : array_like, shape (n_post,), optional
+        Steepness of each rate unit; default that of `neuron`.
+    trainable : iterable of str, default ("w", "bias", "w_rec")
+        Which of ``w``, ``bias``, ``w_rec``, ``steepness`` a learning rule may change.
+
+    Raises
+    ------
+    ParameterError
+        Shapes that do not fit together, NaN or infinite values.
+    ParameterTypeError
+        A neuron or synapse of another kind.
+    """
+
+    w: Any
+    neuron: Any
+    bias: Any = None
+    synapse: Any = Delta()
+    w_rec: Any = None
+    steepness: Any = None
+    trainable: Iterable[str] = ("w", "bias", "w_rec")
+
+    def __post_init__(self) -> None:
+        w = _own("Layer.w", self.w, (None, None))
+        if 0 in w.shape:
+            raise ParameterError(f"Layer.w must have at least one row and column, got {w.shape}")
+        n_post = w.shape[1]
+        _check.instance("Layer.neuron", self.neuron, _NEURONS, "LIF, Sigmoid, Tanh, ReLU or Step")
+        _check.instance(
+            "Layer.synapse", self.synapse, (Delta, Exponential), "Delta or Exponential"
+        )
+        bias = np.zeros(n_post) if self.bias is None else self.bias
+        steepness = self.steepness
+        if self.neuron.spiking:
+            if steepness is not None:
+                raise ParameterError("Layer.steepness is for rate units; LIF has none")
+            sizes = self.neuron.sizes()
+            if sizes - {n_post}:
+                raise ParameterError(
+                    f"Layer.neuron has parameters for {max(sizes - {n_post})} units, "
+                    f"Layer.w feeds {n_post}"
+                )
+        else:
+            if self.w_rec is not None:
+                raise ParameterError("Layer.w_rec needs spiking units; rate units have no time")
+            if steepness is None:
+                steepness = np.full(n_post, float(self.neuron.steepness))
+        trainable = tuple(self.trainable)
+        for name in trainable:
+            _check.choice("Layer.trainable", name, _PARAMETERS)
+        object.__setattr__(self, "w", w)
+        object.__setattr__(self, "bias", _own("Layer.bias", bias, (n_post,)))
+        if self.w_rec is not None:
+            object.__setattr__(self, "w_rec", _own("Layer.w_rec", self.w_rec, (n_post, n_post)))
+        if steepness is not None:
+            object.__setattr__(self, "steepness", _own("Layer.steepness", steepness, (n_post,)))
+        object.__setattr__(self, "trainable", trainable)
+
+    @property
+    def n_pre(self) -> int:
+        """Number of inputs."""
+        return self.w.shape[0]
+
+    @property
+    def n_post(self) -> int:
+        """Number of units."""
+        return self.w.shape[1]
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return the trainable arrays by name, read-only."""
+        return {
+            name: getattr(self, name)
+            for name in self.trainable
+            if getattr(self, name) is not None
+        }
+
+    def updated(self, **arrays: np.ndarray) -> Layer:
+        """Return the layer with some of its arrays replaced."""
+        return replace(self, **arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class LayeredNetwork:
+    """A stack of layers and a clock.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From input to output; each takes as many inputs as the one before has units.
+    dt : float, default 1
+        Time step (ms); rate units do not use it.
+
+    Raises
+    ------
+    ParameterError
+        No layer, neighbours that do not fit, or ``dt <= 0``.
+    """
+
+    layers: Sequence[Layer]
+    dt: float = 1.0
+
+    def __post_init__(self) -> None:
+        layers = tuple(self.layers)
+        if not layers:
+            raise ParameterError("LayeredNetwork.layers must hold at least one layer")
+        for index, layer in enumerate(layers):
+            _check.instance(f"LayeredNetwork.layers[{index}]", layer, Layer, "a Layer")
+            if index and layer.n_pre != layers[index - 1].n_post:
+                raise ParameterError(
+                    f"LayeredNetwork.layers[{index}].w has {layer.n_pre} rows, "
+                    f"the layer before has {layers[index - 1].n_post} units"
+                )
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "dt", _check.positive("LayeredNetwork.dt", self.dt))
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs of the first layer."""
+        return self.layers[0].n_pre
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of units of the last layer."""
+        return self.layers[-1].n_post
+
+    @property
+    def spiking(self) -> bool:
+        """Whether any layer has spiking units."""
+        return any(layer.neuron.spiking for layer in self.layers)
+
+    def updated(self, layers: Sequence[Layer]) -> LayeredNetwork:
+        """Return the network with its layers replaced."""
+        return replace(self, layers=tuple(layers))
+
+
+def dense(
+    sizes: Sequence[int],
+    neuron: Any,
+    *,
+    output: Any = None,
+    synapse: Any = None,
+    recurrent: bool = False,
+    gain: float = 1.0,
+    bias_sd: float = 0.0,
+    dt: float = 1.0,
+    rng: Any,
+) -> LayeredNetwork:
+    """Make a fully connected network with random weights.
+
+    Weights are drawn from ``Normal(0, gain / sqrt(n_pre))``, so that the net input of a unit
+    does not grow with the number of its inputs.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Inputs, hidden units of each layer, outputs: at least two numbers of at least 1.
+    neuron : LIF, Sigmoid, Tanh, ReLU or Step
+        The hidden units, and the output units unless `output` is given.
+    output : neuron, optional
+        The output units.
+    synapse : Delta or Exponential, default Delta()
+        Synapse of all spiking layers.
+    recurrent : bool, default False
+        Give hidden layers of spiking units recurrent weights, drawn like the others.
+    gain : float, default 1
+        Scale of the weights, at least 0.
+    bias_sd : float, default 0
+        Standard deviation of the biases.
+    dt : float, default 1
+        Time step (ms).
+    rng : int, SeedSequence or Generator
+        Source of the draws; two networks of one shape drawn from equal seeds have equal
+        standard normal numbers behind their weights.
+
+    Returns
+    -------
+    LayeredNetwork
+    """
+    sizes = [_check.integer(f"dense.sizes[{i}]", n, minimum=1) for i, n in enumerate(sizes)]
+    if len(sizes) < 2:
+        raise ParameterError(f"dense.sizes must hold at least two numbers, got {sizes}")
+    gain = _check.non_negative("dense.gain", gain)
+    bias_sd = _check.non_negative("dense.bias_sd", bias_sd)
+    rng = _check.generator("dense.rng", rng)
+    synapse = Delta() if synapse is None else synapse
+    layers = []
+    for index, (n_pre, n_post) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        last = index == len(sizes) - 2
+        unit = output if last and output is not None else neuron
+        w = rng.standard_normal((n_pre, n_post)) * gain / math.sqrt(n_pre)
+        bias = rng.standard_normal(n_post) * bias_sd
+        w_rec = None
+        if recurrent and not last and unit.spiking:
+            w_rec = rng.standard_normal((n_post, n_post)) * gain / math.sqrt(n_post)
+        layers.append(Layer(w, unit, bias, synapse, w_rec))
+    return LayeredNetwork(layers, dt)
+
+
+def _own(name: str, value: Any, wanted: tuple[int | None, ...]) -> np.ndarray:
+    """Return a read-only copy of `value` after checking it."""
+    array = _check.float_array(name, value, copy=True)
+    _check.shape(name, array, wanted)
+    array.flags.writeable = False
+    return array

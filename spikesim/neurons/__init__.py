@@ -1,0 +1,9 @@
+"""What a neuron is: one file a model, with its equation, parameters and step."""
+
+from spikesim.neurons.lif import LIF
+from spikesim.neurons.relu import ReLU
+from spikesim.neurons.sigmoid import Sigmoid
+from spikesim.neurons.step import Step
+from spikesim.neurons.tanh import Tanh
+
+__all__ = ["LIF", "ReLU", "Sigmoid", "Step", "Tanh"]

@@ -1,0 +1,265 @@
+r"""The leaky integrate-and-fire neuron.
+
+.. math::
+
+    \tau_m \frac{dv}{dt} = -(v - v_{rest}) + r_m\,(i_{syn} + i_{ext}), \qquad
+    r_m = \tau_m / c_m
+
+When :math:`v \ge v_{th}` the neuron fires, v is reset, and for `t_ref` it is held there. Between
+spikes the equation is linear, so a step of `dt` is exact for any `dt` (Rotter & Diesmann 1999,
+Biol. Cybern. 81, section 3):
+
+.. math::
+
+    v \leftarrow v_{rest} + e^{-dt/\tau_m} (v - v_{rest}) + push + jump
+
+where `push` is what currents add over the step (:math:`(1 - e^{-dt/\tau_m})\,r_m\,i` for a
+current held constant, :math:`p_{v,i}\,i_{syn}` for a decaying one, see
+:mod:`spikesim.synapses`) and `jump` what delta synapses add at once. The order of a step is in
+``docs/update_order.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spikesim import _check
+from spikesim._jit import kernel
+from spikesim.distributions import Distribution
+
+__all__ = ["LIF"]
+
+
+class LIFConstants(NamedTuple):
+    """What a step needs, one value a neuron, derived once from parameters and `dt`."""
+
+    decay_m: np.ndarray
+    leak_gain: np.ndarray
+    v_rest: np.ndarray
+    v_th: np.ndarray
+    v_reset: np.ndarray
+    ref_steps: np.ndarray
+    subtract: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LIF:
+    """Leaky integrate-and-fire neuron with current inputs.
+
+    Every parameter but `reset` is a number, an array of one value a neuron, or a
+    :class:`~spikesim.distributions.Distribution` to draw one value a neuron from.
+
+    Parameters
+    ----------
+    tau_m : float, array_like or Distribution, default 10
+        Membrane time constant (ms), greater than 0.
+    c_m : float, array_like or Distribution, default 250
+        Membrane capacitance (pF), greater than 0. The resistance ``r_m = tau_m / c_m`` (GOhm)
+        is derived.
+    v_rest : float, array_like or Distribution, default -65
+        Resting potential (mV).
+    v_th : float, array_like or Distribution, default -50
+        Threshold (mV), above `v_reset`. ``inf`` gives a neuron that never fires.
+    v_reset : float, array_like or Distribution, default -65
+        Reset potential (mV).
+    t_ref : float, array_like or Distribution, default 2
+        Absolute refractory period (ms), at least 0. It is rounded to the nearest step; a
+        warning says so once when that changes it.
+    i_ext : float, array_like or Distribution, default 0
+        Constant input current (pA).
+    v_init : float, array_like, Distribution or None, default None
+        Membrane potential at the start (mV); None stands for `v_rest`. A value at or above
+        `v_th` is allowed: such a neuron fires in the first step, unless leak takes it below.
+    reset : {"to_potential", "subtract"}, default "to_potential"
+        What a spike does to v: set it to `v_reset`, or lower it by ``v_th - v_reset`` so that
+        what exceeded the threshold is kept.
+
+    Raises
+    ------
+    ParameterError
+        A value outside what is allowed, named with its first index.
+    ParameterTypeError
+        A value that is not a number, an array or a distribution.
+    """
+
+    tau_m: Any = 10.0
+    c_m: Any = 250.0
+    v_rest: Any = -65.0
+    v_th: Any = -50.0
+    v_reset: Any = -65.0
+    t_ref: Any = 2.0
+    i_ext: Any = 0.0
+    v_init: Any = None
+    reset: str = "to_potential"
+
+    spiking = True
+    recordable = ("v", "i_syn")
+
+    def __post_init__(self) -> None:
+        for name in ("tau_m", "c_m"):
+            self._store(name, low=0.0, strict=True)
+        for name in ("v_rest", "v_reset", "i_ext"):
+            self._store(name)
+        self._store("v_th", finite=False)
+        self._store("t_ref", low=0.0)
+        if self.v_init is not None:
+            self._store("v_init")
+        _check.choice("LIF.reset", self.reset, ("to_potential", "subtract"))
+        if not isinstance(self.v_reset, Distribution) and not isinstance(self.v_th, Distribution):
+            _refuse_reset_above_threshold(self.v_reset, self.v_th)
+
+    @classmethod
+    def normalised(cls, tau_m: Any = 20.0, t_ref: Any = 0.0, reset: str = "to_potential") -> LIF:
+        """Make the neuron of the learning literature: rest 0, threshold 1, reset 0, r_m = 1.
+
+        Parameters
+        ----------
+        tau_m : float or array_like, default 20
+            Membrane time constant (ms).
+        t_ref : float or array_like, default 0
+            Absolute refractory period (ms).
+        reset : {"to_potential", "subtract"}, default "to_potential"
+            As in :class:`LIF`.
+        """
+        return cls(tau_m, tau_m, 0.0, 1.0, 0.0, t_ref, reset=reset)
+
+    @classmethod
+    def non_spiking(cls, tau_m: Any = 20.0) -> LIF:
+        """Make a normalised leaky integrator without threshold, for readouts."""
+        return cls(tau_m, tau_m, 0.0, np.inf, 0.0, 0.0)
+
+    @property
+    def r_m(self) -> Any:
+        """Membrane resistance (GOhm), so that pA times r_m is mV."""
+        return self.tau_m / self.c_m
+
+    def sizes(self) -> set[int]:
+        """Return the lengths of the parameters given one value a neuron."""
+        values = (getattr(self, name) for name in _NUMERIC)
+        return {len(v) for v in values if isinstance(v, np.ndarray) and v.ndim == 1}
+
+    def drawn(self, n: int, rng: np.random.Generator) -> LIF:
+        """Return the neuron with each parameter as an array of `n` values, drawn where random.
+
+        Raises
+        ------
+        ParameterError
+            A parameter of another length than `n`, or a drawn value that is not allowed.
+        """
+        values = {}
+        for name in _NUMERIC:
+            value = getattr(self, name)
+            if value is None:
+                value = values["v_rest"]
+            elif isinstance(value, Distribution):
+                value = value.draw(rng, n)
+            elif np.ndim(value) == 1:
+                _check.shape(f"LIF.{name}", value, (n,))
+            values[name] = np.array(np.broadcast_to(value, (n,)))
+        return LIF(**values, reset=self.reset)
+
+    def constants(self, dt: float) -> LIFConstants:
+        """Derive what a step needs from the parameters, scalars kept scalar.
+
+        Parameters
+        ----------
+        dt : float
+            Time step (ms).
+        """
+        decay_m = np.exp(-dt / np.asarray(self.tau_m))
+        return LIFConstants(
+            decay_m=decay_m,
+            leak_gain=-np.expm1(-dt / np.asarray(self.tau_m)) * self.r_m,
+            v_rest=np.asarray(self.v_rest),
+            v_th=np.asarray(self.v_th),
+            v_reset=np.asarray(self.v_reset),
+            ref_steps=np.rint(np.asarray(self.t_ref) / dt).astype(np.int64),
+            subtract=self.reset == "subtract",
+        )
+
+    def _store(
+        self, name: str, *, low: float | None = None, strict: bool = False, finite: bool = True
+    ) -> None:
+        """Check the parameter `name` and keep it as a float or a read-only array of our own."""
+        value = getattr(self, name)
+        if isinstance(value, Distribution):
+            return
+        label = f"LIF.{name}"
+        if np.ndim(value) == 0 and not isinstance(value, np.ndarray):
+            stored: Any = _check.scalar(label, value, finite=finite)
+        else:
+            stored = _check.float_array(label, value, finite=finite, copy=True)
+            if stored.ndim != 1:
+                raise _check.ParameterError(
+                    f"{label} must be a number or have one value a neuron, got shape {stored.shape}"
+                )
+            stored.flags.writeable = False
+        if low is not None:
+            bad = np.asarray(stored <= low if strict else stored < low)
+            if bad.any():
+                value = np.asarray(stored)[bad].flat[0]
+                raise _check.ParameterError(
+                    f"{label}{_check._first(bad)} must be "
+                    f"{'greater than' if strict else 'at least'} {low:g}, got {value:g}"
+                )
+        if name == "v_th" and np.any(np.isneginf(stored)):
+            raise _check.ParameterError(f"{label} must not be -inf")
+        object.__setattr__(self, name, stored)
+
+
+_NUMERIC = ("tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init")
+
+
+def _refuse_reset_above_threshold(v_reset: Any, v_th: Any) -> None:
+    try:
+        bad = np.asarray(v_reset) >= np.asarray(v_th)
+    except ValueError:
+        raise _check.ParameterError(
+            f"LIF.v_reset and LIF.v_th must have one length, got {np.shape(v_reset)} "
+            f"and {np.shape(v_th)}"
+        ) from None
+    if np.any(bad):
+        reset = np.broadcast_to(v_reset, bad.shape)[bad].flat[0]
+        threshold = np.broadcast_to(v_th, bad.shape)[bad].flat[0]
+        raise _check.ParameterError(
+            f"LIF.v_reset{_check._first(bad)} must be below LIF.v_th = {threshold:g} mV, "
+            f"got {reset:g} mV"
+        )
+
+
+@kernel
+def step(v, refractory, push, jump, decay_m, v_rest, v_th, v_reset, ref_steps, subtract):
+    """Advance one neuron by one step of the grid.
+
+    Parameters
+    ----------
+    v : float
+        Membrane potential at the start of the step (mV).
+    refractory : int
+        Steps for which it is still held; 0 when it integrates.
+    push, jump : float
+        What currents and delta synapses add to v in this step (mV).
+    decay_m, v_rest, v_th, v_reset, ref_steps, subtract
+        As in :class:`LIFConstants`.
+
+    Returns
+    -------
+    v_free : float
+        Membrane potential before the reset.
+    v : float
+        Membrane potential at the end of the step.
+    refractory : int
+        Steps for which it is held from now on.
+    fired : bool
+        Whether the step ends in a spike.
+    """
+    if refractory > 0:
+        return v, v, refractory - 1, False
+    v_free = v_rest + decay_m * (v - v_rest) + push + jump
+    if v_free >= v_th:
+        v_after = v_free - (v_th - v_reset) if subtract else v_reset
+        return v_free, v_after, ref_steps, True
+    return v_free, v_free, 0, False

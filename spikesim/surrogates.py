@@ -1,0 +1,178 @@
+r"""Surrogate derivatives of the step function, each beside its primitive.
+
+A spike is a step of the membrane potential, :math:`S = H(x)` with
+:math:`x = (v - v_{th}) / (v_{th} - v_{rest})`; its derivative is zero or undefined. A surrogate
+:math:`\varphi(x)` takes its place in the backward pass. All surrogates here have peak
+:math:`\varphi(0) = 1` and an argument without unit, so that `slope` means the same for each:
+the larger, the narrower (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36(6)).
+
+The primitive :math:`\Phi` with :math:`\Phi' = \varphi` serves the gradient check: a network
+whose spikes are :math:`\Phi(x)` is smooth, and its exact gradient is what the surrogate computes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from spikesim import _check
+
+__all__ = ["ArcTan", "FastSigmoid", "Logistic", "Surrogate", "Triangle"]
+
+
+class Surrogate(Protocol):
+    """A derivative for the step and the function it is the derivative of.
+
+    Attributes
+    ----------
+    slope : float
+        Steepness, without unit: the width of the surrogate falls as ``1 / slope``.
+    integral : float
+        Area under the derivative; infinite where it does not converge.
+    """
+
+    @property
+    def slope(self) -> float: ...
+
+    @property
+    def integral(self) -> float: ...
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`, 1 at 0."""
+        ...
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the function whose derivative is :meth:`derivative`."""
+        ...
+
+
+@dataclass(frozen=True)
+class FastSigmoid:
+    r"""Derivative of the fast sigmoid, :math:`1 / (1 + k|x|)^2`, with :math:`k` = `slope`.
+
+    Primitive :math:`x / (1 + k|x|)`; integral :math:`2/k`. Source: SuperSpike, Zenke & Ganguli
+    2018, Neural Comput. 30(6), eq. 5 there with the scale made explicit.
+
+    Parameters
+    ----------
+    slope : float, default 10
+        Steepness k > 0.
+    """
+
+    slope: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check.positive("FastSigmoid.slope", self.slope)
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative."""
+        return 2.0 / self.slope
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`."""
+        return 1.0 / (1.0 + self.slope * np.abs(x)) ** 2
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the primitive at `x`."""
+        return x / (1.0 + self.slope * np.abs(x))
+
+
+@dataclass(frozen=True)
+class Logistic:
+    r"""Derivative of the logistic, :math:`4\sigma(kx)(1-\sigma(kx))`, with :math:`k` = `slope`.
+
+    Primitive :math:`4\sigma(kx)/k`; integral :math:`4/k`. With threshold noise of logistic
+    distribution this is, up to scale, the exact derivative of the firing probability.
+
+    Parameters
+    ----------
+    slope : float, default 10
+        Steepness k > 0.
+    """
+
+    slope: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check.positive("Logistic.slope", self.slope)
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative."""
+        return 4.0 / self.slope
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`."""
+        return 1.0 - np.tanh(0.5 * self.slope * x) ** 2
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the primitive at `x`."""
+        return 2.0 * (1.0 + np.tanh(0.5 * self.slope * x)) / self.slope
+
+
+@dataclass(frozen=True)
+class ArcTan:
+    r"""Derivative of the arctangent, :math:`1 / (1 + (kx)^2)`, with :math:`k` = `slope`.
+
+    Primitive :math:`\arctan(kx)/k`; integral :math:`\pi/k`. Source: Fang et al. 2021, ICCV,
+    with peak 1.
+
+    Parameters
+    ----------
+    slope : float, default 10
+        Steepness k > 0.
+    """
+
+    slope: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check.positive("ArcTan.slope", self.slope)
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative."""
+        return np.pi / self.slope
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`."""
+        return 1.0 / (1.0 + (self.slope * x) ** 2)
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the primitive at `x`."""
+        return np.arctan(self.slope * x) / self.slope
+
+
+@dataclass(frozen=True)
+class Triangle:
+    r"""Triangle, :math:`\max(0, 1 - k|x|)`, with :math:`k` = `slope`.
+
+    Primitive :math:`x - k x|x|/2` within :math:`|x| < 1/k`, constant outside; integral
+    :math:`1/k`. It vanishes outside, so units far from threshold cost nothing. Source: Esser et
+    al. 2016, PNAS 113(41); Bellec et al. 2018, NeurIPS.
+
+    Parameters
+    ----------
+    slope : float, default 1
+        Steepness k > 0; the default reaches from rest to twice the threshold.
+    """
+
+    slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check.positive("Triangle.slope", self.slope)
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative."""
+        return 1.0 / self.slope
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`."""
+        return np.maximum(0.0, 1.0 - self.slope * np.abs(x))
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the primitive at `x`."""
+        inside = np.clip(x, -1.0 / self.slope, 1.0 / self.slope)
+        return inside - 0.5 * self.slope * inside * np.abs(inside)
