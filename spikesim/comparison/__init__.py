@@ -1,0 +1,1 @@
+"""The fair comparison: one table of contenders, equal budgets, honest statistics, one report."""

@@ -1,0 +1,326 @@
+"""The statistics of the comparison: intervals, times to solve, paired tests.
+
+Everything that scipy has is scipy's; what it lacks (the corrected resampled t, the smallest
+detectable difference) is a formula over its distributions.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spikesim import _check
+from spikesim.errors import ParameterError
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "Survival",
+    "corrected_difference",
+    "corrected_mean",
+    "detectable_difference",
+    "kaplan_meier",
+    "log_rank",
+    "mcnemar",
+    "wilson",
+]
+
+
+class Estimate(NamedTuple):
+    """A value with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Comparison(NamedTuple):
+    """A difference with its confidence interval and two-sided p value."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+class Survival(NamedTuple):
+    """Share of runs not yet solved, by epoch (Kaplan-Meier).
+
+    Attributes
+    ----------
+    epochs : ndarray, shape (n_points,)
+        Epochs at which the curve may drop, ascending.
+    unsolved, low, high : ndarray, shape (n_points,)
+        Share of runs unsolved after that epoch, with its pointwise interval.
+    median : Estimate
+        Epoch by which half of the runs are solved; ``inf`` where that is not reached.
+    """
+
+    epochs: np.ndarray
+    unsolved: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    median: Estimate
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
+    """Return a proportion with its Wilson score interval.
+
+    Parameters
+    ----------
+    successes, n : int
+        Count and number of tries, ``0 <= successes <= n`` and ``n >= 1``.
+    level : float, default 0.95
+        Confidence level.
+
+    Notes
+    -----
+    E. B. Wilson (1927), J. Am. Stat. Assoc. 22:209. Unlike the interval from the normal
+    approximation it stays within 0 and 1 and keeps a width when every try succeeds.
+    """
+    from scipy.stats import binomtest
+
+    n = _check.integer("wilson.n", n, minimum=1)
+    successes = _check.integer("wilson.successes", successes, minimum=0)
+    if successes > n:
+        raise ParameterError(f"wilson.successes must be at most n = {n}, got {successes}")
+    interval = binomtest(successes, n).proportion_ci(_level("wilson.level", level), "wilson")
+    # The formula leaves rounding of 1e-17 beside the exact ends 0 and 1.
+    low = 0.0 if successes == 0 else float(interval.low)
+    high = 1.0 if successes == n else float(interval.high)
+    return Estimate(successes / n, low, high)
+
+
+def kaplan_meier(epochs: ArrayLike, solved: ArrayLike, level: float = 0.95) -> Survival:
+    """Estimate the share of runs still unsolved after each epoch.
+
+    Parameters
+    ----------
+    epochs : array_like, shape (n_runs,)
+        Epoch at which a run was solved, or the last one it was watched for.
+    solved : array_like of bool, shape (n_runs,)
+        False for a run that was never solved: it is censored, not dropped.
+    level : float, default 0.95
+        Confidence level of the pointwise intervals (log-log transformed) and of the median.
+
+    Notes
+    -----
+    E. L. Kaplan, P. Meier (1958), J. Am. Stat. Assoc. 53:457. The interval of the median is where
+    the pointwise band crosses one half (Brookmeyer & Crowley 1982, Biometrics 38:29).
+    """
+    from scipy.stats import CensoredData, ecdf
+
+    times, events = _times("kaplan_meier", epochs, solved)
+    curve = ecdf(CensoredData.right_censored(times, ~events)).sf
+    unsolved = np.asarray(curve.probabilities, dtype=np.float64)
+    with warnings.catch_warnings():
+        # The log-log interval is undefined where the share is 0 or 1; both are filled below.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        band = curve.confidence_interval(_level("kaplan_meier.level", level), method="log-log")
+    low = np.asarray(band.low.probabilities, dtype=np.float64).copy()
+    high = np.asarray(band.high.probabilities, dtype=np.float64).copy()
+    low[unsolved == 1.0] = high[unsolved == 1.0] = 1.0
+    low[unsolved == 0.0] = 0.0
+    for i in np.flatnonzero(unsolved == 0.0):
+        high[i] = high[i - 1] if i else 1.0
+    points = np.asarray(curve.quantiles, dtype=np.float64)
+    median = Estimate(*(_first_at_half(points, share) for share in (unsolved, low, high)))
+    return Survival(points, unsolved, low, high, median)
+
+
+def log_rank(
+    epochs_a: ArrayLike, solved_a: ArrayLike, epochs_b: ArrayLike, solved_b: ArrayLike
+) -> float:
+    """Return the two-sided log-rank p value for equal times to solve.
+
+    Parameters
+    ----------
+    epochs_a, epochs_b : array_like
+        As in :func:`kaplan_meier`.
+    solved_a, solved_b : array_like of bool
+        False for censored runs.
+    """
+    from scipy.stats import CensoredData, logrank
+
+    a, events_a = _times("log_rank", epochs_a, solved_a)
+    b, events_b = _times("log_rank", epochs_b, solved_b)
+    if not events_a.any() and not events_b.any():
+        return 1.0
+    if len(np.unique(np.concatenate([a, b]))) == 1:
+        return 1.0
+    result = logrank(
+        CensoredData.right_censored(a, ~events_a), CensoredData.right_censored(b, ~events_b)
+    )
+    return float(result.pvalue)
+
+
+def mcnemar(solved_a: ArrayLike, solved_b: ArrayLike) -> float:
+    """Return the exact McNemar p value for two success rates on the same seeds.
+
+    Parameters
+    ----------
+    solved_a, solved_b : array_like of bool, shape (n_seeds,)
+        Success of each contender on seed i.
+
+    Notes
+    -----
+    Only seeds on which the two disagree tell anything; under equal rates each of them is a fair
+    coin (Q. McNemar 1947, Psychometrika 12:153).
+    """
+    from scipy.stats import binomtest
+
+    a, b = np.asarray(solved_a, dtype=bool), np.asarray(solved_b, dtype=bool)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ParameterError(
+            f"mcnemar.solved_b must have the shape of solved_a, {a.shape}, got {b.shape}"
+        )
+    only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
+    if only_a + only_b == 0:
+        return 1.0
+    return float(binomtest(only_a, only_a + only_b).pvalue)
+
+
+def corrected_mean(
+    values: ArrayLike, n_train: float, n_test: float, level: float = 0.95
+) -> Estimate:
+    r"""Return the mean of a repeated cross-validation with the corrected resampled t interval.
+
+    .. math::
+
+        se^2 = \left(\frac{1}{n} + \frac{n_{test}}{n_{train}}\right) s^2, \qquad
+        \bar x \pm t_{n-1}\, se
+
+    Parameters
+    ----------
+    values : array_like, shape (n_folds,)
+        One accuracy for each fold of each repeat, at least two.
+    n_train, n_test : float
+        Samples in the training and test part of a fold.
+    level : float, default 0.95
+        Confidence level.
+
+    Notes
+    -----
+    C. Nadeau, Y. Bengio (2003), Machine Learning 52:239. Training sets overlap, so folds are not
+    independent; :math:`s / \sqrt{n}` would be some three times too narrow for 10 x 10 folds.
+    """
+    from scipy.stats import t
+
+    x = _values("corrected_mean.values", values)
+    half = t.ppf(0.5 + _level("corrected_mean.level", level) / 2, len(x) - 1)
+    half *= float(np.std(x, ddof=1)) * _correction("corrected_mean", len(x), n_train, n_test)
+    mean = float(np.mean(x))
+    return Estimate(mean, mean - float(half), mean + float(half))
+
+
+def corrected_difference(
+    a: ArrayLike, b: ArrayLike, n_train: float, n_test: float, level: float = 0.95
+) -> Comparison:
+    """Return the mean of ``a - b`` over paired folds, with corrected interval and p value.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (n_folds,)
+        Accuracies of two contenders on the same folds in the same order.
+    n_train, n_test, level
+        As in :func:`corrected_mean`.
+    """
+    from scipy.stats import t
+
+    x, y = _values("corrected_difference.a", a), _values("corrected_difference.b", b)
+    if x.shape != y.shape:
+        raise ParameterError(
+            f"corrected_difference.b must have as many folds as a, {len(x)}, got {len(y)}"
+        )
+    mean, low, high = corrected_mean(x - y, n_train, n_test, level)
+    error = float(np.std(x - y, ddof=1)) * _correction("", len(x), n_train, n_test)
+    if error == 0.0:
+        return Comparison(mean, low, high, 1.0 if mean == 0.0 else 0.0)
+    return Comparison(mean, low, high, float(2.0 * t.sf(abs(mean) / error, len(x) - 1)))
+
+
+def detectable_difference(
+    sd: float,
+    n: int,
+    n_train: float,
+    n_test: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.05,
+) -> float:
+    """Return the smallest true difference that the corrected resampled t test finds.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation of the fold-by-fold differences between two contenders, at least 0.
+    n : int
+        Folds times repeats, at least 2.
+    n_train, n_test : float
+        Samples in the training and test part of a fold.
+    power : float, default 0.8
+        Probability with which the difference is found.
+    level : float, default 0.05
+        Two-sided level of the test.
+
+    Notes
+    -----
+    Power from the noncentral t distribution with ``n - 1`` degrees of freedom; a finding in the
+    wrong direction does not count.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import nct, t
+
+    n = _check.integer("detectable_difference.n", n, minimum=2)
+    power = _level("detectable_difference.power", power)
+    critical = t.ppf(1.0 - _level("detectable_difference.level", level) / 2, n - 1)
+
+    def shortfall(noncentrality: float) -> float:
+        return float(nct.sf(critical, n - 1, noncentrality)) - power
+
+    # At twice this bound the statistic lies above its critical value almost surely.
+    noncentrality = brentq(shortfall, 0.0, 2.0 * (critical + t.ppf(max(power, 0.5), n - 1)))
+    error = _check.non_negative("detectable_difference.sd", sd)
+    return float(noncentrality) * error * _correction("detectable_difference", n, n_train, n_test)
+
+
+def _correction(name: str, n: int, n_train: float, n_test: float) -> float:
+    train = _check.positive(f"{name}.n_train", n_train)
+    test = _check.positive(f"{name}.n_test", n_test)
+    return math.sqrt(1.0 / n + test / train)
+
+
+def _values(name: str, values: ArrayLike) -> np.ndarray:
+    array = _check.float_array(name, values)
+    _check.shape(name, array, (None,))
+    if len(array) < 2:
+        raise ParameterError(f"{name} must hold at least two folds, got {len(array)}")
+    return array
+
+
+def _times(name: str, epochs: ArrayLike, solved: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    times = _check.float_array(f"{name}.epochs", epochs)
+    _check.shape(f"{name}.epochs", times, (None,))
+    events = np.asarray(solved, dtype=bool)
+    _check.shape(f"{name}.solved", events, times.shape)
+    if len(times) == 0:
+        raise ParameterError(f"{name}.epochs must hold at least one run")
+    return times, events
+
+
+def _level(name: str, value: float) -> float:
+    level = _check.scalar(name, value)
+    if not 0.0 < level < 1.0:
+        raise ParameterError(f"{name} must lie between 0 and 1, got {level:g}")
+    return level
+
+
+def _first_at_half(epochs: Sequence[float] | np.ndarray, share: np.ndarray) -> float:
+    # The pointwise values carry rounding: 1 - 10/20 may come out above one half.
+    reached = np.flatnonzero(share <= 0.5 + 1e-12)
+    return float(epochs[reached[0]]) if len(reached) else math.inf
