@@ -1,0 +1,460 @@
+r"""What the perceptron-style rules share: net input, eligibility, and one online loop.
+
+A local rule sees of each unit a *net input* and of each synapse an *eligibility*.
+
+* Threshold unit: one step, the net input is :math:`\sum_i w_i x_i + b`, the eligibility of
+  input i is :math:`x_i`.
+* LIF unit: the eligibility :math:`e_i(t)` is the response of the membrane to input i through a
+  weight of 1, on a membrane that is never reset. The free potential is
+  :math:`v(t) = v_0(t) + \sum_i w_i e_i(t)`, with :math:`v_0` what rest, start and constant
+  current make of it; the net input is its maximum, reached at :math:`t_{max}`.
+
+In both the *excess* is net input minus threshold, and the unit fires if the excess is at least
+zero. For a LIF unit that is exact: until its first spike the real membrane is the free one.
+The bias is one more input, whose eligibility is the response to a constant unit current (1 for
+a threshold unit). So each rule is one formula for both kinds of unit.
+
+Several units share the classes one against the rest: unit k is to fire for class k alone, and
+the decision is the unit with the largest excess. A single unit decides by firing (class 1).
+Trials are presented one after another in the order given; weights change after each.
+
+A rule is made of two kernels, ``gain(excess, fired, target, norm2, hyper)``, one number for a
+unit and a trial, 0 for no change, and ``change(gain, w, e)``, the change of one weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from spikesim import _check
+from spikesim._jit import kernel
+from spikesim.distributions import Distribution
+from spikesim.errors import NonFiniteStateError, ParameterError
+from spikesim.layered import Layer, LayeredNetwork, Trace, forward
+from spikesim.learning.base import Metrics
+from spikesim.neurons import LIF, Step
+from spikesim.synapses import Delta
+
+__all__ = ["LocalRule", "NetInput", "along_input", "online"]
+
+# Beyond this a weight has diverged; its square is still a number.
+_LARGEST_WEIGHT = 1e100
+
+
+class Response(NamedTuple):
+    """How inputs move a membrane in a step; `instant` for threshold units, which have none."""
+
+    instant: bool
+    decay_m: float
+    decay_syn: float
+    p_vi: float
+    jump: float
+
+
+class NetInput:
+    """Readout of local rules: excess of each unit, the largest one decides.
+
+    The free potential is rebuilt from the recorded one: what each reset took away decays with
+    the membrane, so that adding it back is exact for units without a refractory period. With
+    one the sign of the excess is still right, which is all that a single unit needs.
+    """
+
+    def check(self, layer: Layer) -> None:
+        """Refuse units that have no threshold."""
+        _check.instance("NetInput.layer: neuron", layer.neuron, (LIF, Step), "Step or LIF")
+        if layer.neuron.spiking and np.any(np.isinf(layer.neuron.v_th)):
+            raise ParameterError("NetInput needs units with a threshold; LIF.v_th is inf")
+
+    def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
+        """Return net input minus threshold, shape (n_trials, n_units)."""
+        if not layer.neuron.spiking:
+            return trace.v.max(axis=0)
+        constants = layer.neuron.constants(dt)
+        taken = np.zeros(trace.v.shape[1:])
+        best = np.full(trace.v.shape[1:], -np.inf)
+        for v, fired in zip(trace.v, trace.output, strict=True):
+            taken = constants.decay_m * taken
+            best = np.maximum(best, v + taken)
+            drop = constants.v_th if constants.subtract else v
+            taken = taken + np.where(fired > 0.0, drop - constants.v_reset, 0.0)
+        return best - constants.v_th
+
+    def decide(self, scores: np.ndarray, layer: Layer) -> np.ndarray:
+        """Return the class of each trial: of one unit whether it fires, else the largest."""
+        if scores.shape[1] > 1:
+            return np.argmax(scores, axis=1)
+        fired = scores[:, 0] > 0.0 if strict(layer) else scores[:, 0] >= 0.0
+        return fired.astype(np.int64)
+
+    def backward(self, trace: Trace, layer: Layer, grad_scores: np.ndarray, dt: float) -> Any:
+        """Refuse: local rules descend no gradient through the readout."""
+        raise ParameterError("NetInput has no gradient; use MaxMembrane or SpikeCount")
+
+    def threshold_of(self, layer: Layer) -> float:
+        """Return 0, the excess from which on a unit fires."""
+        return 0.0
+
+    def targets_of(self, layer: Layer) -> tuple[float, float]:
+        """Return -1 and 1: as far below the threshold as above."""
+        return -1.0, 1.0
+
+
+class LocalRule:
+    """Base of the rules that train one layer of threshold or LIF units from local quantities.
+
+    A subclass is a frozen dataclass of hyperparameters that names its loop, made by
+    :func:`online`, and returns the numbers that its kernels take from :meth:`_hyper`.
+    """
+
+    _counts: ClassVar[bool] = False
+    _unit_peak: ClassVar[bool] = False
+    _moves_bias: ClassVar[bool] = True
+
+    @property
+    def readout(self) -> NetInput:
+        """How outputs become decisions."""
+        return NetInput()
+
+    @property
+    def _loop(self) -> Any:
+        raise NotImplementedError
+
+    def _hyper(self) -> tuple[float, ...]:
+        raise NotImplementedError
+
+    def _momentum(self) -> float:
+        return 0.0
+
+    def init(self, network: LayeredNetwork) -> np.ndarray:
+        """Check that the rule can train `network`; return the state, what momentum carries.
+
+        Raises
+        ------
+        ParameterError
+            More than one layer, recurrent weights, units other than threshold and LIF ones,
+            membranes that differ within the layer, weights that are not trainable.
+        """
+        name = type(self).__name__
+        if len(network.layers) != 1:
+            raise ParameterError(
+                f"{name}.network must have one layer, got {len(network.layers)}; "
+                "Committee trains two, Backprop any number"
+            )
+        layer = network.layers[0]
+        check_layer(name, layer)
+        if layer.neuron.spiking and layer.n_post > 1 and np.any(np.asarray(layer.neuron.t_ref)):
+            raise ParameterError(
+                f"{name}.network: LIF.t_ref must be 0 where several units compete, "
+                "since the decision compares their free potentials"
+            )
+        return np.zeros((layer.n_post, layer.n_pre + self._has_bias_line(layer)))
+
+    def step(
+        self, network: LayeredNetwork, state: Any, x: np.ndarray, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, Any, Metrics]:
+        """Learn from the trials of `x` one after another.
+
+        Parameters
+        ----------
+        network : LayeredNetwork
+            One layer; never modified.
+        state : ndarray
+            What :meth:`init` or the previous call returned.
+        x : ndarray, shape (n_steps, n_trials, n_inputs)
+            Encoded inputs; one step for threshold units.
+        labels : ndarray of int64, shape (n_trials,)
+            Class of each trial, from 0.
+
+        Returns
+        -------
+        network, state, metrics
+            The loss is the number of trials decided wrongly, each before its own update.
+
+        Raises
+        ------
+        NonFiniteStateError
+            Weights that grew beyond all bounds.
+        """
+        name = type(self).__name__
+        layer = network.layers[0]
+        x, labels = check_batch(name, layer, max(2, layer.n_post), x, labels)
+        response, rest, bias_line = membrane(layer, network.dt, len(x))
+        with_bias = self._has_bias_line(layer)
+        w = lines(layer, with_bias)
+        if not with_bias:
+            rest = rest + layer.bias[:, np.newaxis] * bias_line
+        scale = np.ones(w.shape[1])
+        if self._unit_peak:
+            scale = 1.0 / peaks(layer, with_bias)
+        velocity = np.array(state)
+        n_correct, trial, unit = self._loop(
+            x,
+            labels,
+            rest,
+            bias_line,
+            w,
+            velocity,
+            response,
+            scale,
+            self._counts,
+            strict(layer),
+            self._momentum(),
+            self._hyper(),
+        )
+        refuse_divergence(name, trial, unit)
+        traces = forward(network, x)
+        trained = with_lines(layer, w, with_bias)
+        metrics = Metrics(
+            loss=float(len(labels) - n_correct),
+            n_correct=n_correct,
+            n_trials=len(labels),
+            update_norms=(float(np.linalg.norm(w - lines(layer, with_bias))),),
+            traces=traces,
+        )
+        return network.updated([trained]), velocity, metrics
+
+    def _has_bias_line(self, layer: Layer) -> bool:
+        return self._moves_bias and "bias" in layer.trainable
+
+
+def strict(layer: Layer) -> bool:
+    """Return whether a net input exactly at the threshold leaves the units silent."""
+    return isinstance(layer.neuron, Step) and layer.neuron.fire_on == "gt"
+
+
+def check_layer(name: str, layer: Layer) -> None:
+    """Refuse a layer that local rules cannot train."""
+    _check.instance(f"{name}.network: neuron", layer.neuron, (LIF, Step), "Step or LIF")
+    if "w" not in layer.trainable:
+        raise ParameterError(f"{name}.network: w must be in Layer.trainable")
+    if layer.w_rec is not None:
+        raise ParameterError(f"{name}.network: w_rec must be None; the rule is feed-forward")
+    if not layer.neuron.spiking:
+        if np.any(layer.steepness != 1.0):
+            raise ParameterError(f"{name}.network: steepness of threshold units must be 1")
+        return
+    for field in ("tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init"):
+        value = getattr(layer.neuron, field)
+        if isinstance(value, Distribution) or (field in ("tau_m", "c_m") and np.ndim(value)):
+            raise ParameterError(
+                f"{name}.network: LIF.{field} must be one number for the layer, got {value!r}"
+            )
+    if np.any(np.isinf(layer.neuron.v_th)):
+        raise ParameterError(f"{name}.network: LIF.v_th must be finite, the unit has to fire")
+
+
+def check_batch(
+    name: str, layer: Layer, n_classes: int, x: Any, labels: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the batch as the kernels take it, or say what is wrong with it."""
+    x = _check.float_array(f"{name}.x", x)
+    _check.shape(f"{name}.x", x, (None, None, layer.n_pre))
+    if len(x) == 0:
+        raise ParameterError(f"{name}.x must have at least one step")
+    if not layer.neuron.spiking and len(x) != 1:
+        raise ParameterError(
+            f"{name}.x must have one step for threshold units, got {len(x)}; "
+            "encode with Analog() or use LIF units"
+        )
+    labels = _check.indices(f"{name}.labels", labels, n_classes)
+    _check.shape(f"{name}.labels", labels, (x.shape[1],))
+    # A read-only array is another type to a kernel, which would be compiled once more.
+    return x if x.flags.writeable else x.copy(), labels.copy()
+
+
+def membrane(layer: Layer, dt: float, n_steps: int) -> tuple[Response, np.ndarray, np.ndarray]:
+    """Return what moves the free membranes of a layer.
+
+    Returns
+    -------
+    response : Response
+        How a spike moves the membrane.
+    rest : ndarray, shape (n_post, n_steps)
+        Free potential without input and bias, minus threshold; zeros for threshold units.
+    bias_line : ndarray, shape (n_steps,)
+        Response to a constant current of 1; ones for threshold units.
+    """
+    neuron = layer.neuron
+    if not neuron.spiking:
+        rest = np.zeros((layer.n_post, n_steps))
+        return Response(True, 0.0, 0.0, 0.0, 0.0), rest, np.ones(n_steps)
+    elapsed = dt * np.arange(1, n_steps + 1) / neuron.tau_m
+    bias_line = -np.expm1(-elapsed) * neuron.r_m
+    v_init = neuron.v_rest if neuron.v_init is None else neuron.v_init
+    v_rest, v_th, i_ext, v_init = (
+        np.broadcast_to(value, layer.n_post)[:, np.newaxis]
+        for value in (neuron.v_rest, neuron.v_th, neuron.i_ext, v_init)
+    )
+    rest = v_rest - v_th + np.exp(-elapsed) * (v_init - v_rest) + i_ext * bias_line
+    decay_m = float(np.exp(-dt / neuron.tau_m))
+    if isinstance(layer.synapse, Delta):
+        return Response(False, decay_m, 0.0, 0.0, 1.0), rest, bias_line
+    syn = layer.synapse.propagators(neuron.tau_m, neuron.c_m, dt)
+    return Response(False, decay_m, float(syn.decay_syn), float(syn.p_vi), 0.0), rest, bias_line
+
+
+def peaks(layer: Layer, with_bias: bool) -> np.ndarray:
+    """Return the peak of the response to one spike for each input, r_m for the bias."""
+    neuron = layer.neuron
+    if not neuron.spiking:
+        return np.ones(layer.n_pre + with_bias)
+    peak = 1.0
+    if not isinstance(layer.synapse, Delta):
+        tau_m, tau_syn = neuron.tau_m, layer.synapse.tau_syn
+        ratio = tau_m / tau_syn
+        # The post-synaptic potential peaks where the two exponentials change equally fast.
+        t_peak = tau_m if ratio == 1.0 else tau_m * np.log(ratio) / (ratio - 1.0)
+        peak = float(layer.synapse.propagators(tau_m, neuron.c_m, t_peak).p_vi)
+    result = np.full(layer.n_pre + with_bias, peak)
+    if with_bias:
+        result[-1] = neuron.r_m
+    return result
+
+
+def lines(layer: Layer, with_bias: bool) -> np.ndarray:
+    """Return a new array of the weights by unit, the bias last; shape (n_post, n_lines)."""
+    w = np.empty((layer.n_post, layer.n_pre + with_bias))
+    w[:, : layer.n_pre] = layer.w.T
+    if with_bias:
+        w[:, -1] = layer.bias
+    return w
+
+
+def with_lines(layer: Layer, w: np.ndarray, with_bias: bool) -> Layer:
+    """Return `layer` with the weights that :func:`lines` gave, after training."""
+    if with_bias:
+        return layer.updated(w=w[:, :-1].T, bias=w[:, -1])
+    return layer.updated(w=w.T)
+
+
+def refuse_divergence(name: str, trial: int, unit: int) -> None:
+    """Raise if the loop stopped at a trial because a weight grew beyond all bounds."""
+    if trial >= 0:
+        raise NonFiniteStateError(
+            f"{name}: the weights of unit {unit} diverged at trial {trial} of the batch; "
+            "lower learning_rate, or scale the features"
+        )
+
+
+@kernel
+def respond(x, trial, response, bias_line, e):
+    """Fill `e`, shape (n_lines, n_steps), with the eligibilities of one trial.
+
+    Per step, in the order of ``docs/update_order.md``: the membrane moves with the current as
+    it stood, the current decays, the spikes of the step before arrive.
+    """
+    n_steps, _, n_inputs = x.shape
+    for i in range(n_inputs):
+        if response.instant:
+            for t in range(n_steps):
+                e[i, t] = x[t, trial, i]
+            continue
+        v = 0.0
+        current = 0.0
+        e[i, 0] = 0.0
+        for t in range(1, n_steps):
+            v = response.decay_m * v + response.p_vi * current
+            current = response.decay_syn * current + x[t - 1, trial, i]
+            v += response.jump * x[t - 1, trial, i]
+            e[i, t] = v
+    if e.shape[0] > n_inputs:
+        for t in range(n_steps):
+            e[n_inputs, t] = bias_line[t]
+
+
+@kernel
+def strongest(e, w, rest, v):
+    """Return the step of the largest free potential of a unit and its excess; `v` is scratch."""
+    n_steps = rest.shape[0]
+    for t in range(n_steps):
+        v[t] = rest[t]
+    for i in range(w.shape[0]):
+        for t in range(n_steps):
+            v[t] += w[i] * e[i, t]
+    t_max = 0
+    for t in range(1, n_steps):
+        if v[t] > v[t_max]:
+            t_max = t
+    return t_max, v[t_max]
+
+
+@kernel
+def fires(excess, strict):
+    """Return whether a unit with this excess fires."""
+    return excess > 0.0 if strict else excess >= 0.0
+
+
+@kernel
+def decide(scores, strict):
+    """Return the class: of one unit whether it fires, of several the first largest."""
+    if scores.shape[0] == 1:
+        return 1 if fires(scores[0], strict) else 0
+    best = 0
+    for k in range(1, scores.shape[0]):
+        if scores[k] > scores[best]:
+            best = k
+    return best
+
+
+@kernel
+def along_input(gain, w, e):
+    """Change a weight in proportion to its eligibility."""
+    return gain * e
+
+
+def online(gain: Any, change: Any) -> Any:
+    """Return the loop over trials for the rule made of the kernels `gain` and `change`."""
+
+    @kernel
+    def loop(
+        x,
+        labels,
+        rest,
+        bias_line,
+        w,
+        velocity,
+        response,
+        scale,
+        counts,
+        strict,
+        momentum,
+        hyper,
+    ):
+        n_steps, n_trials, n_inputs = x.shape
+        n_units, n_lines = w.shape
+        e = np.empty((n_lines, n_steps))
+        v = np.empty(n_steps)
+        eligible = np.empty((n_units, n_lines))
+        excess = np.empty(n_units)
+        n_correct = 0
+        for trial in range(n_trials):
+            respond(x, trial, response, bias_line, e)
+            for k in range(n_units):
+                t_max, excess[k] = strongest(e, w[k], rest[k], v)
+                for i in range(n_lines):
+                    eligible[k, i] = e[i, t_max] * scale[i]
+                if counts:
+                    for i in range(n_inputs):
+                        eligible[k, i] = x[:, trial, i].sum()
+                    if n_lines > n_inputs:
+                        eligible[k, n_inputs] = 1.0
+            if decide(excess, strict) == labels[trial]:
+                n_correct += 1
+            for k in range(n_units):
+                target = labels[trial] == (k if n_units > 1 else 1)
+                norm2 = 0.0
+                for i in range(n_lines):
+                    norm2 += eligible[k, i] ** 2
+                g = gain(excess[k], fires(excess[k], strict), target, norm2, hyper)
+                if g == 0.0:
+                    continue
+                for i in range(n_lines):
+                    velocity[k, i] = momentum * velocity[k, i] + change(g, w[k, i], eligible[k, i])
+                    w[k, i] += velocity[k, i]
+                    if not abs(w[k, i]) <= _LARGEST_WEIGHT:
+                        return n_correct, trial, k
+        return n_correct, -1, -1
+
+    return loop
