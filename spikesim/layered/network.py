@@ -72,9 +72,7 @@ class Layer:
             raise ParameterError(f"Layer.w must have at least one row and column, got {w.shape}")
         n_post = w.shape[1]
         _check.instance("Layer.neuron", self.neuron, _NEURONS, "LIF, Sigmoid, Tanh, ReLU or Step")
-        _check.instance(
-            "Layer.synapse", self.synapse, (Delta, Exponential), "Delta or Exponential"
-        )
+        _check.instance("Layer.synapse", self.synapse, (Delta, Exponential), "Delta or Exponential")
         bias = np.zeros(n_post) if self.bias is None else self.bias
         steepness = self.steepness
         if self.neuron.spiking:
@@ -115,9 +113,7 @@ class Layer:
     def parameters(self) -> dict[str, np.ndarray]:
         """Return the trainable arrays by name, read-only."""
         return {
-            name: getattr(self, name)
-            for name in self.trainable
-            if getattr(self, name) is not None
+            name: getattr(self, name) for name in self.trainable if getattr(self, name) is not None
         }
 
     def updated(self, **arrays: np.ndarray) -> Layer:

@@ -1,0 +1,159 @@
+r"""Layered networks differentiated backward: backpropagation, through time for spiking units.
+
+**Rate units.** With :math:`u = a\,(xw) + b` and :math:`y = f(u)`, and the gradients
+:math:`g^y, g^u` by output and u: :math:`g = g^u + g^y f'(u)`, then :math:`\partial w = x^T (g\,a)`,
+:math:`\partial b = \sum g`, :math:`\partial a = \sum g\,(xw)`, :math:`\partial x = (g\,a) w^T`
+(Rumelhart, Hinton & Williams 1986, Nature 323:533).
+
+**Spiking units.** In step k, :math:`\hat v_k` is the potential before the reset, :math:`v_k` the
+one after it, :math:`S_k` the spike, :math:`i_k` the synaptic current at the end of the step:
+
+.. math::
+
+    \hat v_k &= v_{rest} + d_m (v_{k-1} - v_{rest}) + p_{vi}\, i_{k-1} + c
+                [+\, drive_k \text{ for delta synapses}] \\
+    v_k &= \hat v_k (1 - S_k) + v_{reset} S_k \quad\text{or}\quad
+           \hat v_k - (v_{th} - v_{reset}) S_k \\
+    i_k &= d_s\, i_{k-1} + drive_k, \qquad
+    drive_k = x_{k-1} w + S_{k-1} w_{rec}
+
+A refractory unit has :math:`\hat v_k = v_{k-1}` and no spike. From the last step to the first,
+with :math:`A_k, I_k, D_k` the gradients by :math:`v_k, i_k, drive_k` and
+:math:`\varphi_k` the surrogate for :math:`\partial S_k / \partial \hat v_k`:
+
+.. math::
+
+    g^S_k &= g^{out}_k + w_{rec} D_{k+1}
+             + A_k (v_{reset} - \hat v_k) \quad [\text{or } - A_k (v_{th} - v_{reset})] \\
+    g_k &= g^v_k + A_k (1 - S_k)\;[\text{or } A_k] + \varphi_k\, g^S_k \\
+    A_{k-1} &= d_m\, g_k, \qquad I_{k-1} = d_s I_k + p_{vi}\, g_k, \qquad
+    D_k = I_k \;[\text{or } g_k \text{ for delta synapses}]
+
+While refractory, :math:`A_{k-1} = g^v_k + A_k` and :math:`g_k = 0` elsewhere. The last term of
+:math:`g^S_k` is the path through the reset; `detach_reset` leaves it out (Zenke & Vogels 2021,
+Neural Comput. 33:899). Then :math:`\partial w = \sum_k x_{k-1}^T D_k`,
+:math:`\partial w_{rec} = \sum_k S_{k-1}^T D_k`, :math:`\partial b = \ell \sum_k g_k` with
+:math:`\ell` the gain of a constant current over a step, :math:`\partial x_{k-1} = D_k w^T`
+(Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36(6):51).
+
+With :math:`S_k` replaced by the primitive of the surrogate in the forward run these are exact
+derivatives; :func:`spikesim.learning.check_gradient` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spikesim.layered import lif
+from spikesim.layered.forward import Trace, net_input
+from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.surrogates import Surrogate
+
+__all__ = ["backward"]
+
+
+def backward(
+    network: LayeredNetwork,
+    x: np.ndarray,
+    traces: Sequence[Trace],
+    grad_output: np.ndarray | None,
+    grad_v: np.ndarray | None,
+    *,
+    surrogate: Surrogate,
+    detach_reset: bool = True,
+) -> list[dict[str, np.ndarray]]:
+    """Return the gradient by every trainable array.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        The network.
+    x : ndarray of float64, shape (n_steps, n_trials, n_inputs)
+        The input that gave `traces`.
+    traces : sequence of Trace
+        What :func:`~spikesim.layered.forward` returned.
+    grad_output, grad_v : ndarray, shape (n_steps, n_trials, n_outputs), or None
+        Gradient of the loss by `output` and by `v` of the last trace; None stands for zeros.
+    surrogate : Surrogate
+        Stands for the derivative of a spike.
+    detach_reset : bool, default True
+        Leave out the path through the reset.
+
+    Returns
+    -------
+    list of dict
+        For each layer the gradient by each array named in its ``trainable``, of equal shape.
+        Gradients are summed over steps and trials.
+
+    Raises
+    ------
+    ParameterError
+        A spiking unit whose threshold is not above its rest: the surrogate has no scale.
+    """
+    gradients: list[dict[str, np.ndarray]] = []
+    for index in range(len(network.layers) - 1, -1, -1):
+        layer, trace = network.layers[index], traces[index]
+        before = traces[index - 1].output if index else x
+        if layer.neuron.spiking:
+            constants = lif.prepared(layer.neuron, layer.synapse, layer.n_post, network.dt)
+            grad_drive, grad_bias = lif.adjoint(
+                constants, trace, layer.w_rec, grad_output, grad_v, surrogate, detach_reset
+            )
+            gradients.append(_spiking_gradients(layer, before, trace, grad_drive, grad_bias))
+            if index:
+                grad_output = np.zeros(before.shape)
+                grad_output[:-1] = _from_post(layer, grad_drive[1:])
+        else:
+            grad_u = _rate_adjoint(layer, trace, grad_output, grad_v)
+            gradients.append(_rate_gradients(layer, before, grad_u))
+            if index:
+                grad_output = _from_post(layer, grad_u * layer.steepness)
+        grad_v = None
+    return gradients[::-1]
+
+
+def _spiking_gradients(
+    layer: Layer, x: np.ndarray, trace: Trace, grad_drive: np.ndarray, grad_bias: np.ndarray
+) -> dict[str, np.ndarray]:
+    gradients = {}
+    for name in layer.trainable:
+        if name == "w":
+            gradients[name] = _outer(x[:-1], grad_drive[1:])
+        elif name == "bias":
+            gradients[name] = grad_bias
+        elif name == "w_rec" and layer.w_rec is not None:
+            gradients[name] = _outer(trace.output[:-1], grad_drive[1:])
+    return gradients
+
+
+def _rate_adjoint(
+    layer: Layer, trace: Trace, grad_output: np.ndarray | None, grad_v: np.ndarray | None
+) -> np.ndarray:
+    if grad_output is None:
+        return np.zeros(trace.v.shape) if grad_v is None else grad_v
+    grad_u = grad_output * layer.neuron.derivative(trace.v, trace.output)
+    return grad_u if grad_v is None else grad_u + grad_v
+
+
+def _rate_gradients(layer: Layer, x: np.ndarray, grad_u: np.ndarray) -> dict[str, np.ndarray]:
+    gradients = {}
+    for name in layer.trainable:
+        if name == "w":
+            gradients[name] = _outer(x, grad_u) * layer.steepness
+        elif name == "bias":
+            gradients[name] = grad_u.sum(axis=(0, 1))
+        elif name == "steepness":
+            gradients[name] = (grad_u * net_input(layer, x)).sum(axis=(0, 1))
+    return gradients
+
+
+def _outer(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
+    """Return the sum over steps and trials of the outer products, shape (n_pre, n_post)."""
+    return pre.reshape(-1, pre.shape[2]).T @ post.reshape(-1, post.shape[2])
+
+
+def _from_post(layer: Layer, grad: np.ndarray) -> np.ndarray:
+    """Carry a gradient from the units of a layer back to its inputs."""
+    return (grad.reshape(-1, layer.n_post) @ layer.w.T).reshape(*grad.shape[:2], layer.n_pre)

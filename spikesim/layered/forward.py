@@ -1,0 +1,105 @@
+r"""Layered networks run forward.
+
+A rate unit works each step on its own: :math:`u = a\,(x w) + b,\ y = f(u)`, with its steepness
+a and bias b. A spiking unit has the dynamics of :mod:`spikesim.neurons.lif`, driven by
+
+.. math::
+
+    drive_k = x_{k-1} w + S_{k-1} w_{rec}
+
+since every connection takes one step. Nothing arrives in the first step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.errors import ParameterError
+from spikesim.layered import lif
+from spikesim.layered.network import Layer, LayeredNetwork
+
+__all__ = ["Trace", "forward", "net_input"]
+
+
+class Trace(NamedTuple):
+    """What one layer did, each array of shape (n_steps, n_trials, n_units).
+
+    Attributes
+    ----------
+    output : ndarray
+        Spikes (0.0 or 1.0) of spiking units, outputs of rate units.
+    v : ndarray
+        Membrane potential before the reset (mV); for rate units ``u``, what `output` is a
+        function of.
+    held : ndarray of bool or None
+        Where a spiking unit was refractory; None for rate units.
+    """
+
+    output: np.ndarray
+    v: np.ndarray
+    held: np.ndarray | None
+
+
+def forward(network: LayeredNetwork, x: Any) -> tuple[Trace, ...]:
+    """Run a network from its initial state.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        What to run.
+    x : array_like, shape (n_steps, n_trials, n_inputs)
+        Input; ``x[k]`` is stamped with step k, so spiking units feel it in step k + 1.
+
+    Returns
+    -------
+    tuple of Trace
+        One for each layer, from the first to the output.
+
+    Raises
+    ------
+    ParameterError
+        An `x` of another shape, without a step or trial, or with NaN or infinite values.
+    """
+    _check.instance("forward.network", network, LayeredNetwork, "a LayeredNetwork")
+    return run(network, checked_x("forward.x", x, network))
+
+
+def checked_x(name: str, x: Any, network: LayeredNetwork) -> np.ndarray:
+    """Return `x` as a C-contiguous float64 array that `network` can take."""
+    array = _check.float_array(name, x)
+    _check.shape(name, array, (None, None, network.n_inputs))
+    if 0 in array.shape[:2]:
+        raise ParameterError(
+            f"{name} must have at least one step and one trial, got shape {array.shape}"
+        )
+    return array
+
+
+def run(network: LayeredNetwork, x: np.ndarray) -> tuple[Trace, ...]:
+    """Do what :func:`forward` does with an input that has been checked."""
+    traces = []
+    for layer in network.layers:
+        trace = run_layer(layer, x, network.dt)
+        traces.append(trace)
+        x = trace.output
+    return tuple(traces)
+
+
+def run_layer(layer: Layer, x: np.ndarray, dt: float) -> Trace:
+    """Run one layer on the output `x` of the layer before."""
+    net = net_input(layer, x)
+    if layer.neuron.spiking:
+        constants = lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt)
+        return Trace(*lif.run(constants, net, layer.bias, layer.w_rec))
+    net *= layer.steepness
+    net += layer.bias
+    return Trace(layer.neuron.forward(net), net, None)
+
+
+def net_input(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """Return ``x @ w`` for every step and trial."""
+    n_steps, n_trials, n_pre = x.shape
+    return (x.reshape(n_steps * n_trials, n_pre) @ layer.w).reshape(n_steps, n_trials, layer.n_post)

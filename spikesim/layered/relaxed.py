@@ -1,0 +1,94 @@
+r"""A smooth twin of the forward run, in plain NumPy, for the gradient check.
+
+A spike is :math:`\Phi(x)`, the primitive of the surrogate, instead of the step H(x), so that the
+network is differentiable and its true gradient is what the surrogate computes. What has no
+derivative stays as it was in the base run: which units are refractory, and, where the reset is
+detached, the spikes that reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from spikesim.layered import lif
+from spikesim.layered.forward import Trace, run_layer
+from spikesim.layered.network import Layer, LayeredNetwork
+
+__all__ = ["relaxed_forward"]
+
+
+def relaxed_forward(
+    network: LayeredNetwork,
+    x: np.ndarray,
+    spike: Callable[[np.ndarray], np.ndarray],
+    held: Sequence[np.ndarray | None],
+    reset_spikes: Sequence[np.ndarray | None] | None = None,
+) -> tuple[Trace, ...]:
+    """Run a network whose spikes are a function of the distance from threshold.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        The network.
+    x : ndarray, shape (n_steps, n_trials, n_inputs)
+        Input.
+    spike : callable
+        Maps ``(v - v_th) / (v_th - v_rest)`` to the output of a unit that is not refractory.
+    held : sequence of ndarray of bool or None
+        For each layer where its units are refractory (None for rate units).
+    reset_spikes : sequence of ndarray or None, optional
+        For each layer the spikes that reset, instead of those of this run.
+
+    Returns
+    -------
+    tuple of Trace
+        As :func:`~spikesim.layered.forward`, the outputs as `spike` gives them.
+    """
+    traces: list[Trace] = []
+    for index, layer in enumerate(network.layers):
+        if layer.neuron.spiking:
+            resets = None if reset_spikes is None else reset_spikes[index]
+            trace = _spiking_layer(layer, x, network.dt, spike, held[index], resets)
+        else:
+            trace = run_layer(layer, x, network.dt)
+        traces.append(trace)
+        x = trace.output
+    return tuple(traces)
+
+
+def _spiking_layer(
+    layer: Layer,
+    x: np.ndarray,
+    dt: float,
+    spike: Callable[[np.ndarray], np.ndarray],
+    held: np.ndarray | None,
+    reset_spikes: np.ndarray | None,
+) -> Trace:
+    p = lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt)
+    assert held is not None
+    constant = p.leak_gain * (layer.bias + p.i_ext)
+    v_th = np.where(p.fires, p.v_th, 0.0)
+    shape = (*x.shape[:2], layer.n_post)
+    output, v_free = np.zeros(shape), np.zeros(shape)
+    v = np.broadcast_to(p.v_init, shape[1:])
+    current = np.zeros(shape[1:])
+    for k in range(shape[0]):
+        drive = np.zeros(shape[1:])
+        if k > 0:
+            drive = x[k - 1] @ layer.w
+            if layer.w_rec is not None:
+                drive = drive + output[k - 1] @ layer.w_rec
+        push = p.p_vi * current + constant
+        jump = drive if p.delta else 0.0
+        v_free[k] = np.where(held[k], v, p.v_rest + p.decay_m * (v - p.v_rest) + push + jump)
+        free = ~held[k] & p.fires
+        output[k] = np.where(free, spike((v_free[k] - v_th) / p.scale), 0.0)
+        resets = output[k] if reset_spikes is None else reset_spikes[k]
+        if p.subtract:
+            v = v_free[k] - np.where(p.fires, v_th - p.v_reset, 0.0) * resets
+        else:
+            v = v_free[k] * (1.0 - resets) + p.v_reset * resets
+        current = p.decay_syn * current + drive
+    return Trace(output, v_free, held)

@@ -1,0 +1,226 @@
+"""The training diagnosis: after each epoch, what each layer did, and a warning when one is dead.
+
+A unit is *silent* in an epoch if it fired in no trial (rate units: no output above 1e-6 in
+size). It is *saturated* if it fired in every step in which it could, from the first step that
+its input reaches (rate units: every output within 1e-6 of a bound and not silent; for step
+units, whose outputs all lie on a bound: output 1 in every trial). Both leave next to nothing
+for a gradient to hold on to.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikesim._jit import kernel
+from spikesim.errors import DeadLayerWarning
+from spikesim.layered.network import LayeredNetwork
+from spikesim.learning.base import Metrics
+from spikesim.neurons import Step
+
+__all__ = ["Diagnosis", "LayerHistory"]
+
+_TOLERANCE = 1e-6
+_DEAD_SHARE = 0.9
+_EPOCHS_BEFORE_WARNING = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LayerHistory:
+    """What one layer did in each epoch, arrays of shape (n_epochs,).
+
+    Attributes
+    ----------
+    silent, saturated : ndarray
+        Shares of the units, from 0 to 1.
+    mean_rate : ndarray
+        Mean firing rate (Hz) of spiking units, mean output of rate units.
+    update_norm : ndarray
+        Root of the mean square, over the batches, of the norm that the rule reports: of the
+        gradient, or of the weight change for rules without one.
+    """
+
+    silent: np.ndarray
+    saturated: np.ndarray
+    mean_rate: np.ndarray
+    update_norm: np.ndarray
+
+
+class _Layer:
+    """Sums over the batches of an epoch, and the log of epochs, of one layer."""
+
+    def __init__(self, layer: Any, index: int, dt: float):
+        neuron = layer.neuron
+        self.spiking = neuron.spiking
+        self.never = neuron.spiking and bool(np.all(np.isinf(neuron.v_th)))
+        self.first_step = index + 1
+        self.dt = dt
+        self.trained = bool(layer.parameters())
+        low, high = (0.0, 1.0) if neuron.spiking else neuron.bounds
+        self.low = -np.inf if isinstance(neuron, Step) else low
+        self.high = high
+        self.total = np.zeros(layer.n_post)
+        self.active = np.zeros(layer.n_post, dtype=np.bool_)
+        self.free = np.zeros(layer.n_post, dtype=np.bool_)
+        self.log: list[tuple[float, float, float, float]] = []
+        self.streaks = {"silent": 0, "saturated": 0, "still": 0}
+        self.start()
+
+    def start(self) -> None:
+        self.total[:] = 0.0
+        self.active[:] = False
+        self.free[:] = False
+        self.n_values = 0
+        self.square = 0.0
+        self.n_batches = 0
+
+    def add(self, trace: Any, norm: float) -> None:
+        self.square += norm * norm
+        self.n_batches += 1
+        self.n_values += trace.output.shape[0] * trace.output.shape[1]
+        if self.spiking:
+            _count_spikes(
+                trace.output, trace.held, self.first_step, self.total, self.active, self.free
+            )
+        else:
+            _sum_outputs(
+                trace.output,
+                self.low + _TOLERANCE,
+                self.high - _TOLERANCE,
+                self.total,
+                self.active,
+                self.free,
+            )
+
+    def close(self) -> float:
+        """Log the epoch; return the number of spikes in it."""
+        n = len(self.total)
+        total = float(self.total.sum())
+        n_active = np.count_nonzero(self.active)
+        silent = 0.0 if self.never else 1.0 - n_active / n
+        saturated = np.count_nonzero(self.active & ~self.free) / n
+        mean = total / max(1, n * self.n_values)
+        if self.spiking:
+            mean *= 1000.0 / self.dt
+        norm = (self.square / max(1, self.n_batches)) ** 0.5
+        self.log.append((silent, saturated, mean, norm))
+        for name, bad in (
+            ("silent", silent >= _DEAD_SHARE),
+            ("saturated", saturated >= _DEAD_SHARE),
+            ("still", self.trained and norm == 0.0),
+        ):
+            self.streaks[name] = self.streaks[name] + 1 if bad else 0
+        return total if self.spiking else 0.0
+
+    def history(self) -> LayerHistory:
+        columns = np.array(self.log).reshape(-1, 4).T.copy()
+        return LayerHistory(*columns)
+
+
+class Diagnosis:
+    """Watches the layers of a network while it is trained.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        The network at the start.
+    warn : bool
+        Whether to give :class:`~spikesim.errors.DeadLayerWarning`, once a layer.
+    """
+
+    def __init__(self, network: LayeredNetwork, warn: bool):
+        self._layers = [_Layer(layer, i, network.dt) for i, layer in enumerate(network.layers)]
+        self._to_warn = set(range(len(self._layers))) if warn else set()
+
+    def add(self, metrics: Metrics) -> None:
+        """Take in one batch."""
+        for layer, trace, norm in zip(
+            self._layers, metrics.traces, metrics.update_norms, strict=True
+        ):
+            layer.add(trace, norm)
+
+    def close_epoch(self, epoch: int, accuracy: float) -> float:
+        """Log the epoch, warn of dead layers, return the number of spikes in the epoch.
+
+        A layer is called dead when 90 % of its units were silent (or saturated), or its update
+        was exactly zero, in three epochs in a row, and some trial was classified wrong.
+        """
+        n_spikes = 0.0
+        for index, layer in enumerate(self._layers):
+            n_spikes += layer.close()
+            if accuracy < 1.0 and index in self._to_warn:
+                text = _complaint(layer, epoch)
+                if text:
+                    self._to_warn.discard(index)
+                    warnings.warn(f"layer {index}: {text}", DeadLayerWarning, stacklevel=3)
+        for layer in self._layers:
+            layer.start()
+        return n_spikes
+
+    def histories(self) -> list[LayerHistory]:
+        """Return what each layer did."""
+        return [layer.history() for layer in self._layers]
+
+
+def _complaint(layer: _Layer, epoch: int) -> str:
+    """Say what is wrong with a layer and what to change, or nothing."""
+    silent, saturated, _, _ = layer.log[-1]
+    since = f"in epochs {epoch - _EPOCHS_BEFORE_WARNING + 1} to {epoch}"
+    if layer.streaks["silent"] >= _EPOCHS_BEFORE_WARNING:
+        if layer.spiking:
+            return (
+                f"{silent:.0%} of its units never fired {since}; raise the gain of its weights "
+                "or its bias, or lower v_th"
+            )
+        return (
+            f"{silent:.0%} of its units gave no output {since}; raise its biases, lower the "
+            "learning rate, or use units without a flat side"
+        )
+    if layer.streaks["saturated"] >= _EPOCHS_BEFORE_WARNING:
+        if layer.spiking:
+            return (
+                f"{saturated:.0%} of its units fired in every step {since}; lower the gain of "
+                "its weights or its bias, raise v_th, or add a refractory period"
+            )
+        return (
+            f"{saturated:.0%} of its units were saturated in every trial {since}; scale the "
+            "features, or lower the gain of its weights or the learning rate"
+        )
+    if layer.streaks["still"] >= _EPOCHS_BEFORE_WARNING:
+        return (
+            f"its update was exactly zero {since} while trials were classified wrong: nothing "
+            "that it does reaches the loss. Later units are silent or saturated, weights after "
+            "it are zero, or units have no derivative (Step); draw larger weights, use a wider "
+            "surrogate (smaller slope) or other units"
+        )
+    return ""
+
+
+@kernel
+def _count_spikes(output, held, first_step, total, active, free):
+    n_steps, n_trials, n = output.shape
+    for k in range(n_steps):
+        for b in range(n_trials):
+            for i in range(n):
+                if output[k, b, i] != 0.0:
+                    total[i] += 1.0
+                    active[i] = True
+                elif k >= first_step and not held[k, b, i]:
+                    free[i] = True
+
+
+@kernel
+def _sum_outputs(output, low, high, total, active, free):
+    n_steps, n_trials, n = output.shape
+    for k in range(n_steps):
+        for b in range(n_trials):
+            for i in range(n):
+                y = output[k, b, i]
+                total[i] += y
+                if abs(y) > 1e-6:
+                    active[i] = True
+                if low < y < high:
+                    free[i] = True

@@ -1,0 +1,431 @@
+"""The training loop, the same for every learning rule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.encoding import Analog
+from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
+from spikesim.layered.forward import run
+from spikesim.layered.network import LayeredNetwork
+from spikesim.learning.diagnosis import Diagnosis, LayerHistory
+from spikesim.learning.progress import Progress
+from spikesim.learning.readouts import default_readout
+
+__all__ = ["FitResult", "History", "evaluate", "fit"]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The course of a training run, one value an epoch.
+
+    Losses and accuracies are running ones: each batch is measured before it is learnt from. With
+    one batch an epoch they are those of the network as it stood before the epoch.
+
+    Attributes
+    ----------
+    loss : ndarray, shape (n_epochs,)
+        Sum of the losses of all trials over their number; for rules without a loss the share
+        of errors.
+    accuracy : ndarray, shape (n_epochs,)
+        Share of the trials classified right.
+    seconds : ndarray, shape (n_epochs,)
+        Time that each epoch took (s), without the validation.
+    spikes_per_trial : ndarray, shape (n_epochs,)
+        Spikes of all spiking layers together, without the input.
+    layers : list of LayerHistory
+        What each layer did.
+    validation_accuracy : ndarray, shape (n_epochs,), or None
+        Accuracy on the validation set after each epoch.
+    """
+
+    loss: np.ndarray
+    accuracy: np.ndarray
+    seconds: np.ndarray
+    spikes_per_trial: np.ndarray
+    layers: list[LayerHistory]
+    validation_accuracy: np.ndarray | None = None
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs that were run."""
+        return len(self.loss)
+
+    @property
+    def solved_epoch(self) -> int | None:
+        """First epoch of the unbroken run of all-right epochs at the end; None without one."""
+        wrong = np.flatnonzero(self.accuracy < 1.0)
+        first = int(wrong[-1]) + 1 if len(wrong) else 0
+        return first if first < len(self.accuracy) else None
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A trained network with all that is needed to use it.
+
+    Attributes
+    ----------
+    network : LayeredNetwork
+        With the trained weights, after the last update.
+    history : History
+        The course of the training.
+    rule : LearningRule
+        The rule as given.
+    encoder : Encoder
+        Fitted to the training features.
+    readout : Readout
+        How the output is turned into decisions.
+    seed : SeedSequence
+        Reproduces the run when given to :func:`fit`; not used up by it.
+    """
+
+    network: LayeredNetwork
+    history: History
+    rule: Any
+    encoder: Any
+    readout: Any
+    seed: np.random.SeedSequence
+
+    def predict(self, features: Any, seed: Any = None) -> np.ndarray:
+        """Return the class of each row of `features`, shape (n_samples,), int64.
+
+        Parameters
+        ----------
+        features : array_like, shape (n_samples, n_features)
+            Samples.
+        seed : int, SeedSequence or Generator, optional
+            Source of the spikes of a stochastic encoder; by default a stream of its own that
+            belongs to the run, the same in every call.
+        """
+        return _predict(
+            "FitResult.predict",
+            self.network,
+            self.readout,
+            features,
+            self.encoder,
+            self._stream(seed),
+        )
+
+    def score(self, features: Any, labels: Any, seed: Any = None) -> float:
+        """Return the share of rows of `features` that get their label, see :meth:`predict`."""
+        return _accuracy(
+            "FitResult.score",
+            self.network,
+            self.readout,
+            features,
+            labels,
+            self.encoder,
+            self._stream(seed),
+        )
+
+    def _stream(self, seed: Any) -> Any:
+        return _streams(self.seed)[2] if seed is None else seed
+
+
+def fit(
+    network: LayeredNetwork,
+    rule: Any,
+    features: Any,
+    labels: Any,
+    *,
+    encoder: Any = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    shuffle: bool = True,
+    seed: Any = None,
+    until: str | Callable[[History], bool] | None = None,
+    patience: int = 20,
+    validation: tuple[Any, Any] | None = None,
+    warn: bool = True,
+    progress: Any = None,
+) -> FitResult:
+    """Train a layered network.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        Where to start; never modified.
+    rule : LearningRule
+        How to learn, such as :class:`~spikesim.learning.Backprop`.
+    features : array_like, shape (n_trials, n_features)
+        Training samples; never modified.
+    labels : array_like of int, shape (n_trials,)
+        Class of each sample: 0 or 1 for a network with one output, 0 to n_outputs - 1
+        otherwise. One class alone is allowed.
+    encoder : Encoder, optional
+        How features become input, fitted to `features` here; by default
+        :class:`~spikesim.encoding.Analog`. A stochastic encoder draws anew every epoch.
+    epochs : int, default 100
+        Passes through the samples at most, at least 1.
+    batch_size : int, optional
+        Samples for each update; None for all (full batch), 1 for online learning. The last
+        batch of an epoch may be smaller and is averaged over its own size.
+    shuffle : bool, default True
+        Present the samples in a new random order every epoch.
+    seed : int, SeedSequence or Generator, optional
+        Source of all randomness; equal seeds give equal bits. None takes fresh entropy, kept
+        in the result.
+    until : "solved" or callable, optional
+        Stop early: "solved" after `patience` epochs in a row with every trial right, as
+        :class:`History` measures it; a callable is given the history so far after every epoch
+        and returns whether to stop.
+    patience : int, default 20
+        For ``until="solved"``.
+    validation : tuple of (features, labels), optional
+        Samples to measure the accuracy on after each epoch.
+    warn : bool, default True
+        Warn of layers that stopped to take part, see :mod:`spikesim.learning.diagnosis`.
+    progress : bool or callable, optional
+        None shows a bar on a terminal if training lasts longer than 2 s, True always, False
+        never; a callable is given (epochs done, epochs) after each.
+
+    Returns
+    -------
+    FitResult
+
+    Raises
+    ------
+    ParameterError, ParameterTypeError
+        Arguments that are not allowed or do not fit together, by name.
+    NonFiniteStateError
+        Training that diverged; the message names the epoch.
+    """
+    _check.instance("fit.network", network, LayeredNetwork, "a LayeredNetwork")
+    if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
+        raise ParameterTypeError(f"fit.rule must be a learning rule, got {rule!r}")
+    table = _features("fit.features", features)
+    classes = _labels("fit.labels", labels, len(table), network)
+    epochs = _check.integer("fit.epochs", epochs, minimum=1)
+    n_trials = len(table)
+    if batch_size is None:
+        batch_size = n_trials
+    batch_size = _check.integer("fit.batch_size", batch_size, minimum=1)
+    shuffle = _check.boolean("fit.shuffle", shuffle)
+    patience = _check.integer("fit.patience", patience, minimum=1)
+    if until is not None and not callable(until):
+        _check.choice("fit.until", until, ("solved",))
+    warn = _check.boolean("fit.warn", warn)
+    sequence = _check.seed_sequence("fit.seed", seed)
+    encoder = _encoder("fit.encoder", encoder).fit(table)
+    order_stream, encode_stream, evaluate_stream = _streams(sequence)
+    order_rng = np.random.default_rng(order_stream)
+    encode_rng = np.random.default_rng(encode_stream)
+    if validation is not None:
+        if not isinstance(validation, tuple) or len(validation) != 2:
+            raise ParameterTypeError("fit.validation must be a tuple (features, labels)")
+        held_out = _features("fit.validation[0]", validation[0])
+        held_out_labels = _labels("fit.validation[1]", validation[1], len(held_out), network)
+        _encoded("fit.validation[0]", encoder, held_out[:1], network, np.random.default_rng(0))
+
+    readout = _readout(rule, network)
+    x = _encoded("fit.features", encoder, table, network, encode_rng)
+    state = rule.init(network)
+    diagnosis = Diagnosis(network, warn)
+    log: list[tuple[float, float, float, float]] = []
+    validated: list[float] = []
+    streak = 0
+
+    def history() -> History:
+        loss, accuracy, seconds, spikes = np.array(log).reshape(-1, 4).T.copy()
+        accuracies = None if validation is None else np.array(validated)
+        return History(loss, accuracy, seconds, spikes, diagnosis.histories(), accuracies)
+
+    with Progress("fit.progress", progress, epochs, "epoch") as bar:
+        for epoch in range(epochs):
+            started = time.perf_counter()
+            if epoch and encoder.stochastic:
+                x = _encoded("fit.features", encoder, table, network, encode_rng)
+            order = order_rng.permutation(n_trials) if shuffle else None
+            loss, n_correct = 0.0, 0
+            for start in range(0, n_trials, batch_size):
+                x_batch, y_batch = _batch(x, classes, order, start, start + batch_size)
+                try:
+                    network, state, metrics = rule.step(network, state, x_batch, y_batch)
+                except NonFiniteStateError as error:
+                    raise NonFiniteStateError(f"epoch {epoch}: {error}") from None
+                loss += metrics.loss
+                n_correct += metrics.n_correct
+                diagnosis.add(metrics)
+            accuracy = n_correct / n_trials
+            n_spikes = diagnosis.close_epoch(epoch, accuracy)
+            seconds = time.perf_counter() - started
+            log.append((loss / n_trials, accuracy, seconds, n_spikes / n_trials))
+            if validation is not None:
+                validated.append(
+                    _accuracy(
+                        "fit.validation",
+                        network,
+                        readout,
+                        held_out,
+                        held_out_labels,
+                        encoder,
+                        evaluate_stream,
+                    )
+                )
+            bar.update(epoch + 1)
+            streak = streak + 1 if n_correct == n_trials else 0
+            if until == "solved":
+                if streak >= patience:
+                    break
+            elif callable(until) and until(history()):
+                break
+    return FitResult(network, history(), rule, encoder, readout, _copied(sequence))
+
+
+def evaluate(
+    network: LayeredNetwork,
+    readout: Any,
+    features: Any,
+    labels: Any,
+    *,
+    encoder: Any = None,
+    seed: Any = None,
+) -> float:
+    """Return the share of samples that a network classifies right.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        What to run.
+    readout : Readout or None
+        How its output is turned into decisions; None for the usual one of the output layer.
+    features : array_like, shape (n_samples, n_features)
+        Samples.
+    labels : array_like of int, shape (n_samples,)
+        Their classes.
+    encoder : Encoder, optional
+        Fitted already; by default :class:`~spikesim.encoding.Analog`.
+    seed : int, SeedSequence or Generator, optional
+        Source of the spikes of a stochastic encoder.
+    """
+    _check.instance("evaluate.network", network, LayeredNetwork, "a LayeredNetwork")
+    if readout is None:
+        readout = default_readout(network.layers[-1])
+    if isinstance(readout, type) or not hasattr(readout, "decide"):
+        raise ParameterTypeError(f"evaluate.readout must be a readout, got {readout!r}")
+    readout.check(network.layers[-1])
+    encoder = _encoder("evaluate.encoder", encoder)
+    return _accuracy("evaluate", network, readout, features, labels, encoder, seed)
+
+
+def _accuracy(
+    name: str,
+    network: LayeredNetwork,
+    readout: Any,
+    features: Any,
+    labels: Any,
+    encoder: Any,
+    seed: Any,
+) -> float:
+    decisions = _predict(name, network, readout, features, encoder, seed)
+    classes = _labels(f"{name}.labels", labels, len(decisions), network)
+    return float(np.mean(decisions == classes))
+
+
+def _predict(
+    name: str, network: LayeredNetwork, readout: Any, features: Any, encoder: Any, seed: Any
+) -> np.ndarray:
+    table = _features(f"{name}.features", features)
+    rng = np.random.default_rng(_copied(_check.seed_sequence(f"{name}.seed", seed)))
+    x = _encoded(f"{name}.features", encoder, table, network, rng)
+    trace = run(network, x)[-1]
+    layer = network.layers[-1]
+    return readout.decide(readout.scores(trace, layer, network.dt), layer)
+
+
+def _batch(
+    x: np.ndarray, classes: np.ndarray, order: np.ndarray | None, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return input and labels of one batch, C-contiguous."""
+    if order is not None:
+        chosen = order[start:stop]
+        return x.take(chosen, axis=1), classes[chosen]
+    if start == 0 and stop >= len(classes):
+        return x, classes
+    return np.ascontiguousarray(x[:, start:stop]), classes[start:stop]
+
+
+def _readout(rule: Any, network: LayeredNetwork) -> Any:
+    readout = getattr(rule, "readout", None)
+    return default_readout(network.layers[-1]) if readout is None else readout
+
+
+def _streams(sequence: np.random.SeedSequence) -> list[np.random.SeedSequence]:
+    """Return the streams for the order, the encoder in training and in evaluation."""
+    return _copied(sequence).spawn(3)
+
+
+def _copied(sequence: np.random.SeedSequence) -> np.random.SeedSequence:
+    """Return an equal sequence that has spawned no children yet."""
+    return np.random.SeedSequence(
+        sequence.entropy, spawn_key=sequence.spawn_key, pool_size=sequence.pool_size
+    )
+
+
+def _encoder(name: str, encoder: Any) -> Any:
+    if encoder is None:
+        return Analog()
+    if isinstance(encoder, type) or not hasattr(encoder, "encode"):
+        raise ParameterTypeError(f"{name} must be an encoder, got {encoder!r}")
+    return encoder
+
+
+def _features(name: str, features: Any) -> np.ndarray:
+    table = _check.float_array(name, features)
+    if table.ndim != 2:
+        raise ParameterError(
+            f"{name} must have shape (n_samples, n_features), got {table.shape}"
+            + ("; reshape(-1, 1) makes one feature of it" if table.ndim == 1 else "")
+        )
+    if 0 in table.shape:
+        raise ParameterError(
+            f"{name} must hold at least one sample and one feature, got shape {table.shape}"
+        )
+    return table
+
+
+def _labels(name: str, labels: Any, n_trials: int, network: LayeredNetwork) -> np.ndarray:
+    array = np.asarray(labels)
+    if array.dtype == object and all(isinstance(v, (int, np.integer)) for v in array.flat):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biu":
+        raise ParameterTypeError(
+            f"{name} must be whole numbers that count the classes from 0, got "
+            f"{_check._sample(array)}; np.unique(labels, return_inverse=True) makes them"
+        )
+    if array.shape != (n_trials,):
+        raise ParameterError(
+            f"{name} must have one label for each of the {n_trials} samples, shape "
+            f"({n_trials},), got {array.shape}"
+        )
+    n_classes = max(2, network.n_outputs)
+    outside = (array < 0) | (array >= n_classes)
+    if outside.any():
+        raise ParameterError(
+            f"{name}{_check._first(outside)} is {array[outside].flat[0]}; a network with "
+            f"{network.n_outputs} output unit(s) tells the classes 0 to {n_classes - 1} apart"
+        )
+    return array.astype(np.int64)
+
+
+def _encoded(
+    name: str, encoder: Any, table: np.ndarray, network: LayeredNetwork, rng: np.random.Generator
+) -> np.ndarray:
+    x = _check.float_array(name, encoder.encode(table, dt=network.dt, rng=rng))
+    if x.ndim != 3 or x.shape[1] != len(table) or len(x) == 0:
+        raise ParameterError(
+            f"{name}: {type(encoder).__name__}.encode must return (n_steps, {len(table)}, "
+            f"n_inputs), got shape {x.shape}"
+        )
+    if x.shape[2] != network.n_inputs:
+        raise ParameterError(
+            f"{name} has {table.shape[1]} features, which {type(encoder).__name__} turns into "
+            f"{x.shape[2]} inputs; the first layer takes {network.n_inputs}"
+        )
+    return x
