@@ -1,0 +1,297 @@
+"""The figures of the report, each from the results alone."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spikesim.comparison import statistics
+from spikesim.comparison.results import Results, Summary
+from spikesim.plotting.style import COLOURS, GREY, LINE_STYLES, MARKERS
+
+__all__ = ["draw", "drawn_figures", "image"]
+
+_WIDTH = 7.2
+_FAMILY_COLOUR = {"local": COLOURS[0], "gradient": COLOURS[1], "classical": GREY}
+
+
+def drawn_figures(results: Results) -> dict[str, Any]:
+    """Return every figure that the results allow, by file name, as matplotlib Figures."""
+    makers: dict[str, Callable[[Results], Any]] = {
+        "xor_success": xor_success,
+        "xor_time": xor_time,
+        "xor_learning": xor_learning,
+        "iris_accuracy": iris_accuracy,
+        "iris_learning": iris_learning,
+        "rate_code": rate_code,
+    }
+    figures = {name: maker(results) for name, maker in makers.items()}
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def draw(rows: int = 1, columns: int = 1, *, height: float, **kwargs: Any) -> tuple[Any, Any]:
+    """Return a Figure of the width of the page and its axes, without pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def image(figure: Any, kind: str) -> bytes:
+    """Return a Figure as the bytes of a PNG or SVG file, the same bytes for the same figure."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with rc_context({"svg.hashsalt": "spikesim"}):
+        figure.savefig(buffer, format=kind, dpi=160, facecolor="white", metadata=metadata)
+    return buffer.getvalue()
+
+
+def xor_success(results: Results) -> Any:
+    """Share of starts that solve XOR: single-layer rules beside networks with hidden units."""
+    summaries = results.summaries("xor")
+    single = [s for s in summaries if s.hidden == 0]
+    deep = [s for s in summaries if s.hidden > 0]
+    if not summaries:
+        return None
+    names = list(dict.fromkeys(s.contender for s in single))
+    figure, axes = draw(1, 2, height=max(2.9, 0.42 * len(names) + 1.3), width_ratios=[1, 1.15])
+    left, right = axes[0]
+    for place, name in enumerate(reversed(names)):
+        members = [s for s in single if s.contender == name]
+        for offset, summary in zip(_offsets(len(members), 0.24), members, strict=True):
+            _interval(left, summary, place - offset, horizontal=True)
+    left.set_yticks(range(len(names)), list(reversed(names)))
+    left.set_ylim(-0.6, len(names) - 0.4)
+    left.set_xlim(-3, 103)
+    left.set_xlabel("starts that solve XOR (%)")
+    left.set_title("no hidden units", fontsize="medium", loc="left")
+    _network_legend(left, single)
+
+    sizes = sorted({s.hidden for s in deep})
+    kinds = _kinds(deep)
+    for index, kind in enumerate(kinds):
+        members = [s for s in deep if (s.contender, s.network) == kind]
+        offset = _offsets(len(kinds), 0.5)[index]
+        x = [sizes.index(s.hidden) + offset for s in members]
+        y = [100 * s.rate.value for s in members]
+        low = [100 * (s.rate.value - s.rate.low) for s in members]
+        high = [100 * (s.rate.high - s.rate.value) for s in members]
+        right.errorbar(
+            x, y, [low, high], label=_kind_label(kind), color=COLOURS[index % 7], capsize=2,
+            marker=MARKERS[index % 7], linestyle=LINE_STYLES[index % 7], markersize=5,
+            linewidth=1.2,
+        )  # fmt: skip
+    right.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+    right.set_xlabel("hidden units")
+    right.set_ylabel("starts that solve XOR (%)")
+    right.set_ylim(-3, 103)
+    right.set_title("with hidden units", fontsize="medium", loc="left")
+    if kinds:
+        right.legend(frameon=False, fontsize="small", loc="lower right")
+    _tidy(left, right)
+    return figure
+
+
+def xor_time(results: Results) -> Any:
+    """Share of starts solved by each epoch (Kaplan-Meier), for networks with hidden units."""
+    size = _middle_size(results)
+    groups = {k: rows for k, rows in results.groups("xor").items() if k[2] == size and size}
+    if not groups:
+        return None
+    figure, axes = draw(height=3.4)
+    ax = axes[0, 0]
+    for index, ((name, network, _), rows) in enumerate(groups.items()):
+        budget = max(row.epochs for row in rows)
+        times = [row.solved_epoch if row.solved_epoch is not None else row.epochs for row in rows]
+        curve = statistics.kaplan_meier(times, [row.solved for row in rows])
+        x = np.concatenate([[1], curve.epochs, [budget]])
+        colour = COLOURS[index % 7]
+        solved = [1 - np.concatenate([[1], y, y[-1:]]) for y in (curve.unsolved, curve.low)]
+        high = 1 - np.concatenate([[1], curve.high, curve.high[-1:]])
+        ax.step(
+            x, 100 * solved[0], where="post", color=colour, linestyle=LINE_STYLES[index % 7],
+            label=_kind_label((name, network)),
+        )  # fmt: skip
+        ax.fill_between(
+            x, 100 * solved[1], 100 * high, step="post", color=colour, alpha=0.15, linewidth=0
+        )
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xlabel("epoch (each shows the four patterns once)")
+    ax.set_ylabel("starts solved (%)")
+    ax.set_ylim(-3, 103)
+    ax.set_title(f"{size} hidden units", fontsize="medium", loc="left")
+    ax.legend(frameon=False, fontsize="small")
+    _tidy(ax)
+    return figure
+
+
+def xor_learning(results: Results) -> Any:
+    """Mean share of the four patterns right, by epoch, in a single layer and with hidden units."""
+    size = _middle_size(results)
+    keys = [_parts(key) for key in results.curves if key.startswith("xor/")]
+    panels = [
+        ("no hidden units", [k for k in keys if k[2] == 0]),
+        (f"{size} hidden units", [k for k in keys if k[2] == size and size]),
+    ]
+    panels = [panel for panel in panels if panel[1]]
+    if not panels:
+        return None
+    figure, axes = draw(1, len(panels), height=4.2, sharey=True)
+    for ax, (title, members) in zip(axes[0], panels, strict=True):
+        _curves(ax, results, "xor", members)
+        ax.set_title(title, fontsize="medium", loc="left")
+    axes[0, 0].set_ylabel("patterns right, mean over starts (%)")
+    return figure
+
+
+def iris_accuracy(results: Results) -> Any:
+    """Accuracy on Iris with intervals, LDA's line, and the band that cannot be told from it."""
+    summaries = [s for s in results.summaries("iris") if s.contender != "majority class"]
+    if not summaries:
+        return None
+    summaries.sort(key=lambda s: s.rate.value)
+    figure, axes = draw(height=0.3 * len(summaries) + 1.3)
+    ax = axes[0, 0]
+    reference = next((s for s in summaries if s.contender == "LDA"), None)
+    detectable = results.detectable()
+    if reference is not None:
+        value = 100 * reference.rate.value
+        if detectable is not None:
+            ax.axvspan(
+                value - 100 * detectable, value, color="0.9", zorder=0,
+                label=f"closer to LDA than this protocol can tell ({100 * detectable:.1f} points)",
+            )  # fmt: skip
+        ax.axvline(value, color=GREY, linewidth=1, linestyle="--", zorder=1, label="LDA")
+    for place, summary in enumerate(summaries):
+        _interval(ax, summary, place, horizontal=True)
+    ax.set_yticks(range(len(summaries)), [_iris_label(s) for s in summaries])
+    ax.set_ylim(-0.6, len(summaries) - 0.4)
+    ax.set_xlabel("test accuracy (%)")
+    ax.legend(
+        frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
+        borderaxespad=0.2,
+    )  # fmt: skip
+    _tidy(ax)
+    return figure
+
+
+def iris_learning(results: Results) -> Any:
+    """Mean share of training samples right, by epoch, on Iris with three classes."""
+    members = [_parts(key) for key in results.curves if key.startswith("iris/")]
+    if not members:
+        return None
+    networks = [n for n in ("rate", "LIF") if any(m[1] == n for m in members)]
+    figure, axes = draw(1, len(networks), height=4.2, sharey=True)
+    for ax, network in zip(axes[0], networks, strict=True):
+        _curves(ax, results, "iris", [m for m in members if m[1] == network])
+        title = "rate networks" if network == "rate" else "LIF networks"
+        ax.set_title(title, fontsize="medium", loc="left")
+    axes[0, 0].set_ylabel("training samples right, mean (%)")
+    return figure
+
+
+def rate_code(results: Results) -> Any:
+    """Agreement of a trained sigmoid network with its LIF twin as the counting window grows."""
+    found = results.extra.get("rate_code")
+    if not found:
+        return None
+    figure, axes = draw(height=3.2)
+    ax = axes[0, 0]
+    for index, (name, shares) in enumerate(found["agreement"].items()):
+        ax.plot(
+            found["windows"], 100 * np.asarray(shares), color=COLOURS[index % 7], label=name,
+            linestyle=LINE_STYLES[index % 7], marker=MARKERS[index % 7], markersize=5,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xlabel("counting window (ms)")
+    ax.set_ylabel("same decision (%)")
+    ax.legend(frameon=False, fontsize="small")
+    _tidy(ax)
+    return figure
+
+
+def _curves(
+    ax: Any, results: Results, task: str, members: list[tuple[str, str, int]]
+) -> None:
+    for index, (name, network, hidden) in enumerate(members):
+        curve = 100 * np.asarray(results.curves[f"{task}/{name}/{network}/{hidden}"])
+        ax.plot(
+            np.arange(1, len(curve) + 1), curve, color=COLOURS[index % 7], linewidth=1.3,
+            linestyle=LINE_STYLES[(index + index // 7) % 7], label=_kind_label((name, network)),
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xlabel("epoch")
+    ax.legend(
+        frameon=False, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.18),
+        ncols=2, columnspacing=1.0,
+    )  # fmt: skip
+    _tidy(ax)
+
+
+def _interval(ax: Any, summary: Summary, place: float, *, horizontal: bool) -> None:
+    value, low, high = (100 * v for v in summary.rate)
+    error = None if math.isnan(low) else [[value - low], [high - value]]
+    ax.errorbar(
+        value, place, xerr=error, color=_FAMILY_COLOUR[summary.family], capsize=2, markersize=5,
+        marker={"LIF": "o", "rate": "s"}.get(summary.network, "D"), linewidth=1.2,
+        markerfacecolor="white" if summary.network == "rate" else None,
+    )  # fmt: skip
+
+
+def _network_legend(ax: Any, summaries: list[Summary]) -> None:
+    from matplotlib.lines import Line2D
+
+    networks = [n for n in ("rate", "LIF") if any(s.network == n for s in summaries)]
+    handles = [
+        Line2D(
+            [], [], linestyle="", color=_FAMILY_COLOUR["local"], label=f"{network} units",
+            marker={"LIF": "o", "rate": "s"}[network],
+            markerfacecolor="white" if network == "rate" else None,
+        )
+        for network in networks
+    ]  # fmt: skip
+    if handles:
+        ax.legend(handles=handles, frameon=False, fontsize="small", loc="lower right")
+
+
+def _kinds(summaries: list[Summary]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((s.contender, s.network) for s in summaries))
+
+
+def _kind_label(kind: tuple[str, str]) -> str:
+    return ", ".join(part for part in kind if part)
+
+
+def _iris_label(summary: Summary) -> str:
+    label = _kind_label((summary.contender, summary.network))
+    return f"{label}, {summary.hidden} hidden" if summary.hidden else label
+
+
+def _middle_size(results: Results) -> int:
+    sizes = sorted({row.hidden for row in results.of("xor") if row.hidden})
+    return 4 if 4 in sizes else sizes[len(sizes) // 2] if sizes else 0
+
+
+def _parts(key: str) -> tuple[str, str, int]:
+    _, name, network, hidden = key.split("/")
+    return name, network, int(hidden)
+
+
+def _offsets(n: int, width: float) -> list[float]:
+    return [0.0] if n == 1 else list(np.linspace(-width / 2, width / 2, n))
+
+
+def _tidy(*axes: Any) -> None:
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="both", color="0.93", linewidth=0.6)
+        ax.set_axisbelow(True)

@@ -1,0 +1,255 @@
+"""The page to read: one self-contained HTML file, and the tables for the terminal."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from string import Template
+from typing import Any
+
+from spikesim.comparison.contenders import NOTES
+from spikesim.comparison.results import Results, Summary
+from spikesim.comparison.texts import (
+    CAPTIONS,
+    HEADINGS,
+    INTRODUCTION,
+    LIMITS,
+    METHOD,
+    TASK_NOTES,
+    TASK_TITLES,
+)
+
+__all__ = ["render", "terminal_table"]
+
+_XOR_COLUMNS = ("rule", "units", "hidden", "solved", "95 % interval", "epochs to solve", "spikes")
+_IRIS_COLUMNS = ("rule", "units", "hidden", "accuracy", "95 % interval", "behind LDA", "spikes")
+_NUMERIC = frozenset((*_XOR_COLUMNS[2:], *_IRIS_COLUMNS[2:]))
+
+
+def terminal_table(results: Results) -> str:
+    """Return the tables of all tasks as aligned plain text."""
+    blocks = []
+    for task in TASK_TITLES:
+        summaries = results.summaries(task)
+        if summaries:
+            columns, rows = _table(task, summaries)
+            blocks.append(f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{_below(results, task)}")
+    return "\n\n".join(blocks)
+
+
+def render(results: Results, figures: Mapping[str, bytes]) -> str:
+    """Return the report as one HTML document without outside references.
+
+    Parameters
+    ----------
+    results : Results
+        What the comparison found.
+    figures : mapping of str to bytes
+        SVG files by name; those that are missing are left out of the page.
+    """
+    parts = [*_opening(results), *_rules(results)]
+    for task in ("xor", "iris2", "iris"):
+        parts += _task(results, task, figures)
+    if "rate_code" in figures:
+        parts += [f"<h2>{HEADINGS['rate_code']}</h2>", *_figures(("rate_code",), figures)]
+    parts += _closing(results)
+    template = resources.files("spikesim.comparison") / "report_template.html"
+    return Template(template.read_text(encoding="utf-8")).substitute(body="\n".join(parts))
+
+
+def _opening(results: Results) -> list[str]:
+    about = results.about
+    lead = f"spikesim {about.get('versions', {}).get('spikesim', '')}, {about.get('budget', '')} run"
+    if about.get("date"):
+        lead += f" of {about['date']}"
+    parts = [f"<h1>{HEADINGS['title']}</h1>", f'<p class="lead">{html.escape(lead)}</p>']
+    parts.append('<div class="answer">')
+    parts += [f"<p>{html.escape(sentence)}</p>" for sentence in findings(results)]
+    parts.append("</div>")
+    parts += [f"<h2>{HEADINGS['asked']}</h2>", *(f"<p>{text}</p>" for text in INTRODUCTION)]
+    present = [task for task in TASK_TITLES if results.of(task)]
+    parts.append("<ul>")
+    parts += [f"<li><b>{TASK_TITLES[task]}.</b> {TASK_NOTES[task]}</li>" for task in present]
+    parts.append("</ul>")
+    return parts
+
+
+def _rules(results: Results) -> list[str]:
+    names = list(dict.fromkeys(row.contender for row in results.rows))
+    rows = [(name, NOTES[name].what, NOTES[name].knows, NOTES[name].source) for name in names
+            if name in NOTES]  # fmt: skip
+    if not rows:
+        return []
+    columns = ("rule", "what it does", "what a synapse must know", "source")
+    return [f"<h2>{HEADINGS['rules']}</h2>", _html_table(columns, rows, CAPTIONS["rules"])]
+
+
+def _task(results: Results, task: str, figures: Mapping[str, bytes]) -> list[str]:
+    summaries = results.summaries(task)
+    if not summaries:
+        return []
+    columns, rows = _table(task, summaries)
+    parts = [f"<h2>{TASK_TITLES[task]}</h2>"]
+    parts.append(_html_table(columns, rows, CAPTIONS[task]))
+    parts.append(f'<p class="note">{html.escape(_below(results, task))}</p>')
+    return parts + _figures(
+        [name for name in CAPTIONS if name.startswith(f"{task}_")], figures
+    )
+
+
+def _closing(results: Results) -> list[str]:
+    about = results.about
+    parts = [f"<h2>{HEADINGS['method']}</h2>", "<ul>", *(f"<li>{t}</li>" for t in METHOD), "</ul>"]
+    tuned = about.get("settings", {})
+    if tuned:
+        rows = [
+            (name, *(f"{values[key]:.3g}" for key in sorted(values)))
+            for name, values in tuned.items()
+        ]
+        columns = ("contender", *sorted(next(iter(tuned.values()))))
+        table = _html_table(columns, rows, CAPTIONS["settings"])
+        parts.append(f"<details><summary>Tuned settings</summary>{table}</details>")
+    parts += [f"<h2>{HEADINGS['limits']}</h2>", "<ul>", *(f"<li>{t}</li>" for t in LIMITS), "</ul>"]
+    parts.append(f"<h2>{HEADINGS['repeat']}</h2>")
+    if about.get("command"):
+        parts.append(f"<pre>{html.escape(about['command'])}</pre>")
+    facts = [
+        *(f"{name} {version}" for name, version in about.get("versions", {}).items()),
+        *(f"{name}: {about[name]}" for name in ("platform", "cores", "duration") if name in about),
+        *(f"{name}: sha256 {digest[:16]}" for name, digest in about.get("digests", {}).items()),
+    ]
+    parts.append(f'<p class="note">{html.escape("; ".join(map(str, facts)))}</p>')
+    return parts
+
+
+def findings(results: Results) -> list[str]:
+    """Return the answer in a few sentences, computed from the rows."""
+    sentences = []
+    xor = results.summaries("xor")
+    single = [s for s in xor if s.hidden == 0]
+    if single:
+        solving = [s for s in single if s.rate.value > 0]
+        text = f"XOR without hidden units: {len(single) - len(solving)} of {len(single)} "
+        text += "contenders never solve it, as theory says of a threshold on a sum."
+        if solving:
+            text += " The others: " + ", ".join(f"{s.label} ({_share(s)})" for s in solving) + "."
+        sentences.append(text)
+    middle = [s for s in xor if s.hidden == 4] or [s for s in xor if s.hidden]
+    if middle:
+        text = f"XOR with {middle[0].hidden} hidden units: "
+        sentences.append(text + "; ".join(_kind(s) + " " + _share(s) for s in middle) + ".")
+    iris = {s.contender: s for s in results.summaries("iris")}
+    spiking = [s for s in results.summaries("iris") if s.network == "LIF"]
+    detectable = results.detectable()
+    if spiking and "LDA" in iris and detectable is not None:
+        best = max(spiking, key=lambda s: s.rate.value)
+        gap = 100 * (iris["LDA"].rate.value - best.rate.value)
+        within = "within" if gap <= 100 * detectable else "beyond"
+        sentences.append(
+            f"Iris, three classes: the best spiking network ({best.label}) gets "
+            f"{100 * best.rate.value:.1f} %, LDA {100 * iris['LDA'].rate.value:.1f} %. The gap of "
+            f"{gap:.1f} points is {within} the {100 * detectable:.1f} points that this protocol "
+            "can tell apart."
+        )
+    return sentences
+
+
+def _table(task: str, summaries: Sequence[Summary]) -> tuple[tuple[str, ...], list[tuple]]:
+    solves = task != "iris"
+    rows = []
+    for s in summaries:
+        cells = [s.contender, s.network or "–", str(s.hidden) if s.hidden else "–"]
+        if solves:
+            cells += [_share(s), _percent_interval(s), _epochs(s)]
+        else:
+            cells += [f"{100 * s.rate.value:.1f} %", _percent_interval(s), _behind(s)]
+        cells.append("–" if s.spikes_per_trial is None else f"{s.spikes_per_trial:.1f}")
+        rows.append(tuple(cells))
+    return (_XOR_COLUMNS if solves else _IRIS_COLUMNS), rows
+
+
+def _below(results: Results, task: str) -> str:
+    if task != "iris":
+        return CAPTIONS["solved_note"]
+    detectable = results.detectable()
+    text = CAPTIONS["accuracy_note"]
+    if detectable is None:
+        return text
+    return (
+        f"Smallest difference that this protocol detects: {100 * detectable:.1f} points "
+        f"(80 % power, 5 % two-sided). {text}"
+    )
+
+
+def _share(s: Summary) -> str:
+    return f"{round(s.rate.value * s.n_runs)} of {s.n_runs}"
+
+
+def _kind(s: Summary) -> str:
+    return f"{s.contender} ({s.network})"
+
+
+def _percent_interval(s: Summary) -> str:
+    if math.isnan(s.rate.low):
+        return "–"
+    return f"{100 * s.rate.low:.1f} – {min(100 * s.rate.high, 100.0):.1f}"
+
+
+def _epochs(s: Summary) -> str:
+    if s.median is None:
+        return "–"
+    if math.isinf(s.median.value):
+        return "not reached"
+    high = "…" if math.isinf(s.median.high) else f"{s.median.high:.0f}"
+    return f"{s.median.value:.0f} ({s.median.low:.0f} – {high})"
+
+
+def _behind(s: Summary) -> str:
+    if s.behind is None:
+        return "–"
+    return f"{100 * s.behind.value:+.1f} ({100 * s.behind.low:+.1f} – {100 * s.behind.high:+.1f})"
+
+
+def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[i]) for line in (columns, *rows)) for i in range(len(columns))]
+    lines = []
+    for line in (columns, ["-" * width for width in widths], *rows):
+        cells = [
+            cell.rjust(width) if name in _NUMERIC else cell.ljust(width)
+            for cell, width, name in zip(line, widths, columns, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    def cell(tag: str, text: str, name: str) -> str:
+        kind = ' class="n"' if name in _NUMERIC else ""
+        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+
+    head = "".join(cell("th", name, name) for name in columns)
+    body = "\n".join(
+        "<tr>" + "".join(cell("td", c, n) for c, n in zip(row, columns, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _figures(names: Iterable[str], figures: Mapping[str, bytes]) -> list[str]:
+    parts: list[Any] = []
+    for name in names:
+        if name in figures:
+            data = base64.b64encode(figures[name]).decode("ascii")
+            caption = CAPTIONS[name]
+            parts.append(
+                f'<figure><img alt="{html.escape(caption, quote=True)}" '
+                f'src="data:image/svg+xml;base64,{data}">'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
+    return parts

@@ -1,0 +1,102 @@
+"""The words of the report, apart from the code that lays them out."""
+
+from __future__ import annotations
+
+TASK_TITLES = {
+    "xor": "XOR",
+    "iris2": "Iris, two features, two classes",
+    "iris": "Iris, four features, three classes",
+}
+
+TASK_NOTES = {
+    "xor": "Two inputs, each 0 or 1; answer 1 when exactly one of them is 1. Four patterns, which "
+    "are both training and test set: the question is whether a rule can fit them at all. No "
+    "threshold on a weighted sum can. A start counts as solved when all four are right and stay "
+    "right until training ends.",
+    "iris2": "Setosa against versicolor from sepal length and petal length in raw centimetres, 100 "
+    "flowers. A straight line separates them. Solved means all 100 right, and still right at the "
+    "end.",
+    "iris": "150 flowers, three species, four lengths. Accuracy on flowers not trained on, in "
+    "repeated stratified cross-validation; scaling and encoding are learnt from the training "
+    "part of each fold.",
+}
+
+HEADINGS = {
+    "title": "Learning rules compared, with and without spikes",
+    "asked": "What was asked",
+    "rules": "The rules",
+    "rate_code": "The same weights as rates and as spikes",
+    "method": "How it was done",
+    "limits": "What this does not show",
+    "repeat": "Do it again",
+}
+
+INTRODUCTION = (
+    "A unit of a neural network may send a number, its firing <i>rate</i>, or it may send "
+    "<i>spikes</i>. The spiking unit here is the leaky integrate-and-fire neuron (LIF): its "
+    "membrane potential leaks towards rest, is pushed by arriving spikes, and when it crosses a "
+    "threshold the neuron fires and starts over.",
+    "A learning rule changes the weights. Some rules are <i>local</i>: each synapse needs only "
+    "what is at hand, its input and the error of its own neuron. Others follow a <i>gradient</i>: "
+    "each synapse is told how the whole error depends on it. This page puts both kinds on "
+    "both kinds of unit, from equal starts and with equal effort spent on tuning.",
+)
+
+CAPTIONS = {
+    "rules": "Every rule in the comparison. <i>Local</i> rules need what is present at the "
+    "synapse; the others need errors carried backwards through the weights.",
+    "xor": "Solved starts with Wilson 95 % intervals. Epochs to solve is the Kaplan-Meier median "
+    "with its interval: runs that never solve are counted as longer than the budget, not dropped.",
+    "iris2": "As for XOR: solved starts with Wilson intervals, and the median epoch.",
+    "iris": "Mean test accuracy with Nadeau-Bengio corrected 95 % intervals. Behind LDA is LDA's "
+    "accuracy less the contender's on the same folds, in points; an interval that holds 0 is no "
+    "difference.",
+    "solved_note": "Spikes: mean number that all units fire for one sample at the end of training, "
+    "inputs not counted.",
+    "accuracy_note": "Spikes: mean number that all units fire for one sample at the end of "
+    "training, inputs not counted.",
+    "settings": "The values that random search chose. Every contender had the same number of "
+    "trials over a space of three dimensions.",
+    "xor_success": "Left, rules that train a single layer; right, networks with hidden units. Bars "
+    "are Wilson 95 % intervals.",
+    "xor_time": "How long it takes: share of starts solved by each epoch, with 95 % bands. A curve "
+    "that ends below 100 % has starts that never solve it.",
+    "xor_learning": "Share of the four patterns right during training, mean over starts. A single "
+    "threshold unit cannot pass 75 % (three of four).",
+    "xor_regions": "What trained networks answer between the four patterns. Inputs 0 and 1 are the "
+    "corners; colours are the answers.",
+    "xor_network": "A trained spiking network at work on the four patterns, one column each. Top: "
+    "input spikes; middle: spikes of the hidden neurons; bottom: membrane potential of the "
+    "outputs. The answer is the class whose output rises highest.",
+    "iris2_regions": "The line that one unit has learnt between the two species.",
+    "iris_accuracy": "Each contender with its 95 % interval. Those in the grey band cannot be told "
+    "from LDA with this many flowers. Open squares: rate units; dots: LIF; diamonds: classical.",
+    "iris_learning": "Share of training flowers right, mean over folds.",
+    "rate_code": "A sigmoid network is trained, then its weights are run on spiking neurons that "
+    "count for a window of time. The longer they count, the more often both decide alike.",
+}
+
+METHOD = (
+    "<b>Equal starts.</b> Start number s gives every contender the same random numbers: initial "
+    "weights are the same standard normal draws, scaled; samples come in the same order.",
+    "<b>Equal tuning.</b> Each contender had the same number of random-search trials over three "
+    "settings (learning rate, scale of the initial weights, and one that belongs to the rule), "
+    "on starts and folds that are not those of the test. All trials are in the settings file.",
+    "<b>Same folds.</b> The splits of Iris are stored with a digest. One flower is in the data "
+    "twice; its copies are always in one fold.",
+    "<b>Honest intervals.</b> Training sets of cross-validation overlap, so the usual interval is "
+    "three times too narrow; the corrected one is used.",
+    "<b>No early stop.</b> Every run has its whole budget of epochs, so a solution that is lost "
+    "again does not count.",
+)
+
+LIMITS = (
+    "Iris cannot rank good methods: a linear rule from 1936 makes three errors in 150. Read it as "
+    "a check that a rule works on real data.",
+    "Tuning on Iris used other splits of the same 150 flowers, so accuracies are a little "
+    "optimistic, for every contender alike. Classical methods run with usual settings, untuned.",
+    "XOR is a fit, not a test of generalisation.",
+    "Seconds depend on the machine and are given for orientation only.",
+    "Rate networks see the features themselves, spiking networks an encoding of them in time; "
+    "part of what an encoder does would be a hidden layer elsewhere.",
+)
