@@ -25,6 +25,10 @@ class NonFiniteStateError(SpikesimError, FloatingPointError):
     """A state variable that became NaN or infinite during a run."""
 
 
+class MissingExtraError(SpikesimError, ImportError):
+    """An optional library is not installed; the message names the extra that brings it."""
+
+
 class SpikesimWarning(UserWarning):
     """Base class of every warning that spikesim gives."""
 

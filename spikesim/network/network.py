@@ -1,0 +1,136 @@
+"""A network described: populations, projections between them, inputs into them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.errors import ParameterError
+from spikesim.network.inputs import Input
+from spikesim.network.population import Population
+from spikesim.network.projection import Projection
+from spikesim.neurons import LIF
+
+__all__ = ["Network"]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Populations, the projections between them and the inputs into them.
+
+    Parameters
+    ----------
+    populations : iterable of Population
+        At least one; names are unique.
+    projections : iterable of Projection, optional
+        Between populations of the network, the source itself included.
+    inputs : iterable of inputs, optional
+        Currents and spikes from outside, see :mod:`spikesim.network.inputs`.
+
+    Raises
+    ------
+    ParameterError
+        No population, a name used twice or unknown, sizes that do not fit, a target that is a
+        source of spikes.
+    ParameterTypeError
+        Something of another kind in one of the lists.
+    ParameterIndexError
+        Indices beyond the size of a population.
+    """
+
+    populations: Iterable[Population]
+    projections: Iterable[Projection] = ()
+    inputs: Iterable[Input] = ()
+
+    def __post_init__(self) -> None:
+        populations = _tuple_of("populations", self.populations, Population, "a Population")
+        projections = _tuple_of("projections", self.projections, Projection, "a Projection")
+        inputs = _tuple_of("inputs", self.inputs, Input, "an input such as StepCurrent")
+        if not populations:
+            raise ParameterError("Network.populations must hold at least one population")
+        object.__setattr__(self, "populations", populations)
+        object.__setattr__(self, "projections", projections)
+        object.__setattr__(self, "inputs", inputs)
+        names = [p.name for p in populations]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ParameterError(
+                    f"Network.populations[{index}] has the name {name!r} of another population"
+                )
+        for index, projection in enumerate(projections):
+            label = f"Network.projections[{index}]"
+            source = self.population(projection.source, f"{label}.source")
+            target = self.population(projection.target, f"{label}.target")
+            _refuse_source(f"{label}.target", target)
+            projection.check(source.n, target.n)
+        for index, item in enumerate(inputs):
+            label = f"Network.inputs[{index}].target"
+            target = self.population(item.target, label)
+            _refuse_source(label, target)
+            item.check(target.n)
+
+    def population(self, name: str, label: str = "name") -> Population:
+        """Return the population called `name`.
+
+        Raises
+        ------
+        ParameterError
+            There is none; the message suggests the nearest name.
+        """
+        for population in self.populations:
+            if population.name == name:
+                return population
+        names = [p.name for p in self.populations]
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ParameterError(
+            f"{label}: the network has no population {name!r}{hint}; it has "
+            f"{', '.join(map(repr, names))}"
+        )
+
+    def digest(self) -> str:
+        """Return a digest (SHA-256) of the description: equal for equal networks."""
+        digest = hashlib.sha256()
+        _feed(digest, self)
+        return digest.hexdigest()
+
+
+def _feed(digest: Any, value: Any) -> None:
+    if is_dataclass(value):
+        digest.update(type(value).__qualname__.encode())
+        for item in fields(value):
+            digest.update(item.name.encode())
+            _feed(digest, getattr(value, item.name))
+    elif isinstance(value, tuple):
+        digest.update(f"({len(value)}".encode())
+        for item in value:
+            _feed(digest, item)
+    elif isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value))
+    else:
+        digest.update(repr(value).encode())
+
+
+def _refuse_source(label: str, population: Population) -> None:
+    if not isinstance(population.model, LIF):
+        raise ParameterError(
+            f"{label} must be a population of LIF neurons; {population.name!r} is a "
+            f"{type(population.model).__name__}, which takes no input"
+        )
+
+
+def _tuple_of(name: str, values: Any, kind: type, wanted: str) -> tuple[Any, ...]:
+    label = f"Network.{name}"
+    if isinstance(values, kind) or not isinstance(values, Iterable):
+        raise _check.ParameterTypeError(f"{label} must be a list, got {type(values).__name__}")
+    items = tuple(values)
+    for index, item in enumerate(items):
+        _check.instance(f"{label}[{index}]", item, kind, wanted)
+    return items

@@ -1,0 +1,102 @@
+"""A projection: the synapses that lead from one population to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.distributions import Distribution
+from spikesim.errors import ParameterError
+from spikesim.network.population import population_name
+from spikesim.network.rules import Rule
+from spikesim.synapses import Delta, Synapse
+
+__all__ = ["Projection"]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from a source to a target population.
+
+    Parameters
+    ----------
+    source, target : Population or str
+        The populations, or their names; the target has LIF neurons.
+    rule : rule of :mod:`spikesim.network.rules`
+        Which neurons are connected.
+    weight : float, array_like or Distribution
+        Weight of the synapses: pA, or mV through :class:`~spikesim.synapses.Delta`. An array has
+        the shape that the rule states, a distribution is drawn from once a synapse.
+    delay : float, array_like or Distribution, default 1
+        From the spike to its arrival (ms), at least `dt`. Values drawn from a distribution are
+        rounded to the nearest step; given ones must be multiples of `dt`.
+    synapse : Delta, Exponential or Alpha, default Delta()
+        What a spike does on arrival.
+    delay_rounding : {"error", "nearest"}, default "error"
+        What to do with a given delay that is not a multiple of `dt`.
+
+    Raises
+    ------
+    ParameterError
+        NaN or infinite weights, delays that are NaN, 0 or negative.
+    ParameterTypeError
+        An argument of another kind.
+    """
+
+    source: Any
+    target: Any
+    rule: Any
+    weight: Any
+    delay: Any = 1.0
+    synapse: Any = Delta()
+    delay_rounding: str = "error"
+
+    def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            label = f"Projection.{name}"
+            object.__setattr__(self, name, population_name(label, getattr(self, name)))
+        _check.instance("Projection.rule", self.rule, Rule, "a connection rule such as AllToAll()")
+        _check.instance(
+            "Projection.synapse", self.synapse, Synapse, "Delta(), Exponential() or Alpha()"
+        )
+        _check.choice("Projection.delay_rounding", self.delay_rounding, ("error", "nearest"))
+        object.__setattr__(self, "weight", number_or_array("Projection.weight", self.weight))
+        delay = number_or_array("Projection.delay", self.delay)
+        if not isinstance(delay, Distribution) and np.any(np.asarray(delay) <= 0.0):
+            bad = np.asarray(delay) <= 0.0
+            raise ParameterError(
+                f"Projection.delay{_check._first(bad)} must be at least one step of dt, "
+                f"got {np.asarray(delay)[bad].flat[0]:g} ms"
+            )
+        object.__setattr__(self, "delay", delay)
+
+    def check(self, n_pre: int, n_post: int) -> None:
+        """Refuse populations of sizes that the rule, weights or delays do not fit."""
+        self.rule.check(n_pre, n_post, self.source == self.target)
+        wanted = self.rule.array_shape(n_pre, n_post)
+        for name in ("weight", "delay"):
+            value = getattr(self, name)
+            if not isinstance(value, np.ndarray):
+                continue
+            if wanted is None:
+                raise ParameterError(
+                    f"Projection.{name} must be a number or a Distribution with "
+                    f"{type(self.rule).__name__}, got an array of shape {value.shape}"
+                )
+            _check.shape(f"Projection.{name}", value, wanted)
+
+
+def number_or_array(label: str, value: Any) -> Any:
+    """Return a distribution as it is, a number as a float, an array as a read-only copy."""
+    if isinstance(value, Distribution):
+        return value
+    if np.ndim(value) == 0 and not isinstance(value, np.ndarray):
+        return _check.scalar(label, value)
+    array = _check.float_array(label, value, copy=True)
+    if array.ndim == 0:
+        return float(array)
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,59 @@
+r"""A population of independent Poisson spike trains.
+
+In a step of `dt` each neuron emits :math:`N \sim \mathrm{Poisson}(rate\,dt/1000)` spikes. The
+draw depends on the seed, the population, the neuron and the step alone, so it is the same however
+a run is cut. More than one spike in a step is possible and each counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikesim import _check
+
+__all__ = ["PoissonSource"]
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonSource:
+    """Neurons that fire at random, independently, at a given rate.
+
+    Parameters
+    ----------
+    rate : float or array_like, default 10
+        Firing rate (Hz), at least 0: a number, or one value a neuron.
+
+    Raises
+    ------
+    ParameterError
+        A negative, NaN or infinite rate.
+    ParameterTypeError
+        A rate that is not a number or an array.
+    """
+
+    rate: Any = 10.0
+
+    spiking = True
+    recordable = ()
+
+    def __post_init__(self) -> None:
+        rate = _check.float_array("PoissonSource.rate", self.rate, copy=True)
+        if rate.ndim > 1:
+            raise _check.ParameterError(
+                f"PoissonSource.rate must be a number or have one value a neuron, "
+                f"got shape {rate.shape}"
+            )
+        if np.any(rate < 0.0):
+            raise _check.ParameterError(
+                f"PoissonSource.rate{_check._first(rate < 0.0)} must be at least 0 Hz, "
+                f"got {rate[rate < 0.0].flat[0]:g}"
+            )
+        rate.flags.writeable = False
+        object.__setattr__(self, "rate", rate if rate.ndim else float(rate))
+
+    def sizes(self) -> set[int]:
+        """Return the lengths of the parameters given one value a neuron."""
+        return {len(self.rate)} if isinstance(self.rate, np.ndarray) else set()
