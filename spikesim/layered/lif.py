@@ -22,7 +22,11 @@ __all__ = ["LIFLayer", "adjoint", "prepared", "run"]
 
 
 class LIFLayer(NamedTuple):
-    """What the kernels need of a layer, one value a unit, derived from its parameters."""
+    """What the kernels need of a layer, one value a unit, derived from its parameters.
+
+    Units that never fire have ``fires`` False and, where a number is needed, a `v_th_finite`
+    without meaning.
+    """
 
     decay_m: np.ndarray
     leak_gain: np.ndarray
@@ -37,7 +41,10 @@ class LIFLayer(NamedTuple):
     delta: bool
     subtract: bool
     fires: np.ndarray
+    all_fire: bool
+    v_th_finite: np.ndarray
     scale: np.ndarray
+    scale_is_positive: bool
 
 
 @lru_cache(maxsize=256)
@@ -47,7 +54,10 @@ def prepared(neuron: LIF, synapse: Delta | Exponential, n: int, dt: float) -> LI
     _warn_if_rounded(neuron, constants.ref_steps, dt)
     v_init = neuron.v_rest if neuron.v_init is None else neuron.v_init
     fires = np.isfinite(constants.v_th)
-    scale = np.where(fires, constants.v_th, constants.v_rest + 1.0) - constants.v_rest
+    v_th_finite = np.where(
+        fires, constants.v_th, np.maximum(constants.v_rest, constants.v_reset) + 1
+    )
+    scale = v_th_finite - constants.v_rest
     if isinstance(synapse, Delta):
         p_vi, decay_syn = np.asarray(0.0), 0.0
     else:
@@ -71,7 +81,10 @@ def prepared(neuron: LIF, synapse: Delta | Exponential, n: int, dt: float) -> LI
         delta=isinstance(synapse, Delta),
         subtract=constants.subtract,
         fires=spread(fires),
+        all_fire=bool(fires.all()),
+        v_th_finite=spread(v_th_finite),
         scale=spread(scale),
+        scale_is_positive=bool((scale > 0.0).all()),
     )
 
 
@@ -155,15 +168,14 @@ def adjoint(
         Gradient by what arrives in each step.
     grad_bias : ndarray, shape (n_units,)
     """
-    if np.any(p.scale <= 0.0):
+    if not p.scale_is_positive:
         raise ParameterError(
             "LIF.v_th must lie above LIF.v_rest for surrogate gradients, which measure the "
             "membrane potential in units of v_th - v_rest"
         )
-    distance = (trace.v - np.where(p.fires, p.v_th, 0.0)) / p.scale
-    slope = surrogate.derivative(distance) / p.scale
-    slope *= p.fires
-    slope[trace.held] = 0.0
+    slope = surrogate.derivative((trace.v - p.v_th_finite) / p.scale) / p.scale
+    if not p.all_fire:
+        slope *= p.fires
     shape = trace.v.shape
     grad_drive = np.empty(shape)
     grad_constant = np.zeros(shape[2])
@@ -180,7 +192,7 @@ def adjoint(
         w_rec is not None,
         detach_reset,
         p.decay_m,
-        np.where(p.fires, p.v_th, p.v_reset),
+        p.v_th_finite,
         p.v_reset,
         p.p_vi,
         p.decay_syn,

@@ -78,6 +78,11 @@ class Layer:
         if self.neuron.spiking:
             if steepness is not None:
                 raise ParameterError("Layer.steepness is for rate units; LIF has none")
+            if self.neuron.random():
+                raise ParameterError(
+                    f"Layer.neuron draws its {self.neuron.random()[0]} from a distribution; give "
+                    "the layer neuron.drawn(n, rng), so that its values are known"
+                )
             sizes = self.neuron.sizes()
             if sizes - {n_post}:
                 raise ParameterError(
@@ -117,8 +122,18 @@ class Layer:
         }
 
     def updated(self, **arrays: np.ndarray) -> Layer:
-        """Return the layer with some of its arrays replaced."""
-        return replace(self, **arrays)
+        """Return the layer with some of its arrays replaced by others of equal shape.
+
+        Training does this at every update, so only what can have changed is checked.
+        """
+        _check.known_keywords("Layer.updated", arrays, _PARAMETERS)
+        if any(getattr(self, name) is None for name in arrays):
+            return replace(self, **arrays)
+        layer = object.__new__(Layer)
+        layer.__dict__.update(self.__dict__)
+        for name, value in arrays.items():
+            layer.__dict__[name] = _own(f"Layer.{name}", value, getattr(self, name).shape)
+        return layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +187,15 @@ class LayeredNetwork:
 
     def updated(self, layers: Sequence[Layer]) -> LayeredNetwork:
         """Return the network with its layers replaced."""
-        return replace(self, layers=tuple(layers))
+        layers = tuple(layers)
+        if len(layers) != len(self.layers) or any(
+            not isinstance(new, Layer) or new.w.shape != old.w.shape
+            for new, old in zip(layers, self.layers, strict=True)
+        ):
+            return replace(self, layers=layers)
+        network = object.__new__(LayeredNetwork)
+        network.__dict__.update(self.__dict__, layers=layers)
+        return network
 
 
 def dense(
@@ -240,7 +263,12 @@ def dense(
 
 def _own(name: str, value: Any, wanted: tuple[int | None, ...]) -> np.ndarray:
     """Return a read-only copy of `value` after checking it."""
-    array = _check.float_array(name, value, copy=True)
-    _check.shape(name, array, wanted)
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == wanted:
+        array = value.copy()
+        if not np.isfinite(array).all():
+            _check.float_array(name, array)
+    else:
+        array = _check.float_array(name, value, copy=True)
+        _check.shape(name, array, wanted)
     array.flags.writeable = False
     return array

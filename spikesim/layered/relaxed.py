@@ -9,6 +9,7 @@ detached, the spikes that reset.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def relaxed_forward(
     network: LayeredNetwork,
     x: np.ndarray,
     spike: Callable[[np.ndarray], np.ndarray],
-    held: Sequence[np.ndarray | None],
+    held: Sequence[Any],
     reset_spikes: Sequence[np.ndarray | None] | None = None,
 ) -> tuple[Trace, ...]:
     """Run a network whose spikes are a function of the distance from threshold.
@@ -63,13 +64,11 @@ def _spiking_layer(
     x: np.ndarray,
     dt: float,
     spike: Callable[[np.ndarray], np.ndarray],
-    held: np.ndarray | None,
+    held: np.ndarray,
     reset_spikes: np.ndarray | None,
 ) -> Trace:
     p = lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt)
-    assert held is not None
     constant = p.leak_gain * (layer.bias + p.i_ext)
-    v_th = np.where(p.fires, p.v_th, 0.0)
     shape = (*x.shape[:2], layer.n_post)
     output, v_free = np.zeros(shape), np.zeros(shape)
     v = np.broadcast_to(p.v_init, shape[1:])
@@ -84,10 +83,10 @@ def _spiking_layer(
         jump = drive if p.delta else 0.0
         v_free[k] = np.where(held[k], v, p.v_rest + p.decay_m * (v - p.v_rest) + push + jump)
         free = ~held[k] & p.fires
-        output[k] = np.where(free, spike((v_free[k] - v_th) / p.scale), 0.0)
+        output[k] = np.where(free, spike((v_free[k] - p.v_th_finite) / p.scale), 0.0)
         resets = output[k] if reset_spikes is None else reset_spikes[k]
         if p.subtract:
-            v = v_free[k] - np.where(p.fires, v_th - p.v_reset, 0.0) * resets
+            v = v_free[k] - (p.v_th_finite - p.v_reset) * resets
         else:
             v = v_free[k] * (1.0 - resets) + p.v_reset * resets
         current = p.decay_syn * current + drive

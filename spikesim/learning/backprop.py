@@ -125,15 +125,18 @@ class Backprop:
         loss = float(losses.sum())
         parameters = [layer.parameters() for layer in network.layers]
         parameters, state = self.optimiser.update(parameters, gradients, state)
-        if not (math.isfinite(loss) and all(map(math.isfinite, norms)) and _finite(parameters)):
+        try:
+            if not (math.isfinite(loss) and all(map(math.isfinite, norms))):
+                raise ParameterError("the loss or its gradient is not finite")
+            layers = [
+                layer.updated(**arrays) if arrays else layer
+                for layer, arrays in zip(network.layers, parameters, strict=True)
+            ]
+        except ParameterError as error:
             raise NonFiniteStateError(
-                f"training diverged: loss {loss:g}, gradient norms "
-                f"{', '.join(f'{n:g}' for n in norms)}; lower the learning rate"
-            )
-        layers = [
-            layer.updated(**arrays) if arrays else layer
-            for layer, arrays in zip(network.layers, parameters, strict=True)
-        ]
+                f"training diverged ({error}): loss {loss:g}, gradient norms "
+                f"{', '.join(f'{norm:g}' for norm in norms)}; lower the learning rate"
+            ) from None
         metrics = Metrics(loss, int(correct.sum()), len(labels), norms, traces)
         return network.updated(layers), state, metrics
 
@@ -186,7 +189,3 @@ class Backprop:
 
 def _norm(arrays: dict[str, np.ndarray]) -> float:
     return math.sqrt(sum(float(np.vdot(a, a)) for a in arrays.values()))
-
-
-def _finite(parameters: list[dict[str, np.ndarray]]) -> bool:
-    return all(bool(np.isfinite(a).all()) for arrays in parameters for a in arrays.values())

@@ -8,6 +8,7 @@ network that is trained by gradients.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -240,19 +241,21 @@ class MaxMembrane(_Decides):
     def backward(self, trace: Trace, layer: Layer, grad_scores: np.ndarray, dt: float) -> Gradients:
         """Return the gradient by v, zero but at the maximum."""
         grad_v = np.zeros(trace.v.shape)
-        np.put_along_axis(grad_v, trace.v.argmax(axis=0)[None], grad_scores[None], axis=0)
+        n_trials, n_units = grad_scores.shape
+        best = trace.v.argmax(axis=0)
+        grad_v[best, np.arange(n_trials)[:, None], np.arange(n_units)] = grad_scores
         return None, grad_v
 
     def threshold_of(self, layer: Layer) -> float:
         """Return the potential that divides the classes."""
         if self.threshold is not None:
             return self.threshold
-        v_th = float(np.max(layer.neuron.v_th))
-        return v_th if np.isfinite(v_th) else float(np.max(layer.neuron.v_rest)) + 1.0
+        v_th = _highest(layer.neuron.v_th)
+        return v_th if math.isfinite(v_th) else _highest(layer.neuron.v_rest) + 1.0
 
     def targets_of(self, layer: Layer) -> tuple[float, float]:
         """Return `v_rest` and the potential as far above the threshold as that is below it."""
-        low, middle = float(np.max(layer.neuron.v_rest)), self.threshold_of(layer)
+        low, middle = _highest(layer.neuron.v_rest), self.threshold_of(layer)
         return low, 2.0 * middle - low
 
 
@@ -265,6 +268,10 @@ def default_readout(layer: Layer) -> Any:
     if not layer.neuron.spiking:
         return RateOutput()
     return SpikeCount() if np.all(np.isfinite(layer.neuron.v_th)) else MaxMembrane()
+
+
+def _highest(value: Any) -> float:
+    return value if isinstance(value, float) else float(np.max(value))
 
 
 def _needs_spikes(name: str, layer: Layer) -> None:

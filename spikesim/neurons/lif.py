@@ -45,6 +45,7 @@ class LIFConstants(NamedTuple):
     subtract: bool
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class LIF:
     """Leaky integrate-and-fire neuron with current inputs.
@@ -141,6 +142,10 @@ class LIF:
         values = (getattr(self, name) for name in _NUMERIC)
         return {len(v) for v in values if isinstance(v, np.ndarray) and v.ndim == 1}
 
+    def random(self) -> list[str]:
+        """Return the names of the parameters that are distributions, yet to be drawn."""
+        return [name for name in _NUMERIC if isinstance(getattr(self, name), Distribution)]
+
     def drawn(self, n: int, rng: np.random.Generator) -> LIF:
         """Return the neuron with each parameter as an array of `n` values, drawn where random.
 
@@ -149,7 +154,7 @@ class LIF:
         ParameterError
             A parameter of another length than `n`, or a drawn value that is not allowed.
         """
-        values = {}
+        values: dict[str, Any] = {}
         for name in _NUMERIC:
             value = getattr(self, name)
             if value is None:
@@ -176,7 +181,7 @@ class LIF:
             v_rest=np.asarray(self.v_rest),
             v_th=np.asarray(self.v_th),
             v_reset=np.asarray(self.v_reset),
-            ref_steps=np.rint(np.asarray(self.t_ref) / dt).astype(np.int64),
+            ref_steps=np.minimum(np.rint(np.asarray(self.t_ref) / dt), 2.0**53).astype(np.int64),
             subtract=self.reset == "subtract",
         )
 
