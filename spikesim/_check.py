@@ -8,10 +8,12 @@ form the rest of the package works with. Kernels never check.
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import math
 import numbers
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikesim.errors import ParameterError, ParameterIndexError, ParameterTypeError
 
 FloatArray = NDArray[np.float64]
+Thing = TypeVar("Thing", bound=Callable[..., Any])
 
 _RELATIVE_GRID_TOLERANCE = 1e-9
 
@@ -233,6 +236,25 @@ def known_keywords(name: str, given: Iterable[str], allowed: Sequence[str]) -> N
                 f"{name} has no parameter {keyword!r}{_did_you_mean(keyword, allowed)}; "
                 f"it has {', '.join(allowed)}"
             )
+
+
+def suggest_keywords(thing: Thing) -> Thing:
+    """Make a class or function name the nearest parameter when it is given an unknown one."""
+    is_class = isinstance(thing, type)
+    called = thing.__init__ if is_class else thing
+    allowed = tuple(name for name in inspect.signature(called).parameters if name != "self")
+
+    @functools.wraps(called)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        if not keywords.keys() <= known:
+            known_keywords(thing.__name__, keywords, allowed)
+        return called(*args, **keywords)
+
+    known = frozenset(allowed)
+    if is_class:
+        setattr(thing, "__init__", checked)  # noqa: B010 (mypy refuses the plain assignment)
+        return thing
+    return checked  # type: ignore[return-value]
 
 
 def _did_you_mean(value: Any, allowed: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ class Distribution:
         raise TypeError(f"{type(self).__name__} does not say how to draw")
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Normal(Distribution):
     """Normal distribution.
@@ -47,6 +48,7 @@ class Normal(Distribution):
         return rng.normal(self.mean, self.sd, n)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Uniform(Distribution):
     """Uniform distribution on ``[low, high)``.
@@ -69,6 +71,7 @@ class Uniform(Distribution):
         return rng.uniform(self.low, self.high, n)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class LogNormal(Distribution):
     """Log-normal distribution, described by its own mean and standard deviation.

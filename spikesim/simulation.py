@@ -28,6 +28,7 @@ _BAR_AFTER_SECONDS = 2.0
 _BAR_EVERY_SECONDS = 0.1
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class Record:
     """Which variables of a population to sample.
@@ -95,6 +96,7 @@ class SimulationInterrupted(KeyboardInterrupt):
         self.recording = recording
 
 
+@_check.suggest_keywords
 def simulate(
     network: Network | Population | Any,
     duration: float,
@@ -286,7 +288,8 @@ def _recording(
             kept = np.searchsorted(steps, stop + 1)
             steps, ids = steps[:kept], ids[:kept]
         traces: dict[str, np.ndarray] = {}
-        times, neurons = np.zeros(0), np.zeros(0, dtype=np.int64)
+        times: np.ndarray = np.zeros(0)
+        neurons: np.ndarray = np.zeros(0, dtype=np.int64)
         if name in log.requests:
             request = log.requests[name]
             neurons = request.neurons

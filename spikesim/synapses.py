@@ -53,6 +53,7 @@ class Delta(Synapse):
     """
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Exponential(Synapse):
     """A spike of weight w starts a current of w (pA) that decays exponentially.
@@ -75,6 +76,7 @@ class Exponential(Synapse):
         return Propagators(np.exp(rate_syn * dt), 0.0, 1.0, 0.0, p_vi, np.zeros_like(p_vi))
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Alpha(Synapse):
     """A spike of weight w starts a current that peaks at w (pA) after `tau_syn`.

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.distributions import Distribution
 from spikesim.engine.connect import Synapses, connect
 from spikesim.engine.memory import readable, require_memory
 from spikesim.errors import NotEnoughMemoryError, ParameterError, RoundingWarning
@@ -226,8 +225,7 @@ def _build_lif(
     seed: int,
 ) -> BuiltLIF:
     name, n, model = population.name, population.n, population.model
-    random = any(isinstance(getattr(model, f.name), Distribution) for f in fields(model))
-    rng: Any = _generator(seed, 0, index) if random else None
+    rng: Any = _generator(seed, 0, index) if model.random() else None
     model = model.drawn(n, rng)
     constants = model.constants(dt)
     parameters = {f.name: getattr(model, f.name) for f in fields(model)}

@@ -7,7 +7,7 @@ within it. Its length depends on the clock and changes no bit of the result.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class Log:
 
 def initial_arrays(built: Built) -> dict[str, np.ndarray]:
     """Return the state at t = 0: one dictionary of plain arrays."""
-    arrays = {"ring": np.zeros((built.n_rows, built.length))}
+    arrays: dict[str, np.ndarray] = {"ring": np.zeros((built.n_rows, built.length))}
     for population in built.populations:
         if isinstance(population, BuiltLIF):
             shape = (population.n, len(population.ports))
@@ -60,7 +60,7 @@ def initial_arrays(built: Built) -> dict[str, np.ndarray]:
     return arrays
 
 
-def copy_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def copy_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return a state that shares no memory with `arrays`."""
     return {name: array.copy() for name, array in arrays.items()}
 

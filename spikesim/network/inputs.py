@@ -82,6 +82,7 @@ class Input:
                 _check.shape(f"{type(self).__name__}.{name}", value, (driven,))
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class StepCurrent(Input):
     """A current that is on from `start` to `stop`.
@@ -117,6 +118,7 @@ class StepCurrent(Input):
         self._check_per_neuron(n, "amplitude")
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class RampCurrent(Input):
     """A current that changes linearly from `start` to `stop` and is zero outside.
@@ -153,6 +155,7 @@ class RampCurrent(Input):
             )
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class SineCurrent(Input):
     r"""The current :math:`offset + amplitude\,\sin(2\pi\,frequency\,t/1000 + phase)`.
@@ -189,6 +192,7 @@ class SineCurrent(Input):
         object.__setattr__(self, "frequency", value)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class SampledCurrent(Input):
     """A current given by samples, each held for `interval`; zero after the last one.
@@ -231,6 +235,7 @@ class SampledCurrent(Input):
             _check.shape("SampledCurrent.values", self.values, (None, driven))
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class NoiseCurrent(Input):
     r"""A normally distributed current, drawn anew every `interval`, independent for each neuron.
@@ -272,6 +277,7 @@ class NoiseCurrent(Input):
         self._check_per_neuron(n, "mean", "sd")
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class PoissonInput(Input):
     """Poisson spike trains, one for each neuron or one for all.
@@ -314,6 +320,7 @@ class PoissonInput(Input):
         self._check_per_neuron(n, "rate")
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class SpikeInput(Input):
     """Spikes that arrive at listed times.

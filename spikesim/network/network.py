@@ -20,6 +20,7 @@ from spikesim.neurons import LIF
 __all__ = ["Network"]
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class Network:
     """Populations, the projections between them and the inputs into them.
@@ -44,9 +45,9 @@ class Network:
         Indices beyond the size of a population.
     """
 
-    populations: Iterable[Population]
-    projections: Iterable[Projection] = ()
-    inputs: Iterable[Input] = ()
+    populations: Any
+    projections: Any = ()
+    inputs: Any = ()
 
     def __post_init__(self) -> None:
         populations = _tuple_of("populations", self.populations, Population, "a Population")

@@ -14,6 +14,7 @@ __all__ = ["MODELS", "Population", "population_name"]
 MODELS = (LIF, PoissonSource, SpikeSource)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class Population:
     """Neurons of one model; the name is what the rest of a network knows them by.

@@ -17,6 +17,7 @@ from spikesim.synapses import Delta, Synapse
 __all__ = ["Projection"]
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class Projection:
     """Synapses from a source to a target population.

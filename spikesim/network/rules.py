@@ -27,6 +27,7 @@ class Rule:
         return None
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class AllToAll(Rule):
     """Every neuron reaches every neuron.
@@ -49,6 +50,7 @@ class AllToAll(Rule):
         return (n_pre, n_post)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class OneToOne(Rule):
     """Neuron i reaches neuron i; both populations have one size.
@@ -68,6 +70,7 @@ class OneToOne(Rule):
         return (n_pre,)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class FixedProbability(Rule):
     """Each pair is connected with probability p, independently (Erdos & Renyi, Bernoulli).
@@ -88,6 +91,7 @@ class FixedProbability(Rule):
         _check.boolean("FixedProbability.autapses", self.autapses)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class FixedInDegree(Rule):
     """Each target has k synapses from sources drawn at random.
@@ -121,6 +125,7 @@ class FixedInDegree(Rule):
             )
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class ExplicitList(Rule):
     """Synapse s leads from neuron ``pre[s]`` to neuron ``post[s]``.

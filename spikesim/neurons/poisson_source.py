@@ -17,6 +17,7 @@ from spikesim import _check
 __all__ = ["PoissonSource"]
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class PoissonSource:
     """Neurons that fire at random, independently, at a given rate.

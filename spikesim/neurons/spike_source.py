@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spikesim import _check
 
 __all__ = ["SpikeSource", "spike_list"]
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class SpikeSource:
     """Neurons that fire at given times.
@@ -54,9 +54,7 @@ class SpikeSource:
         return set()
 
 
-def spike_list(
-    owner: str, times: ArrayLike, ids: ArrayLike | None, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+def spike_list(owner: str, times: Any, ids: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Check listed spikes and return read-only copies of their times and ids."""
     times = _check.float_array(f"{owner}.times", times, copy=True)
     _check.shape(f"{owner}.times", times, (None,))
