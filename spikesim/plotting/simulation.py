@@ -35,7 +35,7 @@ def raster(
     *,
     histogram: bool | Axes = True,
     bin_width: float | None = None,
-    start: float = 0.0,
+    start: float | None = None,
     stop: float | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -58,8 +58,8 @@ def raster(
     bin_width : float, optional
         Width of the bins of the histogram (ms), greater than 0; default about a hundredth of
         the time shown. A last bin that is cut off is divided by the time it has.
-    start, stop : float, default 0 and the end of the recording
-        Part of time to show (ms), ``0 <= start < stop``.
+    start, stop : float, optional
+        Part of time to show (ms), ``start < stop``; default all that was recorded.
     **kwargs
         Passed to :meth:`matplotlib.axes.Axes.plot` for the spikes.
 
@@ -77,7 +77,7 @@ def raster(
     """
     recording = _recording("raster.recording", recording)
     names = _population_names("raster.populations", populations, recording)
-    start, stop = _interval("raster", start, stop, recording.duration)
+    start, stop = _interval("raster", start, stop, recording)
     if bin_width is None:
         bin_width = _nice_width((stop - start) / 100.0)
     bin_width = _check.positive("raster.bin_width", bin_width)
@@ -131,7 +131,7 @@ def membrane(
     *,
     variable: str = "v",
     spike_height: float | None = None,
-    start: float = 0.0,
+    start: float | None = None,
     stop: float | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -155,8 +155,8 @@ def membrane(
     spike_height : float, optional
         Height of a stroke (mV), at least 0; default the distance from the lowest potential
         drawn to the threshold.
-    start, stop : float, default 0 and the end of the recording
-        Part of time to show (ms), ``0 <= start < stop``.
+    start, stop : float, optional
+        Part of time to show (ms), ``start < stop``; default all that was recorded.
     **kwargs
         Passed to :meth:`matplotlib.axes.Axes.plot` for the traces.
 
@@ -170,7 +170,7 @@ def membrane(
         Nothing recorded under these names; the message lists what was.
     """
     recording = _recording("membrane.recording", recording)
-    start, stop = _interval("membrane", start, stop, recording.duration)
+    start, stop = _interval("membrane", start, stop, recording)
     chosen = _traced_population(recording, population, variable)
     columns = _columns(chosen, neurons)
     if spike_height is not None:
@@ -295,7 +295,7 @@ def _divide(ax: Axes) -> Axes:
 
 
 def _recording(name: str, value: Any) -> Any:
-    if not all(hasattr(value, part) for part in ("populations", "duration", "__getitem__")):
+    if not all(hasattr(value, part) for part in ("populations", "start", "duration")):
         raise ParameterTypeError(f"{name} must be a Recording, got {_check._show(value)}")
     return value
 
@@ -310,9 +310,10 @@ def _population_names(name: str, given: Any, recording: Any) -> list[str]:
     return [_check.choice(name, each, known) for each in names]
 
 
-def _interval(name: str, start: Any, stop: Any, duration: float) -> tuple[float, float]:
-    start = _check.non_negative(f"{name}.start", start)
-    stop = duration if stop is None else _check.scalar(f"{name}.stop", stop)
+def _interval(name: str, start: Any, stop: Any, recording: Any) -> tuple[float, float]:
+    first = recording.start
+    start = first if start is None else _check.scalar(f"{name}.start", start)
+    stop = first + recording.duration if stop is None else _check.scalar(f"{name}.stop", stop)
     if stop <= start:
         raise ParameterError(f"{name}.stop must be greater than start = {start:g}, got {stop:g}")
     return start, stop
