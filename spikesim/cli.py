@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import secrets
 import sys
 import time
 import warnings
@@ -45,7 +46,7 @@ examples:
   spikesim simulate --network --out network.png --spikes spikes.csv
       500 neurons with recurrent inhibition; raster, rates, membranes, and the spikes as a table
   spikesim simulate --network --inhibition 2 --seed 1
-      inhibition too weak to balance excitation: the network runs away
+      inhibition too weak to hold excitation back: rates rise fivefold
 """
 
 _DOCTOR = """\
@@ -168,11 +169,11 @@ def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     count(network, "--n-exc", 400, "excitatory neurons")
     count(network, "--n-inh", 100, "inhibitory neurons")
     number(network, "--probability", 0.1, "of a synapse between any two neurons")
-    number(network, "--weight", 40.0, "of an excitatory synapse and of the input, pA")
-    number(network, "--inhibition", 5.0, "weight of inhibitory synapses, in excitatory ones")
+    number(network, "--weight", 80.0, "of an excitatory synapse and of the input, pA")
+    number(network, "--inhibition", 6.0, "weight of inhibitory synapses, in excitatory ones")
     number(network, "--tau-syn", 2.0, "synaptic time constant, ms")
     number(network, "--delay", 1.5, "of all synapses, ms")
-    number(network, "--rate", 4000.0, "of the Poisson input of each neuron, Hz")
+    number(network, "--rate", 2000.0, "of the Poisson input of each neuron, Hz")
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -191,7 +192,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
             arguments.duration,
             dt=arguments.dt,
             record=_record(network) if picture else None,
-            seed=arguments.seed,
+            seed=secrets.randbits(32) if arguments.seed is None else arguments.seed,
             progress=False if arguments.no_progress else None,
         )
     except SimulationInterrupted as interruption:

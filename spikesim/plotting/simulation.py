@@ -203,7 +203,7 @@ def membrane(
     ax.set_xlim(start, stop)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel(_VARIABLE_LABELS.get(variable, variable))
-    if len(columns) > 1:
+    if ax.get_legend_handles_labels()[0]:
         legend_above(ax)
     tidy(ax)
     return ax
@@ -419,10 +419,6 @@ def _with_strokes(
 
 def _draw_thresholds(ax: Axes, thresholds: np.ndarray) -> None:
     finite = thresholds[np.isfinite(thresholds)]
-    for value in finite[:3]:
-        ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
-    if len(finite) == 1:
-        ax.annotate(
-            "threshold", (1.0, finite[0]), xycoords=("axes fraction", "data"), xytext=(3, 0),
-            textcoords="offset points", fontsize="small", color=GREY, va="center",
-        )  # fmt: skip
+    for index, value in enumerate(finite):
+        label = None if index else "threshold"
+        ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), label=label, zorder=0)

@@ -1,0 +1,69 @@
+# make demo   set up .venv, compare learning rules on XOR and Iris, simulate, draw: about 5 minutes
+# make test   set up .venv with the development tools, lint, type-check, test
+# make help   all targets
+#
+# Another Python: make PYTHON=python3.12 demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-nojit lint readme clean
+
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := $(VENV)/Scripts
+else
+PYTHON ?= python3
+BIN := $(VENV)/bin
+endif
+
+help:
+	@echo "make demo        compare learning rules and simulate; then look at results/demo/report.html"
+	@echo "make test        lint, type-check and test"
+	@echo "make test-nojit  the tests once more as plain Python, without the compiler"
+	@echo "make readme      renew the table and the pictures of the README"
+	@echo "make clean       remove .venv and caches (results/ stays)"
+
+# A stamp file for each finished step: a second run does not install again.
+$(VENV)/made:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "spikesim needs Python 3.11 or newer, and $(PYTHON) is not that;"; \
+	  echo "name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments;"; \
+	  echo "on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/spikesim doctor
+	$(BIN)/spikesim compare --quick --out results/demo
+	$(BIN)/python experiments/tour.py --out results/tour
+	@echo
+	@echo "The report:   $(CURDIR)/results/demo/report.html (open it in a browser)"
+	@echo "Its figures:  $(CURDIR)/results/demo/figures/"
+	@echo "The tour:     $(CURDIR)/results/tour/"
+
+lint: $(VENV)/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-nojit: $(VENV)/developed
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest
+
+readme: $(VENV)/installed
+	$(BIN)/python experiments/readme.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
