@@ -2,9 +2,14 @@
 
 from spikesim.learning.backprop import Backprop
 from spikesim.learning.base import LearningRule, Metrics
+from spikesim.learning.committee import Committee, committee_network
+from spikesim.learning.delta_rule import DeltaRule
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
+from spikesim.learning.local import NetInput
 from spikesim.learning.losses import MAE, MSE, CrossEntropy
 from spikesim.learning.optimisers import SGD, Adam
+from spikesim.learning.perceptron import Perceptron
+from spikesim.learning.proportional import Proportional
 from spikesim.learning.readouts import (
     FirstSpike,
     MaxMembrane,
@@ -12,6 +17,8 @@ from spikesim.learning.readouts import (
     SpikeCount,
     default_readout,
 )
+from spikesim.learning.relaxation import Relaxation
+from spikesim.learning.tempotron import Tempotron
 from spikesim.learning.training import FitResult, History, evaluate, fit
 
 __all__ = [
@@ -20,7 +27,9 @@ __all__ = [
     "SGD",
     "Adam",
     "Backprop",
+    "Committee",
     "CrossEntropy",
+    "DeltaRule",
     "FirstSpike",
     "FitResult",
     "GradientCheck",
@@ -28,9 +37,15 @@ __all__ = [
     "LearningRule",
     "MaxMembrane",
     "Metrics",
+    "NetInput",
+    "Perceptron",
+    "Proportional",
     "RateOutput",
+    "Relaxation",
     "SpikeCount",
+    "Tempotron",
     "check_gradient",
+    "committee_network",
     "default_readout",
     "evaluate",
     "fit",

@@ -10,7 +10,8 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import ParameterError
-from spikesim.layered import Layer, LayeredNetwork, forward
+from spikesim.layered import Layer, LayeredNetwork
+from spikesim.layered.forward import run
 from spikesim.learning.base import Metrics
 from spikesim.learning.local import (
     _LARGEST_WEIGHT,
@@ -129,15 +130,15 @@ class Committee:
     comparison between units, a search for the smallest of H numbers.
 
     *Works* on XOR and other problems beyond a hyperplane, as the units divide the space among
-    themselves, although nothing is propagated backward; *fails* now and then by going round in
-    circles, the more the fewer the units, since no bound on the mistakes holds; more units than
-    the problem needs, or a larger spread of initial weights, help.
+    themselves, although nothing is propagated backward. *Fails* now and then by going round in
+    circles, since no bound on the mistakes holds. More units than the problem needs help, and
+    so does a step about as large as the weights: small steps circle, large ones search.
 
     Build the network with :func:`committee_network`.
 
     Parameters
     ----------
-    learning_rate : float, default 0.1
+    learning_rate : float, default 1
         Step :math:`\eta`, greater than 0, in the unit of a weight per unit of eligibility.
 
     References
@@ -146,7 +147,7 @@ class Committee:
     Proc. IEEE 78:1415, section IV.
     """
 
-    learning_rate: float = 0.1
+    learning_rate: float = 1.0
 
     def __post_init__(self) -> None:
         _check.positive("Committee.learning_rate", self.learning_rate)
@@ -216,7 +217,7 @@ class Committee:
                     "Committee.network: LIF.t_ref must be as long as the trial, so that a unit "
                     "votes once; make the network with committee_network"
                 )
-        traces = forward(network, x)
+        traces = run(network, x)
         if hidden.neuron.spiking:
             # A vote in the last step does not arrive within the trial.
             x = x[:-1].copy()

@@ -30,9 +30,9 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.distributions import Distribution
 from spikesim.errors import NonFiniteStateError, ParameterError
-from spikesim.layered import Layer, LayeredNetwork, Trace, forward
+from spikesim.layered import Layer, LayeredNetwork, Trace
+from spikesim.layered.forward import run
 from spikesim.learning.base import Metrics
 from spikesim.neurons import LIF, Step
 from spikesim.synapses import Delta
@@ -204,7 +204,7 @@ class LocalRule:
             self._hyper(),
         )
         refuse_divergence(name, trial, unit)
-        traces = forward(network, x)
+        traces = run(network, x)
         trained = with_lines(layer, w, with_bias)
         metrics = Metrics(
             loss=float(len(labels) - n_correct),
@@ -235,9 +235,9 @@ def check_layer(name: str, layer: Layer) -> None:
         if np.any(layer.steepness != 1.0):
             raise ParameterError(f"{name}.network: steepness of threshold units must be 1")
         return
-    for field in ("tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init"):
+    for field in ("tau_m", "c_m"):
         value = getattr(layer.neuron, field)
-        if isinstance(value, Distribution) or (field in ("tau_m", "c_m") and np.ndim(value)):
+        if np.ndim(value):
             raise ParameterError(
                 f"{name}.network: LIF.{field} must be one number for the layer, got {value!r}"
             )
