@@ -52,7 +52,7 @@ demo: $(VENV)/installed
 	@echo "The tour:     $(CURDIR)/results/tour/"
 
 lint: $(VENV)/developed
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 

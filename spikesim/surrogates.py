@@ -34,10 +34,14 @@ class Surrogate(Protocol):
     """
 
     @property
-    def slope(self) -> float: ...
+    def slope(self) -> float:
+        """Steepness, without unit."""
+        ...
 
     @property
-    def integral(self) -> float: ...
+    def integral(self) -> float:
+        """Area under the derivative."""
+        ...
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`, 1 at 0."""

@@ -49,7 +49,9 @@ class LearningRule(Protocol):
     """
 
     @property
-    def readout(self) -> Any: ...
+    def readout(self) -> Any:
+        """How the output is turned into scores and decisions."""
+        ...
 
     def init(self, network: LayeredNetwork) -> Any:
         """Check that the rule can train `network`; return its initial state (or None)."""
