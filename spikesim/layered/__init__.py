@@ -3,5 +3,16 @@
 from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace, forward
 from spikesim.layered.network import Layer, LayeredNetwork, dense
+from spikesim.layered.rate_code import Agreement, agreement, to_spiking
 
-__all__ = ["Layer", "LayeredNetwork", "Trace", "backward", "dense", "forward"]
+__all__ = [
+    "Agreement",
+    "Layer",
+    "LayeredNetwork",
+    "Trace",
+    "agreement",
+    "backward",
+    "dense",
+    "forward",
+    "to_spiking",
+]
