@@ -94,7 +94,8 @@ class PopulationRecording:
         """
         times, ids = self._by_neuron
         if neuron is not None:
-            neuron = int(_check.indices("isi.neuron", _check.integer("isi.neuron", neuron), self.n))
+            neuron = _check.integer("isi.neuron", neuron)
+            _check.indices("isi.neuron", neuron, self.n)
             low, high = np.searchsorted(ids, (neuron, neuron + 1))
             return np.diff(times[low:high])
         return np.diff(times)[np.diff(ids) == 0]

@@ -229,7 +229,7 @@ def _build_lif(
     model = model.drawn(n, rng)
     constants = model.constants(dt)
     parameters = {f.name: getattr(model, f.name) for f in fields(model)}
-    parameters["t_ref"] = _effective_t_ref(name, model.t_ref, constants.ref_steps * dt, dt)
+    parameters["t_ref"] = _effective_t_ref(name, model.t_ref, constants.ref_steps, dt)
     filters = [synapse for synapse in own if not isinstance(synapse, Delta)]
     propagators = [s.propagators(model.tau_m, model.c_m, dt) for s in filters]
     ports = np.array([p[:4] for p in propagators], dtype=np.float64).reshape(-1, 4)
@@ -276,9 +276,11 @@ def _check_interval(item: Any, dt: float) -> None:
         _check.n_steps(f"{type(item).__name__}.interval", interval, dt, minimum=1)
 
 
-def _effective_t_ref(name: str, t_ref: np.ndarray, effective: np.ndarray, dt: float) -> np.ndarray:
+def _effective_t_ref(name: str, t_ref: np.ndarray, ref_steps: np.ndarray, dt: float) -> np.ndarray:
     """Return the refractory period on the grid; warn if it is not the one asked for."""
+    effective = ref_steps * dt
     off = np.abs(t_ref - effective) > 1e-9 * np.maximum(t_ref, dt)
+    off &= ref_steps < 2**53
     if np.any(off):
         first = int(np.flatnonzero(off)[0])
         warnings.warn(

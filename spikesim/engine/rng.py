@@ -76,14 +76,16 @@ def normal(u0, u1, odd):
 def poisson_by_inversion(u, mean, p_zero):
     """Return the smallest n with ``CDF(n) >= u``; `p_zero` is ``exp(-mean)``.
 
-    The CDF is summed upwards until it passes u or stops to grow.
+    The CDF is summed upwards until it reaches u or, past the mean, stops to grow.
     """
     n = 0
     term = p_zero
     total = p_zero
-    while u > total and (term > 0.0 and (n < mean or term > total * 1e-17)):
+    while u > total:
         n += 1
         term *= mean / n
+        if n > mean and total + term == total:
+            break
         total += term
     return n
 

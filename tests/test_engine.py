@@ -1,0 +1,238 @@
+import numpy as np
+import pytest
+from numba import config
+
+import spikesim as sp
+from tests.naive_engine import simulate_naive
+
+N_NETWORKS = 8 if config.DISABLE_JIT else 30
+SYNAPSES = (sp.Delta(), sp.Exponential(3.0), sp.Alpha(2.0), sp.Exponential(10.0))
+
+
+def random_network(rng, dt):
+    """A small recurrent network in which everything that can differ does."""
+
+    def lif(n, reset):
+        return sp.LIF(
+            tau_m=rng.uniform(5.0, 20.0, n),
+            c_m=rng.uniform(150.0, 300.0, n),
+            v_th=rng.uniform(-55.0, -50.0, n),
+            v_reset=rng.uniform(-70.0, -60.0, n),
+            v_init=rng.uniform(-65.0, -49.0, n),
+            t_ref=rng.integers(0, 30, n) * dt,
+            i_ext=rng.uniform(100.0, 500.0, n),
+            reset=reset,
+        )
+
+    def connect(source, target, synapse):
+        count = int(rng.integers(0, source.n * target.n))
+        pre, post = rng.integers(0, source.n, count), rng.integers(0, target.n, count)
+        scale = 2.0 if isinstance(synapse, sp.Delta) else 60.0
+        weight, delay = rng.normal(0.2, 1.0, count) * scale, rng.integers(1, 40, count) * dt
+        return sp.Projection(source, target, sp.ExplicitList(pre, post), weight, delay, synapse)
+
+    n_a, n_b = int(rng.integers(2, 8)), int(rng.integers(2, 8))
+    a = sp.Population("a", lif(n_a, "to_potential"), n_a)
+    b = sp.Population("b", lif(n_b, "subtract"), n_b)
+    times = rng.integers(1, 400, 40) * dt
+    listed = sp.Population("c", sp.SpikeSource(times, rng.integers(0, 3, 40)), 3)
+    projections = [
+        connect(source, target, SYNAPSES[rng.integers(len(SYNAPSES))])
+        for source in (a, b, listed)
+        for target in (a, b)
+        for _ in range(2)
+    ]
+    inputs = [
+        sp.SpikeInput(a, times, rng.integers(0, n_a, 40), 80.0, sp.Alpha(2.0)),
+        sp.SpikeInput(b, times, rng.integers(0, n_b, 40), rng.normal(3.0, 1.0, 40)),
+        sp.StepCurrent(b, 150.0, 10.0, 30.0),
+    ]
+    return sp.Network([a, b, listed], projections, inputs)
+
+
+def stamps(recording, name):
+    steps = np.rint(recording[name].spike_times / recording.dt).astype(int)
+    return list(zip(steps.tolist(), recording[name].spike_ids.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("index", range(N_NETWORKS))
+def test_random_networks_spike_as_in_the_slow_twin(index):
+    rng = np.random.default_rng([7, index])
+    dt = (0.1, 0.25, 1.0)[index % 3]
+    n_steps = 300
+    network = random_network(rng, dt)
+    recording = sp.simulate(network, n_steps * dt, dt=dt, record="v")
+    spikes, traces = simulate_naive(network, n_steps, dt)
+    assert sum(map(len, spikes.values())) > 20
+    for name in recording.populations:
+        assert stamps(recording, name) == spikes[name]
+    for name, trace in traces.items():
+        np.testing.assert_allclose(recording[name].v, trace, rtol=0, atol=1e-9)
+
+
+def noisy_network(n=20):
+    exc = sp.Population("exc", sp.LIF(tau_m=sp.Uniform(8.0, 12.0), v_init=sp.Normal(-60, 3)), n)
+    inh = sp.Population("inh", sp.LIF(), n // 2)
+    source = sp.Population("in", sp.PoissonSource(40.0), 10)
+    listed = sp.Population("listed", sp.SpikeSource([30.0, 1.0, 1.0, 500.0], [0, 1, 1, 0]), 2)
+    return sp.Network(
+        [exc, inh, source, listed],
+        [
+            sp.Projection(exc, inh, sp.FixedProbability(0.5), 60.0, 1.5, sp.Exponential(5.0)),
+            sp.Projection(exc, exc, sp.FixedInDegree(5), sp.Normal(1.0, 0.5), sp.Uniform(0.5, 9.0)),
+            sp.Projection(inh, exc, sp.AllToAll(), -40.0, 0.7, sp.Alpha(3.0)),
+            sp.Projection(source, exc, sp.FixedProbability(0.5), 90.0, 2.0, sp.Alpha(3.0)),
+            sp.Projection(listed, exc, sp.AllToAll(), 90.0, 2.0, sp.Exponential(3.0)),
+        ],
+        [
+            sp.PoissonInput(exc, 2000.0, 80.0, sp.Exponential(5.0)),
+            sp.PoissonInput(inh, 1000.0, 1.0, shared=True),
+            sp.NoiseCurrent(exc, 100.0, 200.0),
+            sp.NoiseCurrent(inh, 100.0, 100.0, interval=0.5, neurons=[0, 3]),
+            sp.SineCurrent(inh, 100.0, 50.0, offset=200.0),
+            sp.RampCurrent(exc, 0.0, 100.0, 5.0, 25.0),
+            sp.SampledCurrent(inh, np.linspace(0, 300, 40), 0.7),
+            sp.SpikeInput(exc, [3.0, 30.0, 3.0], [0, 1, 0], 100.0, sp.Exponential(5.0)),
+        ],
+    )
+
+
+def parts_equal(whole, parts):
+    for name in whole.populations:
+        for attribute in ("spike_times", "spike_ids"):
+            joined = np.concatenate([getattr(part[name], attribute) for part in parts])
+            np.testing.assert_array_equal(getattr(whole[name], attribute), joined)
+        for variable, trace in whole[name].traces.items():
+            joined = np.concatenate([part[name].traces[variable] for part in parts])
+            np.testing.assert_array_equal(trace, joined)
+        times = np.concatenate([part[name].trace_times for part in parts])
+        np.testing.assert_array_equal(whole[name].trace_times, times)
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.4, 7.3, 29.9, 30.0, 39.9])
+def test_a_run_cut_in_two_gives_the_bits_of_the_whole(cut):
+    network = noisy_network()
+    keep = {"record": {"exc": sp.Record(("v", "i_syn"), [0, 7], 0.3), "inh": "v"}}
+    whole = sp.simulate(network, 40.0, seed=3, **keep)
+    first = sp.simulate(network, cut, seed=3, **keep)
+    before = {name: array.copy() for name, array in first.final_state.arrays.items()}
+    second = sp.simulate(network, round(40.0 - cut, 1), state=first.final_state, **keep)
+    parts_equal(whole, [first, second])
+    for name, array in whole.final_state.arrays.items():
+        np.testing.assert_array_equal(second.final_state.arrays[name], array)
+        np.testing.assert_array_equal(first.final_state.arrays[name], before[name])
+    assert whole["exc"].spike_counts().sum() > 50
+    assert whole["listed"].spike_times.tolist() == [1.0, 1.0, 30.0]
+
+
+@pytest.mark.parametrize("longest", [1, 3, 1000])
+def test_the_length_of_a_stretch_changes_no_bit(monkeypatch, longest):
+    network = noisy_network()
+    whole = sp.simulate(network, 30.0, seed=3, record="v")
+    monkeypatch.setattr("spikesim.engine.build._LONGEST_STRETCH", longest)
+    parts_equal(whole, [sp.simulate(network, 30.0, seed=3, record="v")])
+
+
+def test_the_clock_changes_no_bit(monkeypatch):
+    network = sp.Network(
+        [exc := sp.Population("exc", sp.LIF(), 5)], inputs=[sp.NoiseCurrent(exc, 400.0, 300.0)]
+    )
+    whole = sp.simulate(network, 50.0, seed=3, record="v")
+    ticks = iter(np.cumsum(np.random.default_rng(0).uniform(0.0, 1.0, 10_000)))
+    monkeypatch.setattr("spikesim.engine.run.time.perf_counter", lambda: float(next(ticks)))
+    parts_equal(whole, [sp.simulate(network, 50.0, seed=3, record="v", progress=False)])
+
+
+def test_one_seed_gives_one_result_and_another_seed_another():
+    network = noisy_network()
+    first, again = (sp.simulate(network, 30.0, seed=11) for _ in range(2))
+    parts_equal(first, [again])
+    parts_equal(first, [sp.simulate(network, 30.0, seed=first.seed)])
+    other = sp.simulate(network, 30.0, seed=12)
+    assert len(other["exc"].spike_times) != len(first["exc"].spike_times) or np.any(
+        other["exc"].spike_times != first["exc"].spike_times
+    )
+
+
+def test_permuting_a_connection_table_changes_no_bit():
+    rng = np.random.default_rng(5)
+    pre, post = rng.integers(0, 4, 60), rng.integers(0, 3, 60)
+    weight, delay = rng.normal(80.0, 50.0, 60), rng.integers(1, 6, 60) * 0.1
+    source = sp.Population("in", sp.PoissonSource(200.0), 4)
+    target = sp.Population("out", sp.LIF(), 3)
+
+    def traces(order):
+        projection = sp.Projection(
+            source,
+            target,
+            sp.ExplicitList(pre[order], post[order]),
+            weight[order],
+            delay[order],
+            sp.Exponential(5.0),
+        )
+        network = sp.Network([source, target], [projection])
+        return sp.simulate(network, 30.0, seed=2, record={"out": "v"})
+
+    parts_equal(traces(np.arange(60)), [traces(rng.permutation(60))])
+
+
+def pulse(synapse, weight, delay=1.0, dt=0.1, **lif):
+    """The first neuron fires at 1 ms; v of the second, which rests at 0."""
+    source = sp.Population("in", sp.SpikeSource([1.0]))
+    target = sp.Population("out", sp.LIF(v_rest=0.0, v_th=np.inf, v_reset=0.0, **lif))
+    network = sp.Network(
+        [source, target], [sp.Projection(source, target, sp.OneToOne(), weight, delay, synapse)]
+    )
+    return sp.simulate(network, 60.0, dt=dt, record={"out": ("v", "i_syn")})["out"]
+
+
+@pytest.mark.parametrize("delay", [0.1, 0.5, 20.0])
+def test_a_spike_arrives_after_its_delay(delay):
+    recording = pulse(sp.Delta(), 3.0, delay)
+    first = np.flatnonzero(recording.v[:, 0])[0]
+    assert recording.trace_times[first] == pytest.approx(1.0 + delay)
+    current = pulse(sp.Exponential(5.0), 3.0, delay)
+    arrived = np.flatnonzero(current.traces["i_syn"][:, 0])[0]
+    assert current.trace_times[arrived] == pytest.approx(1.0 + delay)
+    felt = np.flatnonzero(current.v[:, 0])[0]
+    assert felt == arrived + 1
+
+
+def test_equal_synapses_on_one_target_share_one_state():
+    source = sp.Population("in", sp.SpikeSource([1.0]))
+    target = sp.Population("out", sp.LIF())
+    twice = [
+        sp.Projection(source, target, sp.OneToOne(), 30.0, 1.0, sp.Exponential(5.0))
+        for _ in range(2)
+    ]
+    double = [sp.Projection(source, target, sp.OneToOne(), 60.0, 1.0, sp.Exponential(5.0))]
+    results = [
+        sp.simulate(sp.Network([source, target], projections), 20.0, record={"out": "v"})
+        for projections in (twice, double)
+    ]
+    np.testing.assert_array_equal(results[0]["out"].v, results[1]["out"].v)
+    assert results[0].final_state.arrays["out.i_syn"].shape == (1, 1)
+
+
+@pytest.mark.parametrize("synapse", [sp.Delta(), sp.Exponential(2.0)])
+def test_duplicate_spikes_and_multapses_all_count(synapse):
+    target = sp.Population("out", sp.LIF(v_th=np.inf))
+    source = sp.Population("in", sp.SpikeSource([1.0, 1.0]))
+    rule = sp.ExplicitList([0, 0, 0], [0, 0, 0])
+    many = sp.Network([source, target], [sp.Projection(source, target, rule, 2.0, 1.0, synapse)])
+    one = sp.Network([target], inputs=[sp.SpikeInput(target, [2.0], [0], 12.0, synapse)])
+    results = [sp.simulate(net, 10.0, record={"out": "v"})["out"].v for net in (many, one)]
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_neuron_may_feel_its_own_spike():
+    neuron = sp.Population("a", sp.LIF(v_th=-60.0, v_init=-50.0, v_reset=-65.0, t_ref=0.0))
+    network = sp.Network([neuron], [sp.Projection(neuron, neuron, sp.OneToOne(), 10.0, 0.3)])
+    times = sp.simulate(network, 1.0)["a"].spike_times
+    np.testing.assert_allclose(times, [0.1, 0.4, 0.7, 1.0])
+
+
+def test_firing_in_every_step_loses_no_spike():
+    population = sp.Population("a", sp.LIF(t_ref=0.0, i_ext=1e9), 3)
+    recording = sp.simulate(population, 250.0)
+    assert recording["a"].spike_counts().tolist() == [2500] * 3

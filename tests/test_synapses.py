@@ -1,0 +1,89 @@
+"""Postsynaptic potentials against their formulas, at and near tau_syn = tau_m too."""
+
+import numpy as np
+import pytest
+
+import spikesim as sp
+from tests.test_engine import pulse
+
+TAU_M, C_M, WEIGHT = 10.0, 250.0, 100.0
+NEAR = [TAU_M + gap for gap in (0.0, 1e-12, -1e-10, 1e-8, -1e-6, 1e-4, -1e-2, 0.5, -0.5)]
+
+
+def exponential_psp(t, tau_syn):
+    """Current w exp(-t/tau_syn) into a leaky membrane (pA, ms, pF -> mV)."""
+    if abs(tau_syn - TAU_M) < 1e-13:
+        return WEIGHT / C_M * t * np.exp(-t / TAU_M)
+    # exp(-t/tau_m) (exp(g t) - 1) / g with g the difference of the rates, by expm1.
+    gap = 1 / TAU_M - 1 / tau_syn
+    return WEIGHT / C_M * np.exp(-t / TAU_M) * np.expm1(gap * t) / gap
+
+
+def alpha_psp(t, tau_syn):
+    """Current w (t/tau_syn) exp(1 - t/tau_syn) into a leaky membrane, by Gauss-Legendre."""
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    s = 0.5 * t[:, None] * (nodes + 1)
+    current = WEIGHT * s / tau_syn * np.exp(1 - s / tau_syn)
+    return (current * np.exp(-(t[:, None] - s) / TAU_M)) @ weights * 0.5 * t / C_M
+
+
+@pytest.mark.parametrize("dt", [0.1, 1.0])
+@pytest.mark.parametrize("tau_syn", [0.5, 2.0, *NEAR, 50.0])
+@pytest.mark.parametrize(
+    ("model", "formula"), [(sp.Exponential, exponential_psp), (sp.Alpha, alpha_psp)]
+)
+def test_psp_follows_its_formula(model, formula, tau_syn, dt):
+    recording = pulse(model(tau_syn), WEIGHT, 2.0, dt, tau_m=TAU_M, c_m=C_M)
+    since = recording.trace_times - 3.0
+    expected = np.where(since > 0, formula(np.maximum(since, 0.0), tau_syn), 0.0)
+    np.testing.assert_allclose(recording.v[:, 0], expected, rtol=0, atol=1e-10)
+
+
+def test_delta_psp_decays_with_the_membrane():
+    recording = pulse(sp.Delta(), 3.0, 2.0, tau_m=TAU_M)
+    since = recording.trace_times - 3.0
+    expected = np.where(since > -1e-9, 3.0 * np.exp(-since / TAU_M), 0.0)
+    np.testing.assert_allclose(recording.v[:, 0], expected, rtol=0, atol=1e-10)
+
+
+def test_currents_follow_their_formulas():
+    for model, formula in (
+        (sp.Exponential(4.0), lambda s: WEIGHT * np.exp(-s / 4.0)),
+        (sp.Alpha(4.0), lambda s: WEIGHT * s / 4.0 * np.exp(1 - s / 4.0)),
+    ):
+        recording = pulse(model, WEIGHT, 2.0)
+        since = recording.trace_times - 3.0
+        expected = np.where(since > -1e-9, formula(np.maximum(since, 0.0)), 0.0)
+        np.testing.assert_allclose(recording.traces["i_syn"][:, 0], expected, rtol=0, atol=1e-10)
+
+
+def test_alpha_peaks_at_its_weight_after_tau_syn():
+    recording = pulse(sp.Alpha(2.0), WEIGHT)
+    current = recording.traces["i_syn"][:, 0]
+    assert recording.trace_times[np.argmax(current)] == pytest.approx(4.0)
+    assert current.max() == pytest.approx(WEIGHT)
+
+
+def test_every_step_length_gives_one_potential():
+    at_common_times = [
+        pulse(sp.Alpha(3.0), WEIGHT, 2.0, dt).v[:: round(1.0 / dt), 0]
+        if dt == 1.0
+        else pulse(sp.Alpha(3.0), WEIGHT, 2.0, dt).v[round(1.0 / dt) - 1 :: round(1.0 / dt), 0]
+        for dt in (1.0, 0.5, 0.1, 0.025)
+    ]
+    for values in at_common_times[1:]:
+        np.testing.assert_allclose(values, at_common_times[0], rtol=0, atol=1e-11)
+
+
+def test_responses_to_several_synapses_add_up():
+    target = sp.Population("out", sp.LIF(v_th=np.inf))
+    inputs = [
+        sp.SpikeInput(target, [2.0, 5.0], [0, 0], 50.0, sp.Exponential(3.0)),
+        sp.SpikeInput(target, [3.0], [0], -70.0, sp.Alpha(10.0)),
+        sp.SpikeInput(target, [4.0], [0], 2.0, sp.Delta()),
+    ]
+    rest = -65.0
+    alone = [sp.simulate(sp.Network([target], inputs=[i]), 40.0, record="v") for i in inputs]
+    together = sp.simulate(sp.Network([target], inputs=inputs), 40.0, record=("v", "i_syn"))
+    expected = rest + sum(r["out"].v - rest for r in alone)
+    np.testing.assert_allclose(together["out"].v, expected, rtol=0, atol=1e-10)
