@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import spikesim
+from spikesim import comparison
 from spikesim._files import write_atomically
 from spikesim.errors import ParameterError, SpikesimError
 
@@ -54,11 +55,6 @@ Report the versions in use, where compiled code is kept, and whether a simulatio
 come out as theory says. Exits with 1, and says what to do, when something is wrong.
 """
 
-_COMPARE = """\
-Train spiking and rate networks by local rules and by gradients on XOR and Iris, on the same
-data, seeds and budget, and write a table, figures and a page to read.
-"""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -78,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            arguments = _parser(argv).parse_args(argv)
+            arguments = _parser().parse_args(argv)
             return arguments.run(arguments)
     except SpikesimError as error:
         return _complain(error)
@@ -101,7 +97,7 @@ def _show_warning(message: Any, *_: Any, **__: Any) -> None:
     print(f"spikesim: warning: {message}", file=sys.stderr)
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "spikesim",
         description=_DESCRIPTION,
@@ -111,15 +107,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     raw = argparse.RawDescriptionHelpFormatter
 
-    compare = commands.add_parser(
-        "compare", help="put learning rules side by side", description=_COMPARE, formatter_class=raw
-    )
-    if next((word for word in argv if not word.startswith("-")), "") == "compare":
-        # What it imports is not needed, and not waited for, by the other commands.
-        from spikesim import comparison
-
-        comparison.add_arguments(compare)
-        compare.set_defaults(run=comparison.run_from_arguments)
+    compare = commands.add_parser("compare", help="put learning rules side by side")
+    comparison.add_arguments(compare)
+    compare.set_defaults(run=comparison.run_from_arguments)
 
     simulate = commands.add_parser(
         "simulate",
