@@ -1,0 +1,265 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+import spikesim as sp
+from spikesim.engine.build import build
+from spikesim.engine.connect import connect
+from spikesim.errors import NotEnoughMemoryError, ParameterError
+
+N_PRE, N_POST = 60, 40
+
+
+def synapses(rule, same=False, n_pre=N_PRE, n_post=N_POST, seed=0, **arguments):
+    projection = sp.Projection("a", "a" if same else "b", rule, **({"weight": 1.0} | arguments))
+    drawn = connect(projection, n_pre, n_post, 0.1, np.random.default_rng(seed))
+    assert np.all(np.diff(drawn.pre) >= 0)
+    assert drawn.pre.dtype == drawn.post.dtype == drawn.delay.dtype == np.int64
+    return drawn
+
+
+def pairs(drawn):
+    return list(zip(drawn.pre.tolist(), drawn.post.tolist(), strict=True))
+
+
+def test_all_to_all_connects_every_pair_once():
+    found = pairs(synapses(sp.AllToAll()))
+    assert found == [(i, j) for i in range(N_PRE) for j in range(N_POST)]
+    without = pairs(synapses(sp.AllToAll(autapses=False), True, 5, 5))
+    assert without == [(i, j) for i in range(5) for j in range(5) if i != j]
+    between = pairs(synapses(sp.AllToAll(autapses=False), False, 5, 5))
+    assert len(between) == 25
+
+
+def test_one_to_one_connects_equal_indices():
+    assert pairs(synapses(sp.OneToOne(), n_pre=4, n_post=4)) == [(i, i) for i in range(4)]
+
+
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.9])
+@pytest.mark.parametrize("autapses", [True, False])
+def test_fixed_probability_connects_each_pair_with_p(p, autapses):
+    n, seeds = 30, 40
+    counts = np.zeros((n, n), dtype=int)
+    totals = []
+    for seed in range(seeds):
+        drawn = synapses(sp.FixedProbability(p, autapses), True, n, n, seed)
+        assert len(set(pairs(drawn))) == len(drawn.pre)
+        counts[drawn.pre, drawn.post] += 1
+        totals.append(len(drawn.pre))
+    if not autapses:
+        assert not np.diag(counts).any()
+        counts = counts[~np.eye(n, dtype=bool)]
+    trials = seeds * counts.size
+    assert stats.binomtest(int(counts.sum()), trials, p).pvalue > 1e-3
+    # Each pair on its own is binomial: compare the spread over pairs.
+    observed = np.bincount(counts.ravel(), minlength=seeds + 1)
+    expected = counts.size * stats.binom.pmf(np.arange(seeds + 1), seeds, p)
+    kept = expected > 5
+    observed = np.append(observed[kept], observed[~kept].sum())
+    expected = np.append(expected[kept], expected[~kept].sum())
+    assert stats.chisquare(observed, expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("p", "count"), [(0.0, 0), (1.0, N_PRE * N_POST), (1e-300, 0)])
+def test_fixed_probability_at_its_ends(p, count):
+    assert len(synapses(sp.FixedProbability(p)).pre) == count
+
+
+@pytest.mark.parametrize("autapses", [True, False])
+@pytest.mark.parametrize("multapses", [True, False])
+def test_fixed_in_degree_gives_each_target_k_synapses_from_uniform_sources(autapses, multapses):
+    n, k = 20, 12
+    out_degree = np.zeros(n, dtype=int)
+    for seed in range(30):
+        drawn = synapses(sp.FixedInDegree(k, autapses, multapses), True, n, n, seed)
+        assert np.bincount(drawn.post, minlength=n).tolist() == [k] * n
+        if not autapses:
+            assert np.all(drawn.pre != drawn.post)
+        if not multapses:
+            assert len(set(pairs(drawn))) == n * k
+        out_degree += np.bincount(drawn.pre, minlength=n)
+    assert stats.chisquare(out_degree).pvalue > 1e-3
+    if multapses:
+        assert len(set(pairs(drawn))) < n * k
+
+
+def test_an_explicit_list_keeps_what_it_lists():
+    drawn = synapses(
+        sp.ExplicitList([3, 0, 3, 3], [1, 2, 1, 0]), weight=[1.0, 2.0, -3.0, 4.0], delay=0.5
+    )
+    assert pairs(drawn) == [(0, 2), (3, 0), (3, 1), (3, 1)]
+    assert drawn.weight.tolist() == [2.0, 4.0, -3.0, 1.0]
+    assert drawn.delay.tolist() == [5] * 4
+
+
+def test_weights_and_delays_as_matrix_distribution_or_number():
+    matrix = np.arange(12.0).reshape(3, 4)
+    dense = synapses(sp.AllToAll(), n_pre=3, n_post=4, weight=matrix, delay=0.1 * (matrix + 1))
+    np.testing.assert_array_equal(matrix[dense.pre, dense.post], dense.weight)
+    np.testing.assert_array_equal(dense.delay, dense.weight + 1)
+    random = synapses(sp.AllToAll(), weight=sp.Normal(5.0, 2.0), delay=sp.Uniform(0.5, 3.0))
+    assert stats.kstest((random.weight - 5.0) / 2.0, "norm").pvalue > 1e-3
+    assert random.delay.min() == 5 and random.delay.max() == 30
+
+
+def test_delays_off_the_grid_need_to_be_asked_for():
+    assert synapses(sp.OneToOne(), delay=0.17, delay_rounding="nearest", n_post=60).delay[0] == 2
+    with pytest.raises(ParameterError, match=r"Projection\.delay.*delay_rounding"):
+        synapses(sp.OneToOne(), delay=0.17, n_post=60)
+    with pytest.raises(ParameterError, match=r"Projection\.delay.*at least one step"):
+        synapses(sp.AllToAll(), delay=sp.Uniform(0.0, 0.2))
+
+
+def test_empty_projections_connect_nothing():
+    population = sp.Population("a", sp.LIF(i_ext=500.0), 3)
+    empty = [sp.ExplicitList([], []), sp.FixedInDegree(0), sp.FixedProbability(0.0)]
+    projections = [sp.Projection(population, population, rule, 1e6, 0.1) for rule in empty]
+    connected = sp.simulate(sp.Network([population], projections), 50.0)
+    alone = sp.simulate(population, 50.0)
+    np.testing.assert_array_equal(connected["a"].spike_times, alone["a"].spike_times)
+
+
+def test_synapses_are_laid_out_by_source_in_order_of_projections():
+    a, b = sp.Population("a", sp.LIF(), 2), sp.Population("b", sp.LIF(), 3)
+    network = sp.Network(
+        [a, b],
+        [
+            sp.Projection(b, a, sp.AllToAll(), 1.0, 0.3, sp.Exponential(3.0)),
+            sp.Projection("a", "b", sp.AllToAll(), 2.0, 0.2),
+            sp.Projection("b", "a", sp.ExplicitList([2, 0], [1, 1]), [3.0, 4.0], 0.1),
+        ],
+    )
+    built = build(network, 0.1, 0)
+    assert built.offsets.tolist() == [0, 3, 6, 9, 11, 14]
+    assert built.weights.tolist() == [2.0] * 6 + [1.0, 1.0, 4.0] + [1.0, 1.0] + [1.0, 1.0, 3.0]
+    # Rows: a has an exponential and a delta port of two neurons each, then b.
+    assert built.cells.tolist() == [4, 5, 6, 4, 5, 6, 0, 1, 3, 0, 1, 0, 1, 3]
+    assert (built.n_rows, built.stretch, built.length) == (7, 1, 3)
+
+
+def test_populations_are_known_by_their_names():
+    a = sp.Population("exc", sp.LIF())
+    twin = sp.Population("exc", sp.LIF(), 4)
+    with pytest.raises(ParameterError, match=r"Network\.populations\[1\].*'exc'"):
+        sp.Network([a, twin])
+    with pytest.raises(ParameterError, match=r"Network\.projections\[0\]\.target.*did you mean"):
+        sp.Network([a], [sp.Projection("exc", "ecx", sp.AllToAll(), 1.0)])
+    with pytest.raises(ParameterError, match=r"Network\.inputs\[0\]\.target.*'other'"):
+        sp.Network([a], inputs=[sp.StepCurrent("other", 1.0)])
+    with pytest.raises(ParameterError, match=r"Network\.populations must hold"):
+        sp.Network([])
+
+
+def test_sources_take_no_input():
+    source = sp.Population("in", sp.PoissonSource(5.0))
+    with pytest.raises(ParameterError, match=r"Network\.inputs\[0\]\.target.*PoissonSource"):
+        sp.Network([source], inputs=[sp.StepCurrent(source, 1.0)])
+    with pytest.raises(ParameterError, match=r"Network\.projections\[0\]\.target"):
+        sp.Network([source], [sp.Projection(source, source, sp.AllToAll(), 1.0)])
+
+
+def test_an_impossible_number_of_synapses_is_refused_before_it_is_drawn():
+    a = sp.Population("a", sp.LIF(), 10_000_000)
+    network = sp.Network([a], [sp.Projection(a, a, sp.AllToAll(), 1.0)])
+    with pytest.raises(NotEnoughMemoryError, match=r"Projection\.rule: 100000000000000 synapses"):
+        sp.simulate(network, 1.0)
+
+
+def test_equal_descriptions_have_equal_digests():
+    def network(weight):
+        a = sp.Population("a", sp.LIF(tau_m=[1.0, 2.0]), 2)
+        return sp.Network([a], [sp.Projection(a, a, sp.ExplicitList([0], [1]), weight)])
+
+    assert network(1.0).digest() == network(1.0).digest()
+    assert network(1.0).digest() != network(2.0).digest()
+
+
+def test_descriptions_cannot_be_changed():
+    amplitude = np.array([1.0, 2.0])
+    current = sp.StepCurrent("a", amplitude)
+    amplitude[0] = 9.0
+    assert current.amplitude.tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="read-only"):
+        current.amplitude[0] = 3.0
+    with pytest.raises(AttributeError):
+        current.start = 5.0
+
+
+def driven(*inputs, n=2, dt=0.1, duration=4.0):
+    """Currents felt in each step, from the increments of a membrane without leak."""
+    population = sp.Population("a", sp.LIF(1e15, 250.0, 0.0, np.inf, 0.0), n)
+    network = sp.Network([population], inputs=inputs)
+    v = sp.simulate(network, duration, dt=dt, record="v", seed=1)["a"].v
+    return np.diff(v, axis=0, prepend=0.0) * 250.0 / dt
+
+
+def test_a_step_current_is_on_from_start_to_stop():
+    felt = driven(sp.StepCurrent("a", [100.0, -50.0], 0.3, 0.7))
+    expected = np.zeros((40, 2))
+    expected[3:7] = [100.0, -50.0]
+    np.testing.assert_allclose(felt, expected, atol=1e-6)
+    forever = driven(sp.StepCurrent("a", 5.0, 1.0, neurons=[1]))
+    np.testing.assert_allclose(forever[:, 0], 0.0, atol=1e-6)
+    np.testing.assert_allclose(forever[10:, 1], 5.0, atol=1e-6)
+
+
+def test_the_edges_of_a_step_lie_on_the_grid_whatever_the_rounding():
+    for steps in range(1, 30):
+        felt = driven(sp.StepCurrent("a", 1.0, 0.1 * steps, 0.1 * (steps + 1)), n=1)
+        assert np.flatnonzero(felt[:, 0] > 0.5).tolist() == [steps]
+
+
+def test_ramp_and_sine_currents_take_their_value_at_the_start_of_a_step():
+    t = np.arange(40) * 0.1
+    ramp = driven(sp.RampCurrent("a", 10.0, 50.0, 1.0, 3.0))
+    inside = (t > 0.99) & (t < 2.99)
+    expected = np.where(inside, 10.0 + 40.0 * (t - 1.0) / 2.0, 0.0)
+    np.testing.assert_allclose(ramp[:, 0], expected, atol=1e-6)
+    sine = driven(sp.SineCurrent("a", 20.0, 250.0, 0.5, 3.0))
+    expected = 3.0 + 20.0 * np.sin(2 * np.pi * 250.0 * t / 1000.0 + 0.5)
+    np.testing.assert_allclose(sine[:, 1], expected, atol=1e-6)
+
+
+def test_a_sampled_current_holds_each_sample_and_is_zero_afterwards():
+    values = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+    felt = driven(sp.SampledCurrent("a", values, 0.5))
+    expected = np.vstack([np.repeat(values, 5, axis=0), np.zeros((25, 2))])
+    np.testing.assert_allclose(felt, expected, atol=1e-6)
+    common = driven(sp.SampledCurrent("a", [4.0], 0.2))
+    np.testing.assert_allclose(common[:2], 4.0, atol=1e-6)
+
+
+def test_currents_add_up():
+    felt = driven(sp.StepCurrent("a", 1.0), sp.StepCurrent("a", 2.0, neurons=[0]))
+    np.testing.assert_allclose(felt, np.tile([3.0, 1.0], (40, 1)), atol=1e-6)
+
+
+def test_a_noise_current_has_its_mean_and_spread_and_its_interval():
+    felt = driven(sp.NoiseCurrent("a", 10.0, [5.0, 50.0]), duration=100.0)
+    for column, sd in enumerate((5.0, 50.0)):
+        assert abs(felt[:, column].mean() - 10.0) < 4 * sd / np.sqrt(1000)
+        assert abs(felt[:, column].std() / sd - 1.0) < 4 / np.sqrt(2000)
+    assert abs(np.corrcoef(felt.T)[0, 1]) < 4 / np.sqrt(1000)
+    held = driven(sp.NoiseCurrent("a", 0.0, 5.0, interval=0.5))[:, 0].reshape(-1, 5)
+    np.testing.assert_allclose(held, np.tile(held[:, :1], 5), atol=1e-5)
+    assert len(np.unique(held[:, 0].round(3))) == len(held)
+
+
+def test_a_shared_poisson_train_reaches_all_alike():
+    for shared in (True, False):
+        population = sp.Population("a", sp.LIF(v_th=np.inf), 3)
+        source = sp.PoissonInput(population, 3000.0, 1.0, shared=shared, neurons=[0, 2])
+        network = sp.Network([population], inputs=[source])
+        v = sp.simulate(network, 20.0, record="v", seed=3)["a"].v
+        assert np.all(v[:, 1] == -65.0)
+        assert np.array_equal(v[:, 0], v[:, 2]) is shared
+
+
+def test_a_poisson_source_fires_at_its_rates():
+    rates = np.array([0.0, 50.0, 400.0, 200_000.0])
+    recording = sp.simulate(sp.Population("p", sp.PoissonSource(rates), 4), 200.0, seed=5)["p"]
+    expected = rates * 0.2
+    counts = recording.spike_counts()
+    assert counts[0] == 0
+    assert np.all(np.abs(counts - expected) <= 4 * np.sqrt(expected))
+    assert np.all(np.diff(recording.spike_times) >= 0)
