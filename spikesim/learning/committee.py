@@ -34,8 +34,10 @@ from spikesim.synapses import Delta
 
 __all__ = ["Committee", "committee_network"]
 
-# So long that exp(-dt / tau_m) is exactly 1 and votes neither decay nor come twice.
-_FOR_EVER = 1e18
+# So long that exp(-dt / tau_m) is exactly 1: votes do not decay.
+_NO_LEAK = 1e18
+# Longer than any trial, in steps: a unit votes once.
+_FOR_EVER = 2.0**40
 
 
 def committee_network(
@@ -90,12 +92,13 @@ def committee_network(
     _check.instance("committee_network.neuron", neuron, (LIF, Step), "Step or LIF")
     gain = _check.non_negative("committee_network.gain", gain)
     bias_sd = _check.non_negative("committee_network.bias_sd", bias_sd)
+    dt = _check.positive("committee_network.dt", dt)
     rng = _check.generator("committee_network.rng", rng)
     n_units = n_hidden * n_outputs
     w = rng.standard_normal((n_inputs, n_units)) * gain / np.sqrt(n_inputs)
     bias = rng.standard_normal(n_units) * bias_sd
     if neuron.spiking:
-        neuron = replace(neuron, t_ref=_FOR_EVER)
+        neuron = replace(neuron, t_ref=_FOR_EVER * dt)
     hidden = Layer(w, neuron, bias, Delta() if synapse is None else synapse)
     return LayeredNetwork([hidden, _majority(n_hidden, n_outputs, neuron)], dt)
 
@@ -105,7 +108,7 @@ def _majority(n_hidden: int, n_outputs: int, neuron: Any) -> Layer:
     votes = np.kron(np.eye(n_outputs), np.ones((n_hidden, 1)))
     enough = n_hidden // 2 + 0.5
     if neuron.spiking:
-        return Layer(votes, LIF(_FOR_EVER, _FOR_EVER, 0.0, enough, 0.0, 0.0), trainable=())
+        return Layer(votes, LIF(_NO_LEAK, _NO_LEAK, 0.0, enough, 0.0, 0.0), trainable=())
     return Layer(votes, Step(), np.full(n_outputs, -enough), trainable=())
 
 

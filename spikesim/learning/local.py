@@ -133,8 +133,10 @@ class LocalRule:
         Raises
         ------
         ParameterError
-            More than one layer, recurrent weights, units other than threshold and LIF ones,
-            membranes that differ within the layer, weights that are not trainable.
+            More than one layer, recurrent weights, membranes that differ within the layer,
+            weights that are not trainable.
+        ParameterTypeError
+            Units other than threshold and LIF ones.
         """
         name = type(self).__name__
         if len(network.layers) != 1:
@@ -368,11 +370,13 @@ def respond(x, trial, response, bias_line, e):
 def strongest(e, w, rest, v):
     """Return the step of the largest free potential of a unit and its excess; `v` is scratch."""
     n_steps = rest.shape[0]
-    for t in range(n_steps):
-        v[t] = rest[t]
+    v[:] = 0.0
     for i in range(w.shape[0]):
         for t in range(n_steps):
             v[t] += w[i] * e[i, t]
+    # The bias comes last, as in the layered network, so that ties at the threshold agree.
+    for t in range(n_steps):
+        v[t] += rest[t]
     t_max = 0
     for t in range(1, n_steps):
         if v[t] > v[t_max]:
