@@ -1,0 +1,165 @@
+"""Encoders: where the spikes fall, how many there are, and that data is left alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spikesim.encoding import Analog, LatencyEncoder, PopulationEncoder, RateEncoder
+
+ENCODERS = {
+    "analog": Analog(),
+    "regular": RateEncoder(duration=50.0),
+    "poisson": RateEncoder(duration=50.0, mode="poisson"),
+    "latency": LatencyEncoder(),
+    "population": PopulationEncoder(n_fields=5),
+    "population regular": PopulationEncoder(n_fields=5, mode="regular"),
+    "population poisson": PopulationEncoder(n_fields=5, mode="poisson"),
+    "bias": LatencyEncoder(bias_spike=True),
+}
+FEATURES = np.random.default_rng(0).uniform(-3.0, 5.0, (20, 3))
+SPIKING = [name for name in ENCODERS if name != "analog"]
+
+
+def unit_range(encoder):
+    return dataclasses.replace(encoder, low=0.0, high=1.0)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_code_keeps_to_the_interface(name):
+    features = FEATURES.copy()
+    encoder = ENCODERS[name].fit(features)
+    x = encoder.encode(features, dt=0.5, rng=1)
+    assert x.dtype == np.float64 and x.flags.c_contiguous and x.flags.writeable
+    assert x.shape[1:] == (20, encoder.n_inputs(3))
+    assert len(x) == (1 if name == "analog" else round(encoder.duration / 0.5))
+    np.testing.assert_array_equal(features, FEATURES)
+    assert x.tobytes() == encoder.encode(features, dt=0.5, rng=1).tobytes()
+    assert encoder.stochastic == (encoder.encode(features, dt=0.5, rng=2).tobytes() != x.tobytes())
+    assert encoder.encode(features[:0], dt=0.5, rng=1).shape == (len(x), 0, x.shape[2])
+    if name != "analog":
+        assert set(np.unique(x)) <= {0.0, 1.0} and 0.0 < x.mean() < 0.5
+
+
+@pytest.mark.parametrize("name", SPIKING)
+def test_fit_learns_the_range_and_leaves_the_encoder(name):
+    encoder = ENCODERS[name]
+    fitted = encoder.fit(FEATURES)
+    assert encoder.low is None and not encoder.fitted and fitted.fitted
+    np.testing.assert_array_equal(fitted.low, FEATURES.min(axis=0))
+    np.testing.assert_array_equal(fitted.high, FEATURES.max(axis=0))
+    given_low = dataclasses.replace(encoder, low=[-9.0, -8.0, -7.0]).fit(FEATURES)
+    np.testing.assert_array_equal(given_low.low, [-9.0, -8.0, -7.0])
+
+
+@pytest.mark.parametrize("name", SPIKING)
+def test_values_beyond_the_range_are_those_at_its_ends(name):
+    encoder = ENCODERS[name].fit(FEATURES)
+    ends = np.array([encoder.low, encoder.high])
+    beyond = np.array([encoder.low - 100.0, encoder.high + 100.0])
+    assert (
+        encoder.encode(beyond, dt=1.0, rng=0).tobytes()
+        == encoder.encode(ends, dt=1.0, rng=0).tobytes()
+    )
+
+
+@pytest.mark.parametrize("name", SPIKING)
+def test_a_constant_feature_is_encoded_like_the_lowest_value(name):
+    constant = np.column_stack([FEATURES[:, 0], np.full(20, 2.5)])
+    encoder = ENCODERS[name].fit(constant)
+    x = encoder.encode(constant, dt=1.0, rng=0)
+    assert np.isfinite(x).all()
+    lowest = unit_range(ENCODERS[name]).encode(np.zeros((20, 2)), dt=1.0, rng=0)
+    n_lines = encoder.n_inputs(2) // 2
+    np.testing.assert_array_equal(x[:, :, n_lines : 2 * n_lines],
+                                  lowest[:, :, n_lines : 2 * n_lines])  # fmt: skip
+
+
+def test_analog_passes_values_on_as_a_copy():
+    x = Analog().encode(FEATURES)
+    np.testing.assert_array_equal(x[0], FEATURES)
+    x[:] = 0.0
+    assert FEATURES.any()
+
+
+@given(share=st.floats(0.0, 1.0), max_rate=st.floats(1.0, 1000.0))
+@settings(max_examples=100, deadline=None)
+def test_regular_trains_are_even_and_have_the_rounded_count(share, max_rate):
+    encoder = RateEncoder(duration=200.0, max_rate=max_rate, low=0.0, high=1.0)
+    spikes = np.flatnonzero(encoder.encode([[share]], dt=1.0)[:, 0, 0])
+    mean = share * max_rate * 0.2
+    assert abs(len(spikes) - mean) <= 0.5 + 1e-6
+    if len(spikes) > 1:
+        intervals = np.diff(spikes)
+        assert intervals.max() - intervals.min() <= 1
+        assert spikes[0] == pytest.approx(500.0 / (share * max_rate), abs=1.0)
+
+
+def test_regular_trains_by_hand():
+    encoder = RateEncoder(duration=20.0, max_rate=250.0, low=0.0, high=1.0)
+    x = encoder.encode([[0.0, 0.5, 1.0]], dt=1.0)
+    assert np.flatnonzero(x[:, 0, 0]).tolist() == []
+    # Intervals of 8 and 4 ms, the first half as long: spikes at 4, 12, 20 and 2, 6, ... ms.
+    assert (np.flatnonzero(x[:, 0, 1]) + 1).tolist() == [4, 12, 20]
+    assert (np.flatnonzero(x[:, 0, 2]) + 1).tolist() == [2, 6, 10, 14, 18]
+
+
+def test_poisson_trains_have_the_mean_and_variance_of_bernoulli_draws():
+    encoder = RateEncoder(duration=1000.0, max_rate=100.0, mode="poisson", low=0.0, high=1.0)
+    counts = encoder.encode(np.tile([[0.25, 1.0]], (400, 1)), dt=1.0, rng=0).sum(axis=0)
+    for share, column in zip((0.25, 1.0), counts.T, strict=True):
+        p = share * 0.1
+        variance = 1000 * p * (1 - p)
+        assert column.mean() == pytest.approx(1000 * p, abs=4 * np.sqrt(variance / 400))
+        assert column.var(ddof=1) == pytest.approx(variance, rel=4 * np.sqrt(2 / 399))
+
+
+def test_high_values_spike_early():
+    encoder = LatencyEncoder(duration=30.0, t_max=20.0, low=0.0, high=1.0, bias_spike=True)
+    x = encoder.encode([[1.0, 0.5, 0.0, 0.26]], dt=0.5)
+    np.testing.assert_array_equal(x.sum(axis=0), np.ones((1, 5)))
+    assert x[:, 0].argmax(axis=0).tolist() == [0, 20, 40, 30, 0]
+
+
+def test_fields_lie_evenly_and_answer_most_at_their_centre():
+    encoder = PopulationEncoder(n_fields=5, width=0.5, low=0.0, high=8.0, cutoff=0.2)
+    activation = encoder.activations(np.array([[0.0], [2.0], [3.0], [8.0]]))
+    assert activation.argmax(axis=1).tolist()[:2] == [0, 1] and activation[3].argmax() == 4
+    np.testing.assert_allclose(activation[1], np.exp(-0.5 * (np.arange(-1, 4) / 0.5) ** 2))
+    assert activation[2, 1] == pytest.approx(activation[2, 2])
+    x = encoder.encode([[2.0]], dt=1.0)
+    assert x[:, 0].sum(axis=0).tolist() == [0, 1, 0, 0, 0]
+    assert x[0, 0, 1] == 1.0
+    wide = dataclasses.replace(encoder, width=1.0).encode([[2.0]], dt=1.0)
+    late = round(20.0 * (1 - np.exp(-0.5)))
+    assert wide[:, 0].sum(axis=0).tolist() == [1, 1, 1, 0, 0]
+    assert wide[:, 0].argmax(axis=0).tolist()[:3] == [late, 0, late]
+
+
+def test_lines_of_one_feature_are_neighbours():
+    encoder = PopulationEncoder(n_fields=3, low=0.0, high=1.0, bias_spike=True)
+    assert encoder.n_inputs(2) == 7
+    x = encoder.encode([[0.0, 1.0]], dt=1.0)
+    assert x[0, 0].tolist() == [1, 0, 0, 0, 0, 1, 1]
+    assert PopulationEncoder(n_fields=1).fit([[0.0], [1.0]]).encode([[0.5]], dt=1.0)[0].sum() == 1
+
+
+def test_activations_become_rates():
+    encoder = PopulationEncoder(n_fields=5, low=0.0, high=1.0, mode="regular", duration=1000.0,
+                                max_rate=100.0, cutoff=0.05)  # fmt: skip
+    features = np.array([[0.5]])
+    activation = encoder.activations(features)[0]
+    counts = encoder.encode(features, dt=1.0)[:, 0].sum(axis=0)
+    np.testing.assert_allclose(counts, np.where(activation >= 0.05, 100 * activation, 0.0),
+                               atol=0.5)  # fmt: skip
+
+
+def test_the_range_cannot_be_changed_from_outside():
+    low = np.array([0.0, 0.0])
+    encoder = LatencyEncoder(low=low, high=[1.0, 2.0])
+    low[0] = 5.0
+    assert encoder.low[0] == 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        encoder.low[0] = 1.0
