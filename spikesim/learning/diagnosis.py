@@ -100,7 +100,7 @@ class _Layer:
         n = len(self.total)
         total = float(self.total.sum())
         n_active = np.count_nonzero(self.active)
-        silent = 0.0 if self.never else 1.0 - n_active / n
+        silent = 0.0 if self.never else (n - n_active) / n
         saturated = np.count_nonzero(self.active & ~self.free) / n
         mean = total / max(1, n * self.n_values)
         if self.spiking:

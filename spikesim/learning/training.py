@@ -371,7 +371,7 @@ def _copied(sequence: np.random.SeedSequence) -> np.random.SeedSequence:
 def _encoder(name: str, encoder: Any) -> Any:
     if encoder is None:
         return Analog()
-    if isinstance(encoder, type) or not hasattr(encoder, "encode"):
+    if isinstance(encoder, type) or not hasattr(encoder, "n_inputs"):
         raise ParameterTypeError(f"{name} must be an encoder, got {encoder!r}")
     return encoder
 
