@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.engine.connect import Synapses, connect
+from spikesim.engine.connect import Synapses, connect, require_room
 from spikesim.engine.memory import readable, require_memory
 from spikesim.errors import NotEnoughMemoryError, ParameterError, RoundingWarning
 from spikesim.network.inputs import PoissonInput, SpikeInput
@@ -133,6 +133,7 @@ def build(network: Network, dt: float, seed: int) -> Built:
     NotEnoughMemoryError
         Synapses or buffers that do not fit.
     """
+    require_room(network)
     ports = _ports(network)
     populations: list[BuiltLIF | BuiltPoisson | BuiltListed] = []
     first = row = 0

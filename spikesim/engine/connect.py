@@ -10,12 +10,15 @@ from spikesim import _check
 from spikesim.distributions import Distribution
 from spikesim.engine.memory import readable, require_memory
 from spikesim.errors import ParameterError
+from spikesim.network.network import Network
 from spikesim.network.projection import Projection
 from spikesim.network.rules import AllToAll, ExplicitList, FixedInDegree, FixedProbability
 
-__all__ = ["Synapses", "connect"]
+__all__ = ["Synapses", "connect", "require_room"]
 
-_BYTES_WHILE_DRAWING = 64
+# What stands in memory at once while a network is built.
+_BYTES_PER_NEURON = 250
+_BYTES_PER_SYNAPSE = 64
 _MOST_STEPS = 2**31 - 1
 
 
@@ -45,12 +48,9 @@ def connect(
     ------
     ParameterError
         A delay below `dt` or off the grid, a drawn weight that is not finite.
-    NotEnoughMemoryError
-        More synapses than fit.
     """
     rule = projection.rule
     same = projection.source == projection.target
-    _require_room(projection, n_pre, n_post)
     position = None
     if isinstance(rule, AllToAll):
         pre = np.repeat(np.arange(n_pre, dtype=np.int64), n_post)
@@ -116,18 +116,38 @@ def _per_synapse(label: str, value: Any, n: int, rng: np.random.Generator) -> np
     return np.array(np.broadcast_to(value.reshape(-1) if value.ndim else value, (n,)))
 
 
-def _require_room(projection: Projection, n_pre: int, n_post: int) -> None:
-    rule = projection.rule
-    expected = {
-        AllToAll: lambda: n_pre * n_post,
-        FixedProbability: lambda: int(rule.p * n_pre * n_post),
-        FixedInDegree: lambda: rule.k * n_post,
-    }.get(type(rule), lambda: n_pre)()
-    require_memory(
-        f"Projection.rule: {expected} synapses from {projection.source!r} to {projection.target!r}",
-        expected * _BYTES_WHILE_DRAWING,
-        "use a sparser rule or smaller populations",
-    )
+def require_room(network: Network) -> None:
+    """Refuse a network whose neurons and synapses cannot fit, before any is made.
+
+    Raises
+    ------
+    NotEnoughMemoryError
+        With the number of synapses and the bytes they need.
+    """
+    n_neurons = sum(population.n for population in network.populations)
+    require_memory("Population.n", n_neurons * _BYTES_PER_NEURON, "make populations smaller")
+    for projection in network.projections:
+        n_pre = network.population(projection.source).n
+        n_post = network.population(projection.target).n
+        expected = _expected_synapses(projection.rule, n_pre, n_post)
+        require_memory(
+            f"Projection.rule: {expected} synapses from {projection.source!r} to "
+            f"{projection.target!r}",
+            expected * _BYTES_PER_SYNAPSE,
+            "use a sparser rule or smaller populations",
+        )
+
+
+def _expected_synapses(rule: Any, n_pre: int, n_post: int) -> int:
+    if isinstance(rule, AllToAll):
+        return n_pre * n_post
+    if isinstance(rule, FixedProbability):
+        return int(rule.p * n_pre * n_post)
+    if isinstance(rule, FixedInDegree):
+        return rule.k * n_post
+    if isinstance(rule, ExplicitList):
+        return len(rule.pre)
+    return n_pre
 
 
 def _bernoulli(

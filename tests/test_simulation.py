@@ -1,0 +1,241 @@
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba import config
+
+import spikesim as sp
+from spikesim.errors import NonFiniteStateError, NotEnoughMemoryError, ParameterError
+from spikesim.simulation import SimulationInterrupted
+
+LONG = 50_000.0 if config.DISABLE_JIT else 50_000_000.0
+
+
+def test_a_model_a_population_and_a_network_give_one_result():
+    model = sp.LIF(i_ext=400.0)
+    population = sp.Population("neuron", model)
+    results = [sp.simulate(what, 100.0) for what in (model, population, sp.Network([population]))]
+    for result in results:
+        np.testing.assert_allclose(result["neuron"].spike_times, [27.8, 57.6, 87.4])
+
+
+def test_samples_lie_at_multiples_of_the_interval():
+    whole = sp.simulate(sp.LIF(i_ext=300.0), 10.0, record="v")["neuron"]
+    assert whole.v.shape == (100, 1)
+    coarse = sp.simulate(sp.LIF(i_ext=300.0), 10.0, record="v", record_interval=0.7)["neuron"]
+    np.testing.assert_allclose(coarse.trace_times, 0.7 * np.arange(1, 15))
+    np.testing.assert_array_equal(coarse.v, whole.v[6::7])
+    asked = sp.Record("v", interval=2.5)
+    np.testing.assert_allclose(
+        sp.simulate(sp.LIF(), 10.0, record=asked)["neuron"].trace_times, [2.5, 5.0, 7.5, 10.0]
+    )
+
+
+def test_chosen_neurons_keep_their_order():
+    population = sp.Population("a", sp.LIF(i_ext=[0.0, 100.0, 200.0]), 3)
+    every = sp.simulate(population, 5.0, record=("v", "i_syn"))["a"]
+    chosen = sp.simulate(population, 5.0, record={"a": sp.Record("v", [2, 0])})["a"]
+    assert chosen.trace_neurons.tolist() == [2, 0]
+    np.testing.assert_array_equal(chosen.v, every.v[:, [2, 0]])
+    assert set(every.traces) == {"v", "i_syn"}
+    assert not every.traces["i_syn"].any()
+
+
+def test_bare_variables_are_recorded_wherever_they_exist():
+    net = sp.Network([sp.Population("in", sp.PoissonSource(1.0)), sp.Population("a", sp.LIF())])
+    recording = sp.simulate(net, 1.0, record="v")
+    assert set(recording["a"].traces) == {"v"} and not recording["in"].traces
+    assert recording["in"].v_th is None
+
+
+def test_seeds_of_every_kind_reproduce_the_run():
+    model = sp.PoissonSource(500.0)
+    sequence = np.random.SeedSequence(5, spawn_key=(3,))
+    for seed in (7, None, sequence, np.random.default_rng(2), 2**70):
+        first = sp.simulate(model, 100.0, seed=seed)
+        assert isinstance(first.seed, int)
+        again = sp.simulate(model, 100.0, seed=first.seed)
+        np.testing.assert_array_equal(first.spike_times, again.spike_times)
+    assert sp.simulate(model, 0.0, seed=7).seed == 7
+    spawned = [sp.simulate(model, 100.0, seed=s).seed for s in sequence.spawn(2)]
+    assert len(set(spawned)) == 2
+
+
+def test_no_time_gives_an_empty_recording_of_the_right_kind():
+    recording = sp.simulate(sp.Population("a", sp.LIF(), 3), 0.0, record="v")["a"]
+    assert recording.v.shape == (0, 3) and recording.v.dtype == np.float64
+    assert recording.spike_times.dtype == np.float64 and recording.spike_ids.dtype == np.int64
+    assert len(recording.spike_times) == len(recording.trace_times) == 0
+
+
+def test_a_state_goes_on_only_with_its_own_network_step_and_seed():
+    model = sp.LIF(i_ext=400.0)
+    first = sp.simulate(model, 10.0, seed=3)
+    state = first.final_state
+    going_on = sp.simulate(sp.LIF(i_ext=400.0), 20.0, state=state, seed=3)
+    assert (going_on.start, going_on.duration, going_on.seed) == (10.0, 20.0, 3)
+    np.testing.assert_allclose(going_on.spike_times, [27.8])
+    for changed in (
+        {"network": sp.LIF(i_ext=401.0)},
+        {"network": sp.Population("neuron", model, 2)},
+        {"dt": 0.2},
+    ):
+        with pytest.raises(ParameterError, match=r"simulate\.state"):
+            sp.simulate(**({"network": model, "duration": 1.0, "state": state} | changed))
+    with pytest.raises(ParameterError, match=r"simulate\.seed"):
+        sp.simulate(model, 1.0, state=state, seed=4)
+    with pytest.raises(TypeError, match=r"simulate\.state"):
+        sp.simulate(model, 1.0, state=first)
+
+
+def test_runs_start_afresh_unless_told_to_go_on():
+    network = sp.Network([sp.Population("a", sp.LIF(i_ext=400.0))])
+    runs = [sp.simulate(network, 100.0).spike_times for _ in range(2)]
+    np.testing.assert_array_equal(*runs)
+
+
+def test_parameters_are_recorded():
+    recording = sp.simulate(sp.Population("a", sp.LIF(tau_m=[5.0, 7.0], v_init=None), 2), 0.0)
+    assert recording.parameters["a"]["tau_m"].tolist() == [5.0, 7.0]
+    assert recording.parameters["a"]["v_init"].tolist() == [-65.0, -65.0]
+    assert recording.parameters["a"]["reset"] == "to_potential"
+
+
+def test_a_diverging_run_stops_and_says_where():
+    a = sp.Population("a", sp.LIF(v_th=np.inf), 3)
+    times = np.full(5, 30.0)
+    spikes = sp.SpikeInput(a, times, np.full(5, 1), 1e308, sp.Exponential(5.0))
+    network = sp.Network([a], inputs=[spikes])
+    with pytest.raises(NonFiniteStateError, match=r"neuron 1 of population 'a'.*t = ") as caught:
+        sp.simulate(network, 1000.0, record="v")
+    recording = caught.value.recording
+    assert 30.0 <= recording.duration <= 131.0
+    assert np.isfinite(recording["a"].v[:300]).all()
+    assert len(recording["a"].v) == round(recording.duration / 0.1)
+    with pytest.raises(FloatingPointError):
+        sp.simulate(network, 1000.0)
+    assert sp.simulate(network, 20.0).duration == 20.0
+
+
+def test_a_request_for_traces_beyond_memory_is_refused_first():
+    population = sp.Population("a", sp.LIF(), 1000)
+    with pytest.raises(NotEnoughMemoryError, match=r"simulate\.record needs .*bytes.*available"):
+        sp.simulate(population, 1e12, record="v")
+    with pytest.raises(MemoryError):
+        sp.simulate(population, 1e12, record="v")
+
+
+def test_progress_reports_up_to_the_end():
+    seen = []
+    sp.simulate(sp.LIF(), 500.0, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (pytest.approx(500.0), pytest.approx(500.0))
+    assert all(a < b for (a, _), (b, _) in zip(seen, seen[1:], strict=False))
+    state = sp.simulate(sp.LIF(), 500.0).final_state
+    seen.clear()
+    sp.simulate(sp.LIF(), 20.0, state=state, progress=lambda *t: seen.append(t))
+    assert seen[-1] == (pytest.approx(20.0), pytest.approx(20.0))
+
+
+def test_a_bar_is_shown_when_asked_for_and_not_otherwise(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for progress, shown in ((True, True), (False, False), (None, False)):
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stderr", screen)
+        sp.simulate(sp.LIF(), 100.0, progress=progress)
+        assert ("100/100 ms" in screen.getvalue()) is shown
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr("spikesim.simulation._BAR_AFTER_SECONDS", -1.0)
+    sp.simulate(sp.LIF(), 1000.0)
+    assert "1000/1000 ms" in screen.getvalue()
+
+
+def test_an_error_in_a_progress_function_is_not_hidden():
+    def fail(done, total):
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        sp.simulate(sp.LIF(), 10.0, progress=fail)
+
+
+def test_ctrl_c_keeps_what_was_recorded_and_can_be_continued():
+    model = sp.LIF(i_ext=400.0)
+    handler = signal.getsignal(signal.SIGINT)
+
+    def press(done, total):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(SimulationInterrupted) as caught:
+        sp.simulate(model, LONG, progress=press)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert isinstance(caught.value, KeyboardInterrupt)
+    recording = caught.value.recording
+    assert 0.0 < recording.duration < LONG
+    rest = sp.simulate(model, 200.0, state=recording.final_state)
+    whole = sp.simulate(model, round(recording.duration + 200.0, 6))
+    joined = np.concatenate([recording.spike_times, rest.spike_times])
+    np.testing.assert_array_equal(whole.spike_times, joined)
+
+
+def test_another_handler_of_ctrl_c_stays_in_charge():
+    def own(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, own)
+    try:
+        with pytest.raises(SimulationInterrupted) as caught:
+            sp.simulate(sp.LIF(), LONG, progress=lambda *t: signal.raise_signal(signal.SIGINT))
+        assert signal.getsignal(signal.SIGINT) is own
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught.value.recording.duration > 0.0
+    assert caught.value.recording.final_state is None
+
+
+CHILD = """
+import signal
+import spikesim as sp
+from spikesim.simulation import SimulationInterrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)
+a = sp.Population("a", sp.LIF(i_ext=400.0), 200)
+net = sp.Network([a], [sp.Projection(a, a, sp.FixedProbability(0.1), 0.1, 0.5)])
+said = []
+def say(done, total):
+    if not said and done > 100.0:
+        said.append(print("running", flush=True))
+try:
+    sp.simulate(net, 1e9, progress=say)
+except SimulationInterrupted as interrupted:
+    recording = interrupted.recording
+    print("kept", recording.duration > 0 and len(recording["a"].spike_times) > 0)
+"""
+
+
+def test_a_signal_from_outside_ends_a_long_run():
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as child:
+        assert child.stdout.readline() == "running\n"
+        child.send_signal(signal.SIGINT)
+        output, _ = child.communicate(timeout=60)
+    assert output == "kept True\n"
+    assert child.returncode == 0
+
+
+def test_simulations_in_threads_are_independent():
+    from concurrent.futures import ThreadPoolExecutor
+
+    def spikes(seed):
+        return sp.simulate(sp.PoissonSource(500.0), 200.0, seed=seed).spike_times
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(spikes, range(8)))
+    for seed, times in enumerate(together):
+        np.testing.assert_array_equal(times, spikes(seed))
