@@ -1,0 +1,119 @@
+"""How long until something happens: imports, the first simulation, the next one.
+
+Each figure but the last is taken from fresh processes, the start of Python included:
+
+    python experiments/benchmarks/latency.py [--n 15] [--json FILE]
+
+The cache of compiled kernels is filled first, so the first simulation loads its kernel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_SIMULATE = "import spikesim as sp; sp.simulate(sp.LIF(i_ext=400.0), 1000.0)"
+_PROCESSES = {
+    "python start": "pass",
+    "import numpy": "import numpy",
+    "import numba": "import numba",
+    "import spikesim": "import spikesim",
+    "first cached simulation": _SIMULATE,
+}
+_GOALS = {
+    "import spikesim": 0.6,
+    "first cached simulation": 1.2,
+    "warm simulation": 0.001,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the measurement.
+
+    Parameters
+    ----------
+    n : int, default 15
+        Processes for each figure.
+    n_warm : int, default 200
+        Calls within one process.
+    """
+
+    n: int = 15
+    n_warm: int = 200
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Measure; return for each name the times in seconds, and what machine it was."""
+    _seconds_of_process(_SIMULATE)
+    times: dict[str, list[float]] = {name: [] for name in _PROCESSES}
+    # In turn, so that a slow minute of the machine touches all names alike.
+    for _ in range(config.n):
+        for name, code in _PROCESSES.items():
+            times[name].append(_seconds_of_process(code))
+    times["warm simulation"] = _warm(config.n_warm)
+    return {
+        "config": asdict(config),
+        "machine": {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+        },
+        "seconds": times,
+        "goals": _GOALS,
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the results as text: milliseconds, median, smallest and largest."""
+    lines = [f"{'':26}{'median':>10}{'min':>10}{'max':>10}{'goal':>10}  (ms)"]
+    for name, seconds in results["seconds"].items():
+        goal = results["goals"].get(name)
+        numbers = (statistics.median(seconds), min(seconds), max(seconds))
+        cells = "".join(f"{1e3 * s:10.2f}" for s in numbers)
+        lines.append(f"{name:26}{cells}{'' if goal is None else f'{1e3 * goal:10.0f}'}")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description="Latency of imports and simulations.")
+    parser.add_argument("--n", type=int, default=Config.n, help="processes for each figure")
+    parser.add_argument("--json", type=Path, help="also write all times to this file")
+    options = parser.parse_args(arguments)
+    results = run(Config(n=options.n))
+    print(table(results))
+    if options.json:
+        temporary = options.json.with_suffix(".tmp")
+        temporary.write_text(json.dumps(results, indent=2))
+        os.replace(temporary, options.json)
+
+
+def _seconds_of_process(code: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - start
+
+
+def _warm(n: int) -> list[float]:
+    import spikesim as sp
+
+    seconds = []
+    for _ in range(n + 1):
+        start = time.perf_counter()
+        sp.simulate(sp.LIF(i_ext=400.0), 1000.0)
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The cache of compiled kernels, seen from fresh processes that really compile."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULE = """
+from spikesim._jit import kernel
+
+@kernel
+def inner(x):
+    return 2.0 * x
+
+def closure_over(function):
+    @kernel
+    def outer(x):
+        return function(x) + 1.0
+    return outer
+
+@kernel
+def by_name(x):
+    return inner(x) - 1.0
+
+outer = closure_over(inner)
+"""
+
+SCRIPT = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import kernels
+    results = [kernels.outer(3.0), kernels.by_name(3.0)]
+hits = [sum(k.stats.cache_hits.values()) for k in (kernels.outer, kernels.by_name)]
+print(results, hits, [w.category.__name__ for w in caught])
+"""
+
+
+class Place:
+    """A module of kernels, a cache folder, and processes that use them."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.cache = folder, folder / "cache"
+        self.write(MODULE)
+
+    def write(self, text):
+        (self.folder / "kernels.py").write_text(text)
+
+    def start(self):
+        here = str(Path(__file__).parents[1])
+        environment = os.environ | {
+            "SPIKESIM_CACHE_DIR": str(self.cache),
+            "PYTHONPATH": os.pathsep.join([str(self.folder), here]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "NUMBA_DISABLE_JIT": "0",
+        }
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self):
+        return finish(self.start())
+
+    def files(self):
+        return {path.name: path.stat().st_mtime_ns for path in self.cache.glob("*")}
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return output.strip()
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_a_second_process_compiles_nothing_closures_included(place):
+    assert place.run() == "[7.0, 5.0] [0, 0] []"
+    files = place.files()
+    assert {name.split("-")[0] for name in files} >= {"outer", "by_name"}
+    assert all(name.endswith(".kernel") for name in files)
+    assert place.run() == "[7.0, 5.0] [1, 1] []"
+    assert place.files() == files
+
+
+def test_an_edit_in_what_a_kernel_calls_is_noticed(place):
+    place.run()
+    before = set(place.files())
+    place.write(MODULE.replace("2.0 * x", "10.0 * x"))
+    assert place.run() == "[31.0, 29.0] [0, 0] []"
+    assert len(set(place.files()) - before) >= 2
+    place.write(MODULE)
+    assert place.run() == "[7.0, 5.0] [1, 1] []"
+
+
+def test_damaged_files_are_replaced_with_a_warning(place):
+    place.run()
+    for path in place.cache.glob("outer-*"):
+        path.write_bytes(path.read_bytes()[:-100])
+    for path in place.cache.glob("by_name-*"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+    assert place.run() == "[7.0, 5.0] [0, 0] ['CacheWarning', 'CacheWarning']"
+    assert place.run() == "[7.0, 5.0] [1, 1] []"
+
+
+def test_an_empty_file_is_damaged_too(place):
+    place.run()
+    for path in place.cache.glob("*"):
+        path.write_bytes(b"")
+    assert place.run().startswith("[7.0, 5.0] [0, 0] ['CacheWarning'")
+
+
+def test_a_folder_that_cannot_be_written_costs_one_warning(place):
+    place.cache.write_text("a file where the parent folder should be")
+    place.cache = place.cache / "below"
+    assert place.run() == "[7.0, 5.0] [0, 0] ['CacheWarning']"
+
+
+def test_processes_that_start_at_once_do_not_disturb_each_other(place):
+    outputs = [finish(process) for process in [place.start() for _ in range(4)]]
+    assert all(output.startswith("[7.0, 5.0] ") and output.endswith("[]") for output in outputs)
+    assert not list(place.cache.glob("*.tmp"))
+    assert place.run() == "[7.0, 5.0] [1, 1] []"
+
+
+def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
+    from numba import config
+
+    from spikesim._jit import cache_folder
+
+    monkeypatch.setenv("SPIKESIM_CACHE_DIR", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+    monkeypatch.delenv("SPIKESIM_CACHE_DIR")
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "numba"))
+    assert cache_folder() == tmp_path / "numba" / "spikesim"
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    assert "spikesim" in cache_folder().parts
