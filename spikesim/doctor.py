@@ -129,7 +129,8 @@ def _package(name: str, least: tuple[int, ...]) -> Finding:
 
 
 def _threads() -> Finding:
-    numba = importlib.import_module("numba")
+    import numba
+
     found = []
     for layer, module in _LAYERS.items():
         try:
@@ -145,7 +146,8 @@ def _threads() -> Finding:
 
 
 def _compiler() -> Finding:
-    numba = importlib.import_module("numba")
+    import numba
+
     if numba.config.DISABLE_JIT:
         return Finding(
             "compiler",
@@ -156,7 +158,9 @@ def _compiler() -> Finding:
 
 
 def _processor() -> str:
-    return importlib.import_module("llvmlite.binding").get_host_cpu_name()
+    from llvmlite import binding
+
+    return binding.get_host_cpu_name()
 
 
 def _cache() -> Finding:

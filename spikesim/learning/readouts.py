@@ -264,6 +264,11 @@ def default_readout(layer: Layer) -> Any:
 
     :class:`RateOutput` for rate units; :class:`SpikeCount` for LIF neurons, or
     :class:`MaxMembrane` when there is one that never fires.
+
+    Parameters
+    ----------
+    layer : Layer
+        The output layer.
     """
     if not layer.neuron.spiking:
         return RateOutput()

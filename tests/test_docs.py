@@ -1,0 +1,155 @@
+"""The documentation is held to the code: parameters, links, and every example in it."""
+
+import dataclasses
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import spikesim as sp
+
+PROJECT = Path(__file__).parent.parent
+PAGES = sorted(
+    path
+    for path in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+    if path.name != "CHANGELOG.md"
+)
+MODULES = [sp, sp.comparison, sp.datasets, sp.encoding, sp.layered, sp.learning, sp.plotting]
+
+
+def _documented():
+    """Return every public class and function of the package, by full name."""
+    found = {}
+    for module in MODULES:
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                found[f"{value.__module__}.{value.__qualname__}"] = value
+    for value in list(found.values()):
+        if inspect.isclass(value):
+            for name, method in vars(value).items():
+                function = getattr(method, "__func__", method)
+                if inspect.isfunction(function) and not name.startswith("_"):
+                    found[f"{value.__module__}.{function.__qualname__}"] = function
+    return dict(sorted(found.items()))
+
+
+DOCUMENTED = _documented()
+
+
+def _section(documentation, title):
+    """Return the names that a section of a numpydoc docstring lists, None without it."""
+    match = re.search(
+        rf"^{title}\n-+\n(.*?)(?=^\S[^\n]*\n-{{3,}}\n|\Z)", documentation, re.DOTALL | re.MULTILINE
+    )
+    if match is None:
+        return None
+    names = []
+    for line in match[1].splitlines():
+        if line and not line[0].isspace():
+            names += [name.strip().lstrip("*") for name in line.split(" : ")[0].split(",")]
+    return names
+
+
+def _parameters(value):
+    """Return the names of the parameters of a function, or of making an instance of a class."""
+    signature = inspect.signature(value)
+    return [name for name in signature.parameters if name not in ("self", "cls")]
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_documented_parameters_are_those_of_the_signature(name):
+    value = DOCUMENTED[name]
+    documentation = inspect.getdoc(value) or ""
+    assert documentation, f"{name} has no docstring"
+    listed = _section(documentation, "Parameters")
+    if inspect.isclass(value) and listed is None:
+        listed = _section(documentation, "Attributes")
+        if listed is None:
+            # A protocol or an error: nobody makes one by calling it with parameters.
+            assert not dataclasses.is_dataclass(value) or not dataclasses.fields(value)
+            return
+        if dataclasses.is_dataclass(value):
+            public = [f.name for f in dataclasses.fields(value) if not f.name.startswith("_")]
+            assert listed == public
+        return
+    if listed is None:
+        # A short method needs no table where one sentence says it.
+        method = "." in value.__qualname__
+        assert not _parameters(value) or (method and len(documentation.splitlines()) < 12)
+        return
+    assert listed == _parameters(value)
+
+
+def _links():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if not target.startswith(("http://", "https://", "mailto:")):
+                yield page, target
+
+
+@pytest.mark.parametrize(("page", "target"), list(_links()), ids=lambda value: Path(value).name)
+def test_links_resolve(page, target):
+    path, _, anchor = target.partition("#")
+    destination = (page.parent / path).resolve() if path else page
+    assert destination.exists(), f"{page.name} links to {target}"
+    if anchor:
+        titles = re.findall(r"^#+ (.*)$", destination.read_text(encoding="utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert anchor in slugs
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_paths_named_in_a_page_exist(page):
+    """A path in backticks with a folder in it is one of the project."""
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:spikesim|docs|tests|experiments)/[\w./-]*)`", text):
+        assert (PROJECT / path).exists(), f"{page.name} names {path}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_python_blocks_run(page, tmp_path, monkeypatch):
+    """The blocks of a page run one after another in one namespace, in an empty folder.
+
+    A block that starts with ``# FILE`` is written to that file instead, for the next to import.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    modules = set(sys.modules)
+    names = {"__name__": "__main__"}
+    for block in re.findall(
+        r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        written = re.match(r"# (\w+\.py)\n", block)
+        if written:
+            Path(written[1]).write_text(block, encoding="utf-8")
+        else:
+            exec(compile(block, str(page), "exec"), names)
+    for name in set(sys.modules) - modules:
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in (
+            sys.modules[name].__file__ or ""
+        ):
+            del sys.modules[name]
+
+
+def test_every_page_is_reached_from_the_index():
+    docs = PROJECT / "docs"
+    index = (docs / "index.md").read_text(encoding="utf-8")
+    for page in docs.rglob("*.md"):
+        if page.name != "index.md":
+            assert f"({page.relative_to(docs).as_posix()})" in index, page.name
+
+
+def test_vocabulary_is_used():
+    """No parameter of the public interface is called by a name that means several things."""
+    for name, value in DOCUMENTED.items():
+        try:
+            parameters = _parameters(value)
+        except ValueError:
+            continue
+        assert not {"alpha", "beta", "tau"} & set(parameters), name

@@ -1,0 +1,58 @@
+import inspect
+
+import pytest
+
+import spikesim as sp
+
+# A name that leaves this list breaks somebody's program; a new one is added here on purpose.
+PUBLIC = """
+AllToAll Alpha ArcTan Delta ExplicitList Exponential FastSigmoid FixedInDegree FixedProbability
+LIF Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneToOne PoissonInput
+PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
+SineCurrent SpikeInput SpikeSource SpikesimError SpikesimWarning Step StepCurrent Tanh Triangle
+Uniform __version__ check_gradient comparison datasets dense encoding evaluate fit layered learning
+plotting simulate
+""".split()
+
+
+def test_the_public_names_are_these():
+    assert sp.__all__ == sorted(PUBLIC)
+    assert dir(sp) == sp.__all__
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_public_name_can_be_had_and_is_documented(name):
+    value = getattr(sp, name)
+    if inspect.isclass(value) or inspect.isfunction(value) or inspect.ismodule(value):
+        assert inspect.getdoc(value)
+
+
+def test_a_star_import_gives_the_public_names():
+    names = {}
+    exec("from spikesim import *", names)
+    assert set(PUBLIC) <= set(names)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'simulte'"):
+        _ = sp.simulte
+
+
+@pytest.mark.parametrize("module", ["comparison", "datasets", "encoding", "layered", "learning"])
+def test_submodules_offer_what_they_list(module):
+    home = getattr(sp, module)
+    assert list(home.__all__)
+    for name in home.__all__:
+        assert getattr(home, name) is not None
+
+
+def test_the_version_is_that_of_the_package():
+    import importlib.metadata
+
+    assert importlib.metadata.version("spikesim") == sp.__version__
+
+
+def test_the_package_says_that_it_is_typed():
+    from importlib.resources import files
+
+    assert files("spikesim").joinpath("py.typed").is_file()
