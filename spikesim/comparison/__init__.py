@@ -1,1 +1,121 @@
 """The fair comparison: one table of contenders, equal budgets, honest statistics, one report."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spikesim.comparison.report import terminal_table
+    from spikesim.comparison.results import Results, Row, Summary
+    from spikesim.comparison.study import compare
+    from spikesim.comparison.tuning import load_settings, tune
+
+_HOMES = {
+    "Results": "results",
+    "Row": "results",
+    "Summary": "results",
+    "compare": "study",
+    "load_settings": "tuning",
+    "terminal_table": "report",
+    "tune": "tuning",
+}
+
+__all__ = [
+    "Results",
+    "Row",
+    "Summary",
+    "add_arguments",
+    "compare",
+    "load_settings",
+    "run_from_arguments",
+    "terminal_table",
+    "tune",
+]
+
+_EPILOG = """\
+what it does:
+  Trains perceptron-style local rules and gradient rules, on rate units and on LIF neurons, on
+  XOR and on Iris, beside classical methods; prints tables with intervals and writes a report.
+
+examples:
+  spikesim compare --quick               two minutes; 20 starts, 2 x 5 folds
+  spikesim compare --tasks xor           the full run of one task
+  spikesim compare --out my_results      100 starts, 10 x 10 folds: some ten minutes
+
+what it writes into the folder:
+  report.html    the page to read; one file, works offline
+  results.json   every run: task, rule, network, seed, fold, accuracy, epochs, seconds, spikes
+  summary.csv    one line for each contender
+  figures/       each figure as PNG and SVG
+"""
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: a command line that only prints its help should be quick.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spikesim.comparison' has no attribute {name!r}")
+    module = importlib.import_module(f"spikesim.comparison.{_HOMES[name]}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``spikesim compare`` to a parser."""
+    parser.description = "Compare learning rules on XOR and Iris and write a report."
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--out", default="results", metavar="FOLDER", help="where to write (default: results)"
+    )
+    parser.add_argument(
+        "--tasks", nargs="+", choices=("xor", "iris"), default=["xor", "iris"],
+        help="what to run (default: both)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help="20 starts and 2 x 5 folds in place of 100, 10 x 10"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="number of starts")
+    parser.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="processes (default: one a core)"
+    )
+    parser.add_argument("--no-progress", action="store_true", help="show no progress bars")
+    parser.add_argument(
+        "--tune", action="store_true",
+        help="search the settings of all contenders anew and store them, instead of comparing "
+        "(about a quarter of an hour on two cores)",
+    )  # fmt: skip
+
+
+def run_from_arguments(args: argparse.Namespace) -> int:
+    """Run ``spikesim compare`` with parsed options; return the exit status."""
+    if args.tune:
+        from spikesim.comparison.tuning import tune as search
+
+        found = search(n_jobs=args.jobs, progress=not args.no_progress)
+        print(f"tuned in {found['about']['seconds']:.0f} s")
+        return 0
+    from spikesim.comparison import report, study
+
+    results = study.compare(
+        args.out, tasks=args.tasks, quick=args.quick, seeds=args.seeds, n_jobs=args.jobs,
+        progress=not args.no_progress, command=_command(args),
+    )  # fmt: skip
+    print(report.terminal_table(results))
+    print(f"\nreport:  {Path(args.out, 'report.html').resolve()}")
+    print(f"figures: {Path(args.out, 'figures').resolve()}")
+    return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    parts = ["spikesim compare"]
+    if args.quick:
+        parts.append("--quick")
+    if list(args.tasks) != ["xor", "iris"]:
+        parts.append("--tasks " + " ".join(args.tasks))
+    if args.seeds is not None:
+        parts.append(f"--seeds {args.seeds}")
+    return " ".join(parts)

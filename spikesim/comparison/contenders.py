@@ -9,16 +9,19 @@ from typing import Any, NamedTuple
 from spikesim import _check
 from spikesim.encoding import Analog, LatencyEncoder, PopulationEncoder, RateEncoder
 from spikesim.layered import LayeredNetwork, dense
-from spikesim.learning.backprop import Backprop
-from spikesim.learning.committee import Committee, committee_network
-from spikesim.learning.delta_rule import DeltaRule
-from spikesim.learning.losses import CrossEntropy
-from spikesim.learning.optimisers import Adam
-from spikesim.learning.perceptron import Perceptron
-from spikesim.learning.proportional import Proportional
-from spikesim.learning.readouts import MaxMembrane
-from spikesim.learning.relaxation import Relaxation
-from spikesim.learning.tempotron import Tempotron
+from spikesim.learning import (
+    Adam,
+    Backprop,
+    Committee,
+    CrossEntropy,
+    DeltaRule,
+    Perceptron,
+    Proportional,
+    Relaxation,
+    SpikeCount,
+    Tempotron,
+    committee_network,
+)
 from spikesim.neurons import LIF, Sigmoid, Step
 from spikesim.surrogates import FastSigmoid
 from spikesim.synapses import Exponential
@@ -26,7 +29,7 @@ from spikesim.synapses import Exponential
 __all__ = ["CONTENDERS", "NOTES", "Contender", "Note", "Plan", "contender"]
 
 Settings = Mapping[str, float]
-_TAU_M, _TAU_SYN = 20.0, 5.0
+_TAU_M, _TAU_SYN = 10.0, 5.0
 
 
 class Note(NamedTuple):
@@ -129,7 +132,7 @@ def spike_code(task: str) -> Any:
     """
     if task == "xor":
         return RateEncoder(duration=30.0, max_rate=200.0)
-    return PopulationEncoder(n_fields=6, duration=20.0, t_max=10.0)
+    return PopulationEncoder(n_fields=8, width=1.5, duration=30.0, t_max=20.0)
 
 
 def _single(make_rule: Callable[[Settings], Any], unit: Any) -> Callable[..., Plan]:
@@ -188,16 +191,30 @@ def _backprop(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
     return Plan(network, rule, Analog(), size.task == "iris", _batch(size))
 
 
+def _sigmoid_unit(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
+    network = dense(
+        (size.n_features, _outputs(size)), Sigmoid(settings["steepness"]),
+        gain=settings["gain"], rng=rng,
+    )  # fmt: skip
+    rule = Backprop(CrossEntropy(), Adam(settings["learning_rate"]))
+    return Plan(network, rule, Analog(), size.task == "iris", _batch(size))
+
+
 def _surrogate(recurrent: bool) -> Callable[..., Plan]:
     def build(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
         encoder = spike_code(size.task)
         network = dense(
             (encoder.n_inputs(size.n_features), hidden, size.n_classes), LIF.normalised(_TAU_M),
-            output=LIF.non_spiking(_TAU_M), synapse=Exponential(_TAU_SYN), recurrent=recurrent,
-            gain=settings["gain"], dt=1.0, rng=rng,
+            synapse=Exponential(_TAU_SYN), recurrent=recurrent, gain=settings["gain"],
+            bias_sd=0.5, dt=1.0, rng=rng,
         )  # fmt: skip
+        # A bias of 1 holds a neuron at its threshold, as a net input of 0 holds a sigmoid unit
+        # at one half: from there it can be moved both ways. Many would be silent without.
+        network = network.updated(
+            [layer.updated(bias=layer.bias + 1.0) for layer in network.layers]
+        )
         rule = Backprop(
-            CrossEntropy(), Adam(settings["learning_rate"]), readout=MaxMembrane(),
+            CrossEntropy(), Adam(settings["learning_rate"]), readout=SpikeCount(),
             surrogate=FastSigmoid(settings["slope"]),
         )  # fmt: skip
         return Plan(network, rule, encoder, False, _batch(size))
@@ -247,22 +264,22 @@ def _svm() -> Any:
 
 _EVERYWHERE = ("xor", "iris2", "iris")
 _ON_IRIS = ("iris2", "iris")
-_ETA, _GAIN = (0.003, 1.0), (0.3, 3.0)
-_SPIKING_GAIN = (1.0, 20.0)
+_GAIN, _SPIKING_GAIN = (0.3, 3.0), (1.0, 20.0)
 
 
 def _local_pair(
-    name: str, rule: str, make_rule: Callable[[Settings], Any], third: dict[str, tuple]
-) -> tuple[Contender, Contender]:
+    name: str, rule: str, make_rule: Callable[[Settings], Any], rate: tuple[float, float],
+    third: dict[str, tuple[float, float]],
+) -> tuple[Contender, Contender]:  # fmt: skip
     """Return the twins of a single-layer rule on threshold units and on LIF units."""
     return (
         Contender(
             name, "rate", "local", rule, _EVERYWHERE,
-            {"learning_rate": _ETA, "gain": _GAIN, **third}, "single", _single(make_rule, Step()),
+            {"learning_rate": rate, "gain": _GAIN, **third}, "single", _single(make_rule, Step()),
         ),
         Contender(
             name, "LIF", "local", rule, _EVERYWHERE,
-            {"learning_rate": _ETA, "gain": _SPIKING_GAIN, **third}, "single",
+            {"learning_rate": rate, "gain": _SPIKING_GAIN, **third}, "single",
             _single(make_rule, LIF.normalised(_TAU_M)),
         ),
     )  # fmt: skip
@@ -270,56 +287,67 @@ def _local_pair(
 
 _BIAS = {"bias_sd": (0.01, 1.0)}
 _MARGIN = {"margin": (0.03, 1.0)}
+_TEMPOTRON = {"learning_rate": (0.03, 10.0), "gain": _SPIKING_GAIN, "momentum": (0.01, 0.95)}
+_SIGMOID = {"learning_rate": (0.01, 1.0), "gain": _GAIN, "steepness": (0.5, 5.0)}
+_SURROGATE = {"learning_rate": (0.01, 1.0), "gain": _SPIKING_GAIN, "slope": (1.0, 30.0)}
 
 CONTENDERS: tuple[Contender, ...] = (
-    *_local_pair("perceptron", "Perceptron", lambda s: Perceptron(s["learning_rate"]), _BIAS),
+    *_local_pair("perceptron", "Perceptron", lambda s: Perceptron(s["learning_rate"]),
+                 (0.003, 1.0), _BIAS),
     *_local_pair(
-        "delta rule", "DeltaRule", lambda s: DeltaRule(s["learning_rate"], s["margin"]), _MARGIN
+        "delta rule", "DeltaRule", lambda s: DeltaRule(s["learning_rate"], s["margin"]),
+        (0.003, 1.0), _MARGIN,
     ),
     *_local_pair(
-        "relaxation", "Relaxation", lambda s: Relaxation(s["learning_rate"], s["margin"]), _MARGIN
+        "relaxation", "Relaxation", lambda s: Relaxation(s["learning_rate"], s["margin"]),
+        (0.02, 1.9), _MARGIN,
     ),
     *_local_pair(
         "proportional, all inputs", "Proportional",
-        lambda s: Proportional(s["learning_rate"]), _BIAS,
+        lambda s: Proportional(s["learning_rate"]), (0.003, 1.0), _BIAS,
     ),
     *_local_pair(
         "proportional, active inputs", "Proportional",
-        lambda s: Proportional(s["learning_rate"], active_only=True), _BIAS,
+        lambda s: Proportional(s["learning_rate"], active_only=True), (0.003, 1.0), _BIAS,
     ),
     Contender(
         "tempotron", "LIF", "local", "Tempotron", _EVERYWHERE,
-        {"learning_rate": _ETA, "gain": _SPIKING_GAIN, "momentum": (0.01, 0.95)}, "single",
+        _TEMPOTRON, "single",
         _single(lambda s: Tempotron(s["learning_rate"], s["momentum"]), LIF.normalised(_TAU_M)),
     ),
     Contender(
         "tempotron, latency code", "LIF", "local", "Tempotron", ("xor",),
-        {"learning_rate": _ETA, "gain": _SPIKING_GAIN, "momentum": (0.01, 0.95)}, "single",
+        _TEMPOTRON, "single",
         _tempotron_in_time,
     ),
     Contender(
+        "sigmoid unit", "rate", "gradient", "Backprop", _EVERYWHERE,
+        _SIGMOID, "single",
+        _sigmoid_unit,
+    ),
+    Contender(
         "committee", "rate", "local", "Committee", _EVERYWHERE,
-        {"learning_rate": _ETA, "gain": _GAIN, "bias_sd": (0.1, 3.0)}, "committee",
+        {"learning_rate": (0.03, 10.0), "gain": _GAIN, "bias_sd": (0.1, 3.0)}, "committee",
         _committee(Step()),
     ),
     Contender(
         "committee", "LIF", "local", "Committee", _EVERYWHERE,
-        {"learning_rate": _ETA, "gain": _SPIKING_GAIN, "bias_sd": (0.1, 3.0)}, "committee",
+        {"learning_rate": (0.03, 10.0), "gain": _SPIKING_GAIN, "bias_sd": (0.1, 3.0)}, "committee",
         _committee(LIF.normalised(_TAU_M)),
     ),
     Contender(
         "backpropagation", "rate", "gradient", "Backprop", _EVERYWHERE,
-        {"learning_rate": (0.01, 1.0), "gain": _GAIN, "steepness": (0.5, 5.0)}, "hidden",
+        _SIGMOID, "hidden",
         _backprop,
     ),
     Contender(
         "surrogate gradient", "LIF", "gradient", "Backprop", _EVERYWHERE,
-        {"learning_rate": (0.01, 1.0), "gain": _SPIKING_GAIN, "slope": (1.0, 30.0)}, "hidden",
+        _SURROGATE, "hidden",
         _surrogate(recurrent=False),
     ),
     Contender(
         "surrogate gradient, recurrent", "LIF", "gradient", "Backprop", _EVERYWHERE,
-        {"learning_rate": (0.01, 1.0), "gain": _SPIKING_GAIN, "slope": (1.0, 30.0)}, "hidden",
+        _SURROGATE, "hidden",
         _surrogate(recurrent=True),
     ),
     Contender(
@@ -373,6 +401,11 @@ NOTES: dict[str, Note] = {
         "The tempotron, with inputs that tell 1 from 0 by an early or a late spike.",
         "as the tempotron",
         "Guetig & Sompolinsky 2006",
+    ),
+    "sigmoid unit": Note(
+        "Follow the gradient of the error of one smooth unit (one for each class).",
+        "its input; the error of its own unit",
+        "Widrow & Lehr 1990",
     ),
     "committee": Note(
         "Hidden units vote. When the majority is wrong, the wrong voters nearest to their "

@@ -202,25 +202,32 @@ def rate_code(results: Results) -> Any:
     found = results.extra.get("rate_code")
     if not found:
         return None
-    figure, axes = draw(height=3.2)
-    ax = axes[0, 0]
-    for index, (name, shares) in enumerate(found["agreement"].items()):
-        ax.plot(
-            found["windows"], 100 * np.asarray(shares), color=COLOURS[index % 7], label=name,
-            linestyle=LINE_STYLES[index % 7], marker=MARKERS[index % 7], markersize=5,
-        )  # fmt: skip
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("counting window (ms)")
-    ax.set_ylabel("same decision (%)")
-    ax.legend(frameon=False, fontsize="small")
-    _tidy(ax)
+    figure, axes = draw(1, 2, height=3.3)
+    for ax, quantity, factor in ((axes[0, 0], "share", 100.0), (axes[0, 1], "rms", 1.0)):
+        for index, mode in enumerate(("regular", "poisson")):
+            values, low, high = (
+                factor * np.asarray(found[mode][quantity + end]) for end in ("", "_low", "_high")
+            )
+            ax.fill_between(found["windows"], low, high, color=COLOURS[index], alpha=0.15, lw=0)
+            ax.plot(
+                found["windows"], values, color=COLOURS[index], marker=MARKERS[index],
+                linestyle=LINE_STYLES[index], markersize=4,
+                label={"regular": "regular input spikes", "poisson": "Poisson input spikes"}[mode],
+            )  # fmt: skip
+        plateau = factor * found["regular"][f"plateau_{quantity}"]
+        ax.axhline(plateau, color=GREY, linewidth=1, linestyle=":", label="endless window")
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.set_xlabel("counting window (ms)")
+    axes[0, 0].set_ylabel("same decision (%)")
+    axes[0, 1].set_ylabel("difference of the outputs (rms)")
+    axes[0, 1].set_ylim(bottom=0)
+    axes[0, 0].legend(frameon=False, fontsize="small", loc="lower right")
+    _tidy(*axes[0])
     return figure
 
 
-def _curves(
-    ax: Any, results: Results, task: str, members: list[tuple[str, str, int]]
-) -> None:
+def _curves(ax: Any, results: Results, task: str, members: list[tuple[str, str, int]]) -> None:
     for index, (name, network, hidden) in enumerate(members):
         curve = 100 * np.asarray(results.curves[f"{task}/{name}/{network}/{hidden}"])
         ax.plot(

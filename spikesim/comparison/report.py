@@ -36,7 +36,9 @@ def terminal_table(results: Results) -> str:
         summaries = results.summaries(task)
         if summaries:
             columns, rows = _table(task, summaries)
-            blocks.append(f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{_below(results, task)}")
+            blocks.append(
+                f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{_below(results, task)}"
+            )
     return "\n\n".join(blocks)
 
 
@@ -62,7 +64,9 @@ def render(results: Results, figures: Mapping[str, bytes]) -> str:
 
 def _opening(results: Results) -> list[str]:
     about = results.about
-    lead = f"spikesim {about.get('versions', {}).get('spikesim', '')}, {about.get('budget', '')} run"
+    lead = (
+        f"spikesim {about.get('versions', {}).get('spikesim', '')}, {about.get('budget', '')} run"
+    )
     if about.get("date"):
         lead += f" of {about['date']}"
     parts = [f"<h1>{HEADINGS['title']}</h1>", f'<p class="lead">{html.escape(lead)}</p>']
@@ -95,9 +99,7 @@ def _task(results: Results, task: str, figures: Mapping[str, bytes]) -> list[str
     parts = [f"<h2>{TASK_TITLES[task]}</h2>"]
     parts.append(_html_table(columns, rows, CAPTIONS[task]))
     parts.append(f'<p class="note">{html.escape(_below(results, task))}</p>')
-    return parts + _figures(
-        [name for name in CAPTIONS if name.startswith(f"{task}_")], figures
-    )
+    return parts + _figures([name for name in CAPTIONS if name.startswith(f"{task}_")], figures)
 
 
 def _closing(results: Results) -> list[str]:
@@ -106,11 +108,11 @@ def _closing(results: Results) -> list[str]:
     tuned = about.get("settings", {})
     if tuned:
         rows = [
-            (name, *(f"{values[key]:.3g}" for key in sorted(values)))
-            for name, values in tuned.items()
+            (TASK_TITLES[task], name.replace("/", ", "), _settings(values))
+            for task, contenders in tuned.items()
+            for name, values in contenders.items()
         ]
-        columns = ("contender", *sorted(next(iter(tuned.values()))))
-        table = _html_table(columns, rows, CAPTIONS["settings"])
+        table = _html_table(("task", "contender", "settings"), rows, CAPTIONS["settings"])
         parts.append(f"<details><summary>Tuned settings</summary>{table}</details>")
     parts += [f"<h2>{HEADINGS['limits']}</h2>", "<ul>", *(f"<li>{t}</li>" for t in LIMITS), "</ul>"]
     parts.append(f"<h2>{HEADINGS['repeat']}</h2>")
@@ -211,6 +213,10 @@ def _behind(s: Summary) -> str:
     if s.behind is None:
         return "–"
     return f"{100 * s.behind.value:+.1f} ({100 * s.behind.low:+.1f} – {100 * s.behind.high:+.1f})"
+
+
+def _settings(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,18 +6,15 @@ import csv
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spikesim.comparison import statistics
 
-__all__ = ["Results", "Row", "Summary", "write_atomically"]
+__all__ = ["TASKS", "Results", "Row", "Summary", "mean_curves"]
 
 TASKS = ("xor", "iris2", "iris")
 
@@ -82,10 +79,10 @@ class Row:
 class Summary:
     """All runs of one contender with one hidden size on one task.
 
-    On XOR and on Iris with two classes `rate` is the share of starts that solve it, with its Wilson interval, and `median`
-    the epoch by which half of them have (infinite if they never do). On Iris with three `rate` is
-    the mean accuracy with its corrected resampled t interval; `behind` is LDA's accuracy less the
-    contender's on the same folds.
+    On XOR and on Iris with two classes `rate` is the share of starts that solve it, with its
+    Wilson interval, and `median` the epoch by which half of them have (infinite if they never
+    do). On Iris with three classes `rate` is the mean accuracy with its corrected resampled t
+    interval; `behind` is LDA's accuracy less the contender's on the same folds.
     """
 
     task: str
@@ -209,22 +206,6 @@ class Results:
         return buffer.getvalue()
 
 
-def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
-    """Write a file so that an interruption leaves the old one or the new one, never a part."""
-    path = Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp makes files that only their owner can read.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def mean_curves(curves: Iterable[tuple[str, np.ndarray]]) -> dict[str, list[float]]:
     """Average curves that share a key; a curve that ended early counts with its last value."""
     grouped: dict[str, list[np.ndarray]] = {}
@@ -280,9 +261,3 @@ def _fold_sizes(rows: list[Row]) -> tuple[float, float]:
 
 def _plain(cell: Any) -> Any:
     return repr(float(cell)) if isinstance(cell, float) else cell
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

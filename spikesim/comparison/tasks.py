@@ -186,7 +186,9 @@ def build(job: Job, chosen: Contender) -> tuple[Plan, np.random.SeedSequence]:
     """Return the contender of a job made ready, and the stream of its training."""
     source = streams(job.task, job.seed, job.purpose)
     assert chosen.build is not None
-    return chosen.build(size_of(job.task), job.hidden, job.settings, source.weights), source.training
+    return chosen.build(
+        size_of(job.task), job.hidden, job.settings, source.weights
+    ), source.training
 
 
 def train(

@@ -72,8 +72,11 @@ CAPTIONS = {
     "iris_accuracy": "Each contender with its 95 % interval. Those in the grey band cannot be told "
     "from LDA with this many flowers. Open squares: rate units; dots: LIF; diamonds: classical.",
     "iris_learning": "Share of training flowers right, mean over folds.",
-    "rate_code": "A sigmoid network is trained, then its weights are run on spiking neurons that "
-    "count for a window of time. The longer they count, the more often both decide alike.",
+    "rate_code": "A sigmoid network is trained on Iris, then its weights are run on spiking "
+    "neurons whose inputs fire at the rates of the features, and whose output spikes are counted. "
+    "The longer they count, the more often both decide alike (left) and the closer their outputs "
+    "are (right; 0 to 1 is the whole range), down to what is left because a counting neuron "
+    "follows a straight line with corners and not a sigmoid curve. Bands: 95 %.",
 }
 
 METHOD = (

@@ -1,0 +1,1 @@
+"""Experiments: one file for each question, written with the public interface alone."""
