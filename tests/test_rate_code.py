@@ -39,6 +39,17 @@ def test_the_rate_of_one_unit_follows_the_corner_line(slope):
     np.testing.assert_allclose(rate, corner_line(bias, slope), atol=1.5 / n_steps)
 
 
+def test_the_leak_pulls_neither_way():
+    # Slow firing under a leak: with rest at the lower end it would cost a sixth of the spikes.
+    network = LayeredNetwork([Layer(np.zeros((1, 1)), Sigmoid(), [-2.0])])
+    rates = [
+        forward(to_spiking(network, tau_m=tau_m), np.zeros((2000, 1, 1)))[0].output.mean()
+        for tau_m in (200.0, 1e6)
+    ]
+    assert rates[1] == pytest.approx(corner_line(-2.0), rel=0.01)
+    assert rates[0] == pytest.approx(rates[1], rel=0.05)
+
+
 def test_weights_are_the_same_up_to_the_stated_scale():
     base = dense([3, 4, 2], Sigmoid(), bias_sd=1.0, rng=0)
     steepness = np.array([0.5, 1.0, 2.0, 3.0])

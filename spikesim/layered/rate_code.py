@@ -211,8 +211,8 @@ def agreement(
         )
     _check.choice("agreement.mode", mode, ("regular", "poisson"))
     rng = _check.generator("agreement.rng", rng)
-    n_repeats = 1 if mode == "regular" else _check.integer(
-        "agreement.n_repeats", n_repeats, minimum=1
+    n_repeats = (
+        1 if mode == "regular" else _check.integer("agreement.n_repeats", n_repeats, minimum=1)
     )
     spiking = to_spiking(network, max_rate=max_rate, tau_m=tau_m, slope=slope)
     steps = [
@@ -241,9 +241,15 @@ def agreement(
         equal = (_decisions(rates) == _decisions(wanted)[:, np.newaxis]).mean(axis=1)
         square = ((rates - wanted[:, np.newaxis]) ** 2).mean(axis=(1, 2))
         columns.append((*_wilson(equal), *_root_interval(square)))
+    share, share_low, share_high, rms, rms_low, rms_high = np.array(columns).T.copy()
     return Agreement(
         np.array(windows, dtype=np.float64),
-        *np.array(columns).T.copy(),
+        share,
+        share_low,
+        share_high,
+        rms,
+        rms_low,
+        rms_high,
         plateau_share=float(np.mean(_decisions(line) == _decisions(wanted))),
         plateau_rms=float(np.sqrt(np.mean((line - wanted) ** 2))),
         deviation=largest_deviation(slope),

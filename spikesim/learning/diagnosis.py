@@ -98,21 +98,18 @@ class _Layer:
     def close(self) -> float:
         """Log the epoch; return the number of spikes in it."""
         n = len(self.total)
-        total = float(self.total.sum())
-        n_active = np.count_nonzero(self.active)
-        silent = 0.0 if self.never else (n - n_active) / n
-        saturated = np.count_nonzero(self.active & ~self.free) / n
+        total, n_silent, n_saturated = _totals(self.total, self.active, self.free)
+        silent = 0.0 if self.never else n_silent / n
+        saturated = n_saturated / n
         mean = total / max(1, n * self.n_values)
         if self.spiking:
             mean *= 1000.0 / self.dt
         norm = (self.square / max(1, self.n_batches)) ** 0.5
         self.log.append((silent, saturated, mean, norm))
-        for name, bad in (
-            ("silent", silent >= _DEAD_SHARE),
-            ("saturated", saturated >= _DEAD_SHARE),
-            ("still", self.trained and norm == 0.0),
-        ):
-            self.streaks[name] = self.streaks[name] + 1 if bad else 0
+        streaks = self.streaks
+        streaks["silent"] = streaks["silent"] + 1 if silent >= _DEAD_SHARE else 0
+        streaks["saturated"] = streaks["saturated"] + 1 if saturated >= _DEAD_SHARE else 0
+        streaks["still"] = streaks["still"] + 1 if self.trained and norm == 0.0 else 0
         return total if self.spiking else 0.0
 
     def history(self) -> LayerHistory:
@@ -224,3 +221,16 @@ def _sum_outputs(output, low, high, total, active, free):
                     active[i] = True
                 if low < y < high:
                     free[i] = True
+
+
+@kernel
+def _totals(total, active, free):
+    """Return the sum of `total` and the numbers of silent and of saturated units."""
+    sum_of_all, n_silent, n_saturated = 0.0, 0, 0
+    for i in range(len(total)):
+        sum_of_all += total[i]
+        if not active[i]:
+            n_silent += 1
+        elif not free[i]:
+            n_saturated += 1
+    return sum_of_all, n_silent, n_saturated
