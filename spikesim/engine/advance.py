@@ -7,6 +7,8 @@ the next one starts: its state stays in registers. The order within a step is th
 
 from __future__ import annotations
 
+import math
+
 from spikesim._jit import kernel
 from spikesim.neurons.lif import step
 
@@ -108,10 +110,13 @@ def advance(
             if has_jump:
                 arriving = jump[neuron, slot]
                 jump[neuron, slot] = 0.0
-            _, v_now, held, fired = step(
+            v_free, v_now, held, fired = step(
                 v_now, held, push, arriving, decay, rest, threshold, after, hold, subtract
             )
             if fired:
+                if math.isinf(v_free):
+                    # A reset would hide the overflow from the check after the stretch.
+                    v_now = v_free
                 spike_steps[count] = first_step + j
                 spike_ids[count] = neuron
                 count += 1

@@ -1,0 +1,446 @@
+"""What a user can get wrong when simulating: the error names the argument, and nothing breaks."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import spikesim as sp
+from spikesim.errors import SpikesimError
+
+NAN, INF = math.nan, math.inf
+
+
+def network(n=4, model=None, projections=(), inputs=()):
+    population = sp.Population("a", model or sp.LIF(), n)
+    return sp.Network([population], projections, inputs)
+
+
+def connected(weight=1.0, delay=1.0, rule=None, **arguments):
+    projection = sp.Projection("a", "a", rule or sp.AllToAll(), weight, delay, **arguments)
+    return sp.simulate(network(projections=[projection]), 1.0)
+
+
+def with_input(item):
+    return sp.simulate(network(inputs=[item]), 1.0)
+
+
+def run(**arguments):
+    return sp.simulate(**({"network": sp.LIF(), "duration": 1.0} | arguments))
+
+
+def listed(times, ids=None, n=1):
+    return sp.simulate(sp.Population("s", sp.SpikeSource(times, ids), n), 1.0)
+
+
+class Sparse:
+    def tocsr(self):
+        return self
+
+
+masked = np.ma.masked_array([1.0, 2.0, 3.0, 4.0], [False, True, False, False])
+BAD = {
+    "1 NaN weight": (lambda: connected(NAN), ValueError, "Projection.weight"),
+    "1 NaN weight in an array": (
+        lambda: connected([1.0, 2.0, NAN, 1.0], rule=sp.OneToOne()),
+        ValueError,
+        "Projection.weight[2]",
+    ),
+    "2 infinite weight": (lambda: connected(INF), ValueError, "Projection.weight"),
+    "2 infinite tau": (lambda: sp.LIF(tau_m=INF), ValueError, "LIF.tau_m"),
+    "2 infinite current": (lambda: sp.LIF(i_ext=-INF), ValueError, "LIF.i_ext"),
+    "2 infinite step current": (
+        lambda: sp.StepCurrent("a", INF),
+        ValueError,
+        "StepCurrent.amplitude",
+    ),
+    "2 threshold of minus infinity": (lambda: sp.LIF(v_th=-INF), ValueError, "LIF.v_"),
+    "3 NaN v": (lambda: sp.LIF(v_init=[1.0, NAN]), ValueError, "LIF.v_init[1]"),
+    "3 NaN tau": (lambda: sp.LIF(tau_m=NAN), ValueError, "LIF.tau_m"),
+    "3 NaN sampled current": (
+        lambda: sp.SampledCurrent("a", [1.0, NAN], 0.1),
+        ValueError,
+        "SampledCurrent.values[1]",
+    ),
+    "3 NaN rate": (lambda: sp.PoissonInput("a", NAN, 1.0), ValueError, "PoissonInput.rate"),
+    "3 NaN source rate": (
+        lambda: sp.PoissonSource([1.0, NAN]),
+        ValueError,
+        "PoissonSource.rate[1]",
+    ),
+    "3 negative source rate": (lambda: sp.PoissonSource(-1.0), ValueError, "PoissonSource.rate"),
+    "3 negative rate": (lambda: sp.PoissonInput("a", -1.0, 1.0), ValueError, "PoissonInput.rate"),
+    "3 rate beyond counting": (
+        lambda: sp.simulate(sp.PoissonSource(1e14), 1.0),
+        ValueError,
+        "PoissonSource.rate",
+    ),
+    "3 negative sd": (lambda: sp.NoiseCurrent("a", 0.0, -1.0), ValueError, "NoiseCurrent.sd"),
+    "3 negative frequency": (
+        lambda: sp.SineCurrent("a", 1.0, -5.0),
+        ValueError,
+        "SineCurrent.frequency",
+    ),
+    "3 current that ends before it starts": (
+        lambda: sp.StepCurrent("a", 1.0, 5.0, 2.0),
+        ValueError,
+        "StepCurrent.stop",
+    ),
+    "3 ramp without end": (
+        lambda: sp.RampCurrent("a", 0.0, 1.0, 5.0, INF),
+        ValueError,
+        "RampCurrent.stop",
+    ),
+    "4 zero tau": (lambda: sp.LIF(tau_m=0.0), ValueError, "LIF.tau_m"),
+    "4 negative tau in an array": (lambda: sp.LIF(tau_m=[5.0, -5.0]), ValueError, "LIF.tau_m[1]"),
+    "4 negative synaptic tau": (lambda: sp.Exponential(-1.0), ValueError, "Exponential.tau_syn"),
+    "4 zero synaptic tau": (lambda: sp.Alpha(0), ValueError, "Alpha.tau_syn"),
+    "5 zero capacitance": (lambda: sp.LIF(c_m=0), ValueError, "LIF.c_m"),
+    "5 negative capacitance": (lambda: sp.LIF(c_m=-250.0), ValueError, "LIF.c_m"),
+    "6 negative refractory time": (lambda: sp.LIF(t_ref=-0.1), ValueError, "LIF.t_ref"),
+    "8 reset at threshold": (lambda: sp.LIF(v_reset=-50.0), ValueError, "LIF.v_reset"),
+    "8 reset above threshold in an array": (
+        lambda: sp.LIF(v_reset=[-65.0, -40.0]),
+        ValueError,
+        "LIF.v_reset[1]",
+    ),
+    "10 zero dt": (lambda: run(dt=0), ValueError, "simulate.dt"),
+    "10 negative dt": (lambda: run(dt=-0.1), ValueError, "simulate.dt"),
+    "10 NaN dt": (lambda: run(dt=NAN), ValueError, "simulate.dt"),
+    "10 text as dt": (lambda: run(dt="0.1"), TypeError, "simulate.dt"),
+    "12 negative duration": (lambda: run(duration=-1.0), ValueError, "simulate.duration"),
+    "12 NaN duration": (lambda: run(duration=NAN), ValueError, "simulate.duration"),
+    "12 infinite duration": (lambda: run(duration=INF), ValueError, "simulate.duration"),
+    "13 duration off the grid": (lambda: run(duration=1.05), ValueError, "simulate.duration"),
+    "15 zero delay": (lambda: connected(delay=0.0), ValueError, "Projection.delay"),
+    "15 delay below dt": (lambda: connected(delay=0.05), ValueError, "Projection.delay"),
+    "16 delay off the grid": (lambda: connected(delay=0.17), ValueError, "Projection.delay"),
+    "16 delay off the grid in an array": (
+        lambda: connected(delay=[0.1, 0.2, 0.25, 1.0], rule=sp.OneToOne()),
+        ValueError,
+        "Projection.delay[2]",
+    ),
+    "17 NaN delay": (lambda: connected(delay=NAN), ValueError, "Projection.delay"),
+    "17 negative delay": (lambda: connected(delay=-1.0), ValueError, "Projection.delay"),
+    "18 huge delay": (lambda: connected(delay=1e9), ValueError, "Projection.delay"),
+    "18 huge delay that steps can count": (
+        lambda: sp.simulate(
+            network(
+                50_000,
+                projections=[sp.Projection("a", "a", sp.OneToOne(), 1.0, 2e8)],
+            ),
+            1.0,
+        ),
+        ValueError,
+        "Projection.delay",
+    ),
+    "19 weights of a wrong length": (
+        lambda: connected([1.0, 2.0], rule=sp.OneToOne()),
+        ValueError,
+        "Projection.weight must have shape (4,), got (2,)",
+    ),
+    "19 weights of a wrong shape": (
+        lambda: connected(np.ones((4, 3))),
+        ValueError,
+        "Projection.weight must have shape (4, 4), got (4, 3)",
+    ),
+    "19 array of weights for random synapses": (
+        lambda: connected([1.0, 2.0], rule=sp.FixedProbability(0.1)),
+        ValueError,
+        "Projection.weight",
+    ),
+    "19 parameters of a wrong length": (
+        lambda: network(4, sp.LIF(tau_m=[1.0, 2.0])),
+        ValueError,
+        "Population.model has parameters for 2 neurons, Population.n is 4",
+    ),
+    "19 amplitudes of a wrong length": (
+        lambda: with_input(sp.StepCurrent("a", [1.0, 2.0])),
+        ValueError,
+        "StepCurrent.amplitude must have shape (4,), got (2,)",
+    ),
+    "19 samples of a wrong shape": (
+        lambda: with_input(sp.SampledCurrent("a", np.ones((5, 3)), 0.1)),
+        ValueError,
+        "SampledCurrent.values",
+    ),
+    "20 index out of range": (
+        lambda: connected(rule=sp.ExplicitList([0, 4], [0, 0])),
+        IndexError,
+        "ExplicitList.pre[1] is 4",
+    ),
+    "20 target index out of range": (
+        lambda: connected(rule=sp.ExplicitList([0, 1], [9, 0])),
+        IndexError,
+        "ExplicitList.post[0] is 9",
+    ),
+    "20 driven neuron out of range": (
+        lambda: with_input(sp.StepCurrent("a", 1.0, neurons=[1, 4])),
+        IndexError,
+        "StepCurrent.neurons[1] is 4",
+    ),
+    "20 recorded neuron out of range": (
+        lambda: run(record=sp.Record("v", [1])),
+        IndexError,
+        "Record.neurons[0] is 1",
+    ),
+    "21 negative index": (
+        lambda: sp.ExplicitList([0, -1], [0, 0]),
+        IndexError,
+        "ExplicitList.pre[1] is -1",
+    ),
+    "21 negative recorded neuron": (lambda: sp.Record("v", [-1]), IndexError, "Record.neurons"),
+    "22 fractional index": (lambda: sp.ExplicitList([0.5], [0]), TypeError, "ExplicitList.pre[0]"),
+    "22 NaN index": (lambda: sp.ExplicitList([NAN], [0]), ValueError, "ExplicitList.pre[0]"),
+    "22 text as index": (lambda: sp.ExplicitList(["0"], [0]), TypeError, "ExplicitList.pre"),
+    "22 lists of two lengths": (
+        lambda: sp.ExplicitList([0, 1], [0]),
+        ValueError,
+        "ExplicitList.pre",
+    ),
+    "23 more synapses than memory": (
+        lambda: sp.simulate(
+            network(10_000_000, projections=[sp.Projection("a", "a", sp.AllToAll(), 1.0)]), 1.0
+        ),
+        MemoryError,
+        "Projection.rule",
+    ),
+    "23 more neurons than memory": (
+        lambda: sp.simulate(sp.Population("a", sp.LIF(), 10**13), 1.0),
+        MemoryError,
+        "Population.n",
+    ),
+    "27 no neuron": (lambda: sp.Population("a", sp.LIF(), 0), ValueError, "Population.n"),
+    "28 negative number": (lambda: sp.Population("a", sp.LIF(), -1), ValueError, "Population.n"),
+    "28 fractional number": (lambda: sp.Population("a", sp.LIF(), 1.5), TypeError, "Population.n"),
+    "28 whole float as number": (
+        lambda: sp.Population("a", sp.LIF(), 2.0),
+        TypeError,
+        "Population.n",
+    ),
+    "28 truth as number": (lambda: sp.Population("a", sp.LIF(), True), TypeError, "Population.n"),
+    "28 text as number": (lambda: sp.Population("a", sp.LIF(), "5"), TypeError, "Population.n"),
+    "28 class as model": (lambda: sp.Population("a", sp.LIF, 1), TypeError, "Population.model"),
+    "28 number as name": (lambda: sp.Population(3, sp.LIF()), TypeError, "Population.name"),
+    "28 probability above one": (
+        lambda: sp.FixedProbability(1.1),
+        ValueError,
+        "FixedProbability.p",
+    ),
+    "28 negative in-degree": (lambda: sp.FixedInDegree(-1), ValueError, "FixedInDegree.k"),
+    "28 fractional in-degree": (lambda: sp.FixedInDegree(1.5), TypeError, "FixedInDegree.k"),
+    "28 in-degree beyond the sources": (
+        lambda: connected(rule=sp.FixedInDegree(5, multapses=False)),
+        ValueError,
+        "FixedInDegree.k",
+    ),
+    "28 one to one of two sizes": (
+        lambda: sp.Network(
+            [sp.Population("a", sp.LIF(), 2), sp.Population("b", sp.LIF(), 3)],
+            [sp.Projection("a", "b", sp.OneToOne(), 1.0)],
+        ),
+        ValueError,
+        "Projection.rule",
+    ),
+    "28 text as rule": (lambda: sp.Projection("a", "a", "all", 1.0), TypeError, "Projection.rule"),
+    "28 number as synapse": (
+        lambda: sp.Projection("a", "a", sp.AllToAll(), 1.0, 1.0, 5.0),
+        TypeError,
+        "Projection.synapse",
+    ),
+    "32 spike time off the grid": (lambda: listed([0.1, 0.15]), ValueError, "SpikeSource.times[1]"),
+    "32 input time off the grid": (
+        lambda: with_input(sp.SpikeInput("a", [0.15], [0], 1.0)),
+        ValueError,
+        "SpikeInput.times[0]",
+    ),
+    "33 negative spike time": (lambda: listed([1.0, -1.0]), ValueError, "SpikeSource.times[1]"),
+    "33 spike at time 0": (lambda: listed([0.0]), ValueError, "SpikeSource.times[0]"),
+    "33 NaN spike time": (lambda: listed([NAN]), ValueError, "SpikeSource.times[0]"),
+    "35 unknown neuron in a source": (lambda: listed([1.0], [1]), IndexError, "SpikeSource.ids[0]"),
+    "35 unknown neuron in an input": (
+        lambda: with_input(sp.SpikeInput("a", [1.0, 1.0], [0, 4], 1.0)),
+        IndexError,
+        "SpikeInput.ids[1]",
+    ),
+    "35 times and ids of two lengths": (
+        lambda: listed([1.0], [0, 0]),
+        ValueError,
+        "SpikeSource.ids",
+    ),
+    "37 text as parameter": (lambda: sp.LIF(tau_m="ten"), TypeError, "LIF.tau_m"),
+    "37 objects as parameter": (lambda: sp.LIF(tau_m=[object()]), TypeError, "LIF.tau_m"),
+    "37 text among weights": (
+        lambda: sp.Projection("a", "a", sp.OneToOne(), ["x", "y"]),
+        TypeError,
+        "Projection.weight",
+    ),
+    "38 complex parameter": (lambda: sp.LIF(tau_m=[1 + 1j]), ValueError, "LIF.tau_m"),
+    "38 complex weights": (
+        lambda: sp.Projection("a", "a", sp.OneToOne(), np.ones(4) * 1j),
+        ValueError,
+        "Projection.weight",
+    ),
+    "41 integers beyond double precision": (
+        lambda: sp.Projection("a", "a", sp.OneToOne(), np.array([2**53 + 1, 0, 0, 0])),
+        ValueError,
+        "Projection.weight",
+    ),
+    "45 masked weights": (
+        lambda: sp.Projection("a", "a", sp.OneToOne(), masked),
+        ValueError,
+        "Projection.weight[1]",
+    ),
+    "45 sparse weights": (
+        lambda: sp.Projection("a", "a", sp.OneToOne(), np.array([Sparse()])[0:1]),
+        TypeError,
+        "Projection.weight",
+    ),
+    "54 negative seed": (lambda: run(seed=-1), ValueError, "simulate.seed"),
+    "54 fractional seed": (lambda: run(seed=1.5), TypeError, "simulate.seed"),
+    "54 text as seed": (lambda: run(seed="1"), TypeError, "simulate.seed"),
+    "56 misspelt keyword": (lambda: run(sed=1), TypeError, "'sed' (did you mean 'seed'?)"),
+    "56 misspelt parameter": (lambda: sp.LIF(tau=1.0), TypeError, "'tau' (did you mean 'tau_m'?)"),
+    "56 unknown variable": (lambda: run(record="u"), ValueError, "Record.variables"),
+    "56 variable that a source lacks": (
+        lambda: sp.simulate(sp.PoissonSource(), 1.0, record="v"),
+        ValueError,
+        "simulate.record",
+    ),
+    "56 unknown population to record": (
+        lambda: run(record={"neurons": "v"}),
+        ValueError,
+        "did you mean 'neuron'?",
+    ),
+    "56 unknown reset": (lambda: sp.LIF(reset="substract"), ValueError, "did you mean 'subtract'?"),
+    "56 number to record": (lambda: run(record=3), TypeError, "Record.variables"),
+    "56 network of another kind": (lambda: run(network="net"), TypeError, "simulate.network"),
+    "56 progress of another kind": (lambda: run(progress="bar"), TypeError, "simulate.progress"),
+    "57 traces beyond memory": (
+        lambda: run(duration=1e14, record="v"),
+        MemoryError,
+        "simulate.record",
+    ),
+    "57 interval of a trace off the grid": (
+        lambda: run(record=sp.Record("v", interval=0.25)),
+        ValueError,
+        "Record.interval",
+    ),
+    "57 interval off the grid": (
+        lambda: run(record="v", record_interval=0.05),
+        ValueError,
+        "simulate.record_interval",
+    ),
+    "57 interval of a sampled current off the grid": (
+        lambda: with_input(sp.SampledCurrent("a", [1.0], 0.25)),
+        ValueError,
+        "SampledCurrent.interval",
+    ),
+    "57 neuron recorded twice": (lambda: sp.Record("v", [0, 0]), ValueError, "Record.neurons"),
+    "58 divergence": (
+        lambda: sp.simulate(sp.LIF(v_init=1e308, v_rest=-1.7e308, v_reset=-1.7e308), 1.0),
+        FloatingPointError,
+        "v of neuron 0 of population 'neuron'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD.values(), ids=BAD.keys())
+def test_it_is_refused_by_name_and_nothing_breaks(case):
+    act, kind, name = case
+    with pytest.raises(kind, match=re.escape(name)) as caught:
+        act()
+    assert isinstance(caught.value, SpikesimError)
+    recording = sp.simulate(sp.LIF(i_ext=400.0), 30.0)
+    np.testing.assert_allclose(recording.spike_times, [27.8])
+
+
+def test_7_refractory_time_off_the_grid_is_rounded_with_a_warning():
+    with pytest.warns(sp.SpikesimWarning, match=r"LIF\.t_ref"):
+        recording = sp.simulate(sp.LIF(t_ref=0.17), 1.0)
+    assert recording.parameters["neuron"]["t_ref"][0] == pytest.approx(0.2)
+
+
+def test_13_duration_on_the_grid_within_rounding_is_taken():
+    assert sp.simulate(sp.LIF(), 0.1 * 3).duration == pytest.approx(0.3)
+    assert sp.simulate(sp.LIF(), 1.0 + 1e-12).duration == pytest.approx(1.0)
+
+
+def test_16_delay_rounding_is_opt_in():
+    assert connected(delay=0.17, delay_rounding="nearest").final_state.built.delays[0] == 2
+
+
+def test_26_empty_tables_run_unconnected():
+    assert connected(rule=sp.ExplicitList([], [])).duration == 1.0
+    assert listed([], []).spike_times.shape == (0,)
+
+
+def test_30_31_34_unsorted_repeated_and_late_spikes():
+    recording = listed([0.5, 0.2, 0.2, 900.0])
+    np.testing.assert_allclose(recording.spike_times, [0.2, 0.2, 0.5])
+    later = sp.simulate(
+        sp.Population("s", sp.SpikeSource([0.5, 0.2, 0.2, 900.0])),
+        1000.0,
+        state=recording.final_state,
+    )
+    np.testing.assert_allclose(later.spike_times, [900.0])
+
+
+def test_32_rounding_of_times_is_opt_in():
+    source = sp.SpikeSource([0.01, 0.26], time_rounding="nearest")
+    np.testing.assert_allclose(sp.simulate(source, 1.0).spike_times, [0.1, 0.3])
+
+
+KINDS = {
+    "36 objects that are numbers": lambda a: a.astype(object),
+    "39 half precision": lambda a: a.astype(np.float16),
+    "39 long double": lambda a: a.astype(np.longdouble),
+    "39 big endian": lambda a: a.astype(">f8"),
+    "40 small integers": lambda a: a.astype(np.uint8),
+    "40 integers": lambda a: a.astype(np.int64),
+    "42 negative stride": lambda a: a[::-1].copy()[::-1],
+    "42 every other": lambda a: np.repeat(a, 2)[::2],
+    "43 read-only": lambda a: _read_only(a),
+    "45 list": lambda a: a.tolist(),
+    "45 masked without mask": lambda a: np.ma.masked_array(a),
+}
+
+
+def _read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize("convert", KINDS.values(), ids=KINDS.keys())
+def test_numbers_of_every_kind_give_one_result(convert):
+    def spikes(values):
+        a = sp.Population("a", sp.LIF(tau_m=values, i_ext=400.0), 4)
+        projection = sp.Projection(a, a, sp.OneToOne(), values, values, sp.Exponential(3.0))
+        inputs = [sp.SampledCurrent(a, values, 5.0), sp.StepCurrent(a, values)]
+        return sp.simulate(sp.Network([a], [projection], inputs), 100.0, record="v")["a"]
+
+    values = np.array([8.0, 10.0, 12.0, 20.0])
+    np.testing.assert_array_equal(spikes(convert(values)).v, spikes(values).v)
+
+
+def test_42_matrices_in_either_order():
+    weights = np.arange(16.0).reshape(4, 4)
+    built = [connected(w).final_state.built for w in (weights, np.asfortranarray(weights))]
+    np.testing.assert_array_equal(built[0].weights, built[1].weights)
+
+
+def test_44_changing_an_array_afterwards_changes_nothing():
+    weights, tau_m = np.full(4, 3.0), np.full(4, 10.0)
+    a = sp.Population("a", sp.LIF(tau_m=tau_m, i_ext=500.0), 4)
+    net = sp.Network([a], [sp.Projection(a, a, sp.OneToOne(), weights)])
+    before = sp.simulate(net, 50.0, record="v")["a"].v
+    weights[:] = -100.0
+    tau_m[:] = 1.0
+    np.testing.assert_array_equal(sp.simulate(net, 50.0, record="v")["a"].v, before)
+
+
+def test_54_seeds_beyond_32_bits_are_taken():
+    assert run(seed=2**40).seed == 2**40
+    assert run(seed=np.int64(3)).seed == 3
