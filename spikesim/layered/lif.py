@@ -188,7 +188,7 @@ def adjoint(
         grad_output is not None,
         _ZERO if grad_v is None else np.ascontiguousarray(grad_v),
         grad_v is not None,
-        _NO_WEIGHTS if w_rec is None else w_rec,
+        _NO_WEIGHTS if w_rec is None else np.ascontiguousarray(w_rec.T),
         w_rec is not None,
         detach_reset,
         p.decay_m,
@@ -289,7 +289,7 @@ def _backward(
     has_grad_output,
     grad_v,
     has_grad_v,
-    w_rec,
+    w_rec_transposed,
     recurrent,
     detach_reset,
     decay_m,
@@ -306,13 +306,18 @@ def _backward(
     for b in range(n_trials):
         grad_after = np.zeros(n)
         grad_current = np.zeros(n)
+        grad_spikes = np.zeros(n)
         for k in range(n_steps - 1, -1, -1):
             for i in range(n):
+                grad_spikes[i] = grad_output[k, b, i] if has_grad_output else 0.0
+            if recurrent and k + 1 < n_steps:
+                for j in range(n):
+                    grad_later = grad_drive[k + 1, b, j]
+                    for i in range(n):
+                        grad_spikes[i] += w_rec_transposed[j, i] * grad_later
+            for i in range(n):
                 spike = output[k, b, i]
-                grad_spike = grad_output[k, b, i] if has_grad_output else 0.0
-                if recurrent and k + 1 < n_steps:
-                    for j in range(n):
-                        grad_spike += w_rec[i, j] * grad_drive[k + 1, b, j]
+                grad_spike = grad_spikes[i]
                 if not detach_reset:
                     if subtract:
                         grad_spike -= grad_after[i] * (v_th[i] - v_reset[i])
