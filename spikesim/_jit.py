@@ -109,7 +109,12 @@ class _KernelCache(caching._Cache):
             )
             path.unlink(missing_ok=True)
             return None
-        return compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
+        try:
+            return compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except (AttributeError, ImportError):
+            # Compiled for a type that has moved to another module since, or is no more.
+            path.unlink(missing_ok=True)
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if not self._enabled or data.library.has_dynamic_globals or any(data.lifted):

@@ -145,3 +145,28 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / "numba" / "spikesim"
     monkeypatch.setattr(config, "CACHE_DIR", "")
     assert "spikesim" in cache_folder().parts
+
+
+def test_a_kernel_for_a_type_that_has_moved_is_compiled_again(tmp_path):
+    """A file in the cache may name a class that a later version keeps elsewhere."""
+    environment = os.environ | {
+        "SPIKESIM_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_DISABLE_JIT": "0",
+    }
+    pair = "from typing import NamedTuple\nclass Pair(NamedTuple):\n    a: float\n    b: float\n"
+    (tmp_path / "work.py").write_text(
+        "from spikesim._jit import kernel\n@kernel\ndef total(pair):\n    return pair.a + pair.b\n"
+    )
+    for home, gone in (("here", "there"), ("there", "here")):
+        (tmp_path / f"{home}.py").write_text(pair)
+        (tmp_path / f"{gone}.py").unlink(missing_ok=True)
+        script = f"import work, {home}; print(work.total({home}.Pair(1.0, 2.0)))"
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "3.0\n", done.stderr
