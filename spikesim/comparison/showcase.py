@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,9 +71,9 @@ def _regions(
         if result is None:
             continue
         decision_regions(
-            lambda x, result=result, scale=scale: result.predict(scale(x)), data.features,
-            data.labels, ax=ax, resolution=resolution, margin=0.35 if task == "xor" else 0.1,
-            class_names=data.class_names, feature_names=("", ""),
+            _predictor(result, scale), data.features, data.labels, ax=ax, resolution=resolution,
+            margin=0.35 if task == "xor" else 0.1, class_names=data.class_names,
+            feature_names=("", ""),
         )  # fmt: skip
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
@@ -93,6 +93,10 @@ def _regions(
         fontsize="small",
     )  # fmt: skip
     return figure
+
+
+def _predictor(result: Any, scale: Callable[[np.ndarray], np.ndarray]) -> Any:
+    return lambda features: result.predict(scale(features))
 
 
 def _at_work(results: Results, settings: Mapping[str, Any]) -> Any:
