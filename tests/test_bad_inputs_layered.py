@@ -46,6 +46,8 @@ LABELS = [
     (Y.astype(float), TypeError, "labels must be whole numbers"),
     (np.array([0.0, 1.0, np.nan, 0.0]), TypeError, "labels must be whole numbers"),
     (["a", "b", "b", "a"], TypeError, "labels must be whole numbers.*np.unique"),
+    ([[0], [1, 2], [0], [1]], TypeError, "labels must be one whole number a sample"),
+    ([0, 1, None, 0], TypeError, "labels must be whole numbers"),
     ([0, 1, 2, 0], ValueError, r"labels\[2\] is 2.*classes 0 to 1"),
     ([0, 1, -1, 0], ValueError, r"labels\[2\] is -1"),
 ]

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+import spikesim as sp
 from spikesim.layered import Layer, LayeredNetwork, backward, dense, forward, lif
 from spikesim.layered.relaxed import relaxed_forward
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
@@ -246,3 +247,29 @@ def test_a_batch_of_random_networks_is_the_same_for_equal_seeds():
     for a, b in zip(first.layers, second.layers, strict=True):
         for name, array in a.parameters().items():
             np.testing.assert_array_equal(array, b.parameters()[name])
+
+
+@pytest.mark.parametrize("reset", ["to_potential", "subtract"])
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+def test_both_engines_give_the_same_spikes(synapse, reset):
+    rng = np.random.default_rng(0)
+    dt, n_steps, gain = 0.5, 120, 4.0 if isinstance(synapse, Delta) else 200.0
+    neuron = LIF(tau_m=12.0, c_m=200.0, t_ref=2.0, i_ext=180.0, reset=reset)
+    w, w_rec = gain * rng.normal(0.5, 1.0, (6, 5)), gain * rng.normal(0.0, 0.5, (5, 5))
+    x = (rng.random((n_steps, 1, 6)) < 0.2) * 1.0
+    trace = forward(LayeredNetwork([Layer(w, neuron, None, synapse, w_rec)], dt), x)[0]
+
+    step, _, line = np.nonzero(x)
+    source = sp.Population("in", sp.SpikeSource(times=(step + 1) * dt, ids=line), 6)
+    units = sp.Population("out", neuron, 5)
+
+    def connected(pre, weights):
+        rule = sp.ExplicitList(*np.divmod(np.arange(weights.size), 5))
+        return sp.Projection(pre, units, rule, weight=weights.ravel(), delay=dt, synapse=synapse)
+
+    network = sp.Network([source, units], [connected(source, w), connected(units, w_rec)])
+    recording = sp.simulate(network, n_steps * dt, dt=dt, record={"out": "v"}, progress=False)
+    step, _, unit = np.nonzero(trace.output)
+    assert len(step) > 20
+    np.testing.assert_array_equal(recording["out"].spike_times, (step + 1) * dt)
+    np.testing.assert_array_equal(recording["out"].spike_ids, unit)

@@ -23,8 +23,8 @@ that remains however long the spikes are counted.
 Rest lies midway between reset and threshold, where the potential of a neuron that fires
 regularly spends its time on average, so that the leak pulls neither way.
 
-Sources: Rueckauer et al. 2017, Front. Neurosci. 11:682, sections 2.1 and 2.2 (reset by
-subtraction makes rates exact); the corner line and its scale are worked out here.
+Source: Rueckauer et al. 2017, Front. Neurosci. 11:682, for reset by subtraction, which makes
+rates exact; the corner line and its scale are worked out here.
 """
 
 from __future__ import annotations
@@ -178,7 +178,8 @@ def agreement(
     features : array_like, shape (n_samples, n_features)
         In [0, 1]; each is the rate of an input relative to `max_rate`.
     windows : sequence of float
-        Counting windows (ms) from when the input has reached the output, multiples of ``1000 / max_rate``.
+        Counting windows (ms) from when the input has reached the output; multiples of
+        ``1000 / max_rate``.
     mode : {"regular", "poisson"}, default "regular"
         Input spikes at equal intervals, or drawn independently in each step.
     rng : int, SeedSequence or Generator, optional

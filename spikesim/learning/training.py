@@ -391,7 +391,10 @@ def _features(name: str, features: Any) -> np.ndarray:
 
 
 def _labels(name: str, labels: Any, n_trials: int, network: LayeredNetwork) -> np.ndarray:
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError as error:
+        raise ParameterTypeError(f"{name} must be one whole number a sample: {error}") from None
     if array.dtype == object and all(isinstance(v, (int, np.integer)) for v in array.flat):
         array = array.astype(np.int64)
     if array.dtype.kind not in "biu":
