@@ -152,7 +152,7 @@ def table(summary: Path) -> str:
             "|---|---|--:|--:|--:|--:|--:|",
         ]
         lines += [
-            f"| {row['contender']} | {row['network']} | {row['hidden']} | {_percent(row['rate'])} "
+            f"| {row['contender']} | {row['network']} | {_hidden(row)} | {_percent(row['rate'])} "
             f"| {_range(row, 'rate')} | {_epochs(row['median_epoch'])} "
             f"| {_number(row['spikes_per_trial'])} |"
             for row in xor
@@ -167,7 +167,7 @@ def table(summary: Path) -> str:
             "|---|---|--:|--:|--:|--:|--:|",
         ]
         lines += [
-            f"| {row['contender']} | {row['network']} | {row['hidden']} | {_percent(row['rate'])} "
+            f"| {row['contender']} | {row['network']} | {_hidden(row)} | {_percent(row['rate'])} "
             f"| {_range(row, 'rate')} | {_percent(row['behind_lda'])} "
             f"| {_number(row['spikes_per_trial'])} |"
             for row in iris
@@ -186,6 +186,10 @@ def with_table(text: str, tables: str) -> str:
     return f"{before}{START}\n{tables}\n{END}{rest.split(END, 1)[1]}"
 
 
+def _hidden(row: dict[str, str]) -> str:
+    return row["hidden"] if row["hidden"] != "0" else ""
+
+
 def _percent(text: str) -> str:
     return f"{100.0 * float(text):.1f} %" if text else ""
 
@@ -194,7 +198,7 @@ def _range(row: dict[str, str], name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     if not low or low == "nan":
         return ""
-    return f"{100.0 * float(low):.1f} to {100.0 * float(high):.1f}"
+    return f"{100.0 * max(0.0, float(low)):.1f} to {100.0 * min(1.0, float(high)):.1f}"
 
 
 def _epochs(text: str) -> str:
