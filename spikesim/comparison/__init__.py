@@ -64,7 +64,13 @@ def __getattr__(name: str) -> Any:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``spikesim compare`` to a parser."""
+    """Add the options of ``spikesim compare`` to a parser.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Changed in place.
+    """
     parser.description = "Compare learning rules on XOR and Iris and write a report."
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -91,7 +97,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_from_arguments(args: argparse.Namespace) -> int:
-    """Run ``spikesim compare`` with parsed options; return the exit status."""
+    """Run ``spikesim compare``; return the exit status.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The options that :func:`add_arguments` added, parsed.
+    """
     if args.tune:
         from spikesim.comparison.tuning import tune as search
 

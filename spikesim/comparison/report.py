@@ -30,7 +30,13 @@ _NUMERIC = frozenset((*_XOR_COLUMNS[2:], *_IRIS_COLUMNS[2:]))
 
 
 def terminal_table(results: Results) -> str:
-    """Return the tables of all tasks as aligned plain text."""
+    """Return the tables of all tasks as aligned plain text.
+
+    Parameters
+    ----------
+    results : Results
+        What the comparison found.
+    """
     blocks = []
     for task in TASK_TITLES:
         summaries = results.summaries(task)

@@ -83,6 +83,23 @@ class Summary:
     Wilson interval, and `median` the epoch by which half of them have (infinite if they never
     do). On Iris with three classes `rate` is the mean accuracy with its corrected resampled t
     interval; `behind` is LDA's accuracy less the contender's on the same folds.
+
+    Attributes
+    ----------
+    task, contender, family, network, hidden
+        As in :class:`Row`.
+    n_runs : int
+        Number of runs.
+    rate : Estimate
+        Share of starts that solve the task, or mean accuracy.
+    median : Estimate or None
+        Epochs to solve it.
+    behind : Comparison or None
+        Difference to LDA.
+    spikes_per_trial : float or None
+        Mean over the runs.
+    seconds : float
+        Median over the runs.
     """
 
     task: str
