@@ -19,7 +19,7 @@ from spikesim.layered.forward import Trace, checked_x, run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.layered.relaxed import relaxed_forward
 from spikesim.learning.backprop import Backprop
-from spikesim.learning.training import _labels
+from spikesim.learning.inputs import checked_labels
 
 __all__ = ["GradientCheck", "check_gradient"]
 
@@ -80,7 +80,7 @@ def check_gradient(
     _check.instance("check_gradient.network", network, LayeredNetwork, "a LayeredNetwork")
     _check.instance("check_gradient.rule", rule, Backprop, "a Backprop rule")
     x = checked_x("check_gradient.x", x, network)
-    classes = _labels("check_gradient.labels", labels, x.shape[1], network)
+    classes = checked_labels("check_gradient.labels", labels, x.shape[1], network)
     step = _check.positive("check_gradient.step", step)
     rule.init(network)
 

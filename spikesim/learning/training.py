@@ -10,11 +10,16 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.encoding import Analog
-from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
+from spikesim.errors import NonFiniteStateError, ParameterTypeError
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.diagnosis import Diagnosis, LayerHistory
+from spikesim.learning.inputs import (
+    checked_encoder,
+    checked_features,
+    checked_labels,
+    encoded,
+)
 from spikesim.learning.progress import Progress
 from spikesim.learning.readouts import default_readout
 
@@ -199,8 +204,8 @@ def fit(
     _check.instance("fit.network", network, LayeredNetwork, "a LayeredNetwork")
     if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
         raise ParameterTypeError(f"fit.rule must be a learning rule, got {rule!r}")
-    table = _features("fit.features", features)
-    classes = _labels("fit.labels", labels, len(table), network)
+    table = checked_features("fit.features", features)
+    classes = checked_labels("fit.labels", labels, len(table), network)
     epochs = _check.integer("fit.epochs", epochs, minimum=1)
     n_trials = len(table)
     if batch_size is None:
@@ -212,19 +217,19 @@ def fit(
         _check.choice("fit.until", until, ("solved",))
     warn = _check.boolean("fit.warn", warn)
     sequence = _check.seed_sequence("fit.seed", seed)
-    encoder = _encoder("fit.encoder", encoder).fit(table)
+    encoder = checked_encoder("fit.encoder", encoder).fit(table)
     order_stream, encode_stream, evaluate_stream = _streams(sequence)
     order_rng = np.random.default_rng(order_stream)
     encode_rng = np.random.default_rng(encode_stream)
     if validation is not None:
         if not isinstance(validation, tuple) or len(validation) != 2:
             raise ParameterTypeError("fit.validation must be a tuple (features, labels)")
-        held_out = _features("fit.validation[0]", validation[0])
-        held_out_labels = _labels("fit.validation[1]", validation[1], len(held_out), network)
-        _encoded("fit.validation[0]", encoder, held_out[:1], network, np.random.default_rng(0))
+        held_out = checked_features("fit.validation[0]", validation[0])
+        held_out_labels = checked_labels("fit.validation[1]", validation[1], len(held_out), network)
+        encoded("fit.validation[0]", encoder, held_out[:1], network, np.random.default_rng(0))
 
     readout = _readout(rule, network)
-    x = _encoded("fit.features", encoder, table, network, encode_rng)
+    x = encoded("fit.features", encoder, table, network, encode_rng)
     state = rule.init(network)
     diagnosis = Diagnosis(network, warn)
     log: list[tuple[float, float, float, float]] = []
@@ -240,7 +245,7 @@ def fit(
         for epoch in range(epochs):
             started = time.perf_counter()
             if epoch and encoder.stochastic:
-                x = _encoded("fit.features", encoder, table, network, encode_rng)
+                x = encoded("fit.features", encoder, table, network, encode_rng)
             order = order_rng.permutation(n_trials) if shuffle else None
             loss, n_correct = 0.0, 0
             for start in range(0, n_trials, batch_size):
@@ -310,7 +315,7 @@ def evaluate(
     if isinstance(readout, type) or not hasattr(readout, "decide"):
         raise ParameterTypeError(f"evaluate.readout must be a readout, got {readout!r}")
     readout.check(network.layers[-1])
-    encoder = _encoder("evaluate.encoder", encoder)
+    encoder = checked_encoder("evaluate.encoder", encoder)
     return _accuracy("evaluate", network, readout, features, labels, encoder, seed)
 
 
@@ -324,16 +329,16 @@ def _accuracy(
     seed: Any,
 ) -> float:
     decisions = _predict(name, network, readout, features, encoder, seed)
-    classes = _labels(f"{name}.labels", labels, len(decisions), network)
+    classes = checked_labels(f"{name}.labels", labels, len(decisions), network)
     return float(np.mean(decisions == classes))
 
 
 def _predict(
     name: str, network: LayeredNetwork, readout: Any, features: Any, encoder: Any, seed: Any
 ) -> np.ndarray:
-    table = _features(f"{name}.features", features)
+    table = checked_features(f"{name}.features", features)
     rng = np.random.default_rng(_copied(_check.seed_sequence(f"{name}.seed", seed)))
-    x = _encoded(f"{name}.features", encoder, table, network, rng)
+    x = encoded(f"{name}.features", encoder, table, network, rng)
     trace = run(network, x)[-1]
     layer = network.layers[-1]
     return readout.decide(readout.scores(trace, layer, network.dt), layer)
@@ -366,69 +371,3 @@ def _copied(sequence: np.random.SeedSequence) -> np.random.SeedSequence:
     return np.random.SeedSequence(
         sequence.entropy, spawn_key=sequence.spawn_key, pool_size=sequence.pool_size
     )
-
-
-def _encoder(name: str, encoder: Any) -> Any:
-    if encoder is None:
-        return Analog()
-    if isinstance(encoder, type) or not hasattr(encoder, "n_inputs"):
-        raise ParameterTypeError(f"{name} must be an encoder, got {encoder!r}")
-    return encoder
-
-
-def _features(name: str, features: Any) -> np.ndarray:
-    table = _check.float_array(name, features)
-    if table.ndim != 2:
-        raise ParameterError(
-            f"{name} must have shape (n_samples, n_features), got {table.shape}"
-            + ("; reshape(-1, 1) makes one feature of it" if table.ndim == 1 else "")
-        )
-    if 0 in table.shape:
-        raise ParameterError(
-            f"{name} must hold at least one sample and one feature, got shape {table.shape}"
-        )
-    return table
-
-
-def _labels(name: str, labels: Any, n_trials: int, network: LayeredNetwork) -> np.ndarray:
-    try:
-        array = np.asarray(labels)
-    except ValueError as error:
-        raise ParameterTypeError(f"{name} must be one whole number a sample: {error}") from None
-    if array.dtype == object and all(isinstance(v, (int, np.integer)) for v in array.flat):
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "biu":
-        raise ParameterTypeError(
-            f"{name} must be whole numbers that count the classes from 0, got "
-            f"{_check._sample(array)}; np.unique(labels, return_inverse=True) makes them"
-        )
-    if array.shape != (n_trials,):
-        raise ParameterError(
-            f"{name} must have one label for each of the {n_trials} samples, shape "
-            f"({n_trials},), got {array.shape}"
-        )
-    n_classes = max(2, network.n_outputs)
-    outside = (array < 0) | (array >= n_classes)
-    if outside.any():
-        raise ParameterError(
-            f"{name}{_check._first(outside)} is {array[outside].flat[0]}; a network with "
-            f"{network.n_outputs} output unit(s) tells the classes 0 to {n_classes - 1} apart"
-        )
-    return array.astype(np.int64)
-
-
-def _encoded(
-    name: str, encoder: Any, table: np.ndarray, network: LayeredNetwork, rng: np.random.Generator
-) -> np.ndarray:
-    x = _check.float_array(name, encoder.encode(table, dt=network.dt, rng=rng))
-    if x.ndim != 3 or x.shape[1] != len(table) or len(x) == 0:
-        raise ParameterError(
-            f"{name}: {type(encoder).__name__}.encode must return (n_steps, {len(table)}, "
-            f"n_inputs), got shape {x.shape}"
-        )
-    if x.shape[2] != network.n_inputs:
-        raise ParameterError(
-            f"{name} has {table.shape[1]} features, which {type(encoder).__name__} turns into "
-            f"{x.shape[2]} inputs; the first layer takes {network.n_inputs}"
-        )
-    return x

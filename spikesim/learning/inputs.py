@@ -1,0 +1,84 @@
+"""What training takes: features, labels and encoders, checked at the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.encoding import Analog
+from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.layered.network import LayeredNetwork
+
+__all__ = ["checked_encoder", "checked_features", "checked_labels", "encoded"]
+
+
+def checked_encoder(name: str, encoder: Any) -> Any:
+    """Return `encoder`, or :class:`~spikesim.encoding.Analog` for None."""
+    if encoder is None:
+        return Analog()
+    if isinstance(encoder, type) or not hasattr(encoder, "n_inputs"):
+        raise ParameterTypeError(f"{name} must be an encoder, got {encoder!r}")
+    return encoder
+
+
+def checked_features(name: str, features: Any) -> np.ndarray:
+    """Return samples as a float64 array of shape (n_samples, n_features), neither 0."""
+    table = _check.float_array(name, features)
+    if table.ndim != 2:
+        raise ParameterError(
+            f"{name} must have shape (n_samples, n_features), got {table.shape}"
+            + ("; reshape(-1, 1) makes one feature of it" if table.ndim == 1 else "")
+        )
+    if 0 in table.shape:
+        raise ParameterError(
+            f"{name} must hold at least one sample and one feature, got shape {table.shape}"
+        )
+    return table
+
+
+def checked_labels(name: str, labels: Any, n_trials: int, network: LayeredNetwork) -> np.ndarray:
+    """Return labels as int64, each a class that the output of `network` can tell."""
+    try:
+        array = np.asarray(labels)
+    except ValueError as error:
+        raise ParameterTypeError(f"{name} must be one whole number a sample: {error}") from None
+    if array.dtype == object and all(isinstance(v, (int, np.integer)) for v in array.flat):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biu":
+        raise ParameterTypeError(
+            f"{name} must be whole numbers that count the classes from 0, got "
+            f"{_check._sample(array)}; np.unique(labels, return_inverse=True) makes them"
+        )
+    if array.shape != (n_trials,):
+        raise ParameterError(
+            f"{name} must have one label for each of the {n_trials} samples, shape "
+            f"({n_trials},), got {array.shape}"
+        )
+    n_classes = max(2, network.n_outputs)
+    outside = (array < 0) | (array >= n_classes)
+    if outside.any():
+        raise ParameterError(
+            f"{name}{_check._first(outside)} is {array[outside].flat[0]}; a network with "
+            f"{network.n_outputs} output unit(s) tells the classes 0 to {n_classes - 1} apart"
+        )
+    return array.astype(np.int64)
+
+
+def encoded(
+    name: str, encoder: Any, table: np.ndarray, network: LayeredNetwork, rng: np.random.Generator
+) -> np.ndarray:
+    """Return encoded samples, an input that `network` can take."""
+    x = _check.float_array(name, encoder.encode(table, dt=network.dt, rng=rng))
+    if x.ndim != 3 or x.shape[1] != len(table) or len(x) == 0:
+        raise ParameterError(
+            f"{name}: {type(encoder).__name__}.encode must return (n_steps, {len(table)}, "
+            f"n_inputs), got shape {x.shape}"
+        )
+    if x.shape[2] != network.n_inputs:
+        raise ParameterError(
+            f"{name} has {table.shape[1]} features, which {type(encoder).__name__} turns into "
+            f"{x.shape[2]} inputs; the first layer takes {network.n_inputs}"
+        )
+    return x
