@@ -63,6 +63,10 @@ def peak_of_one_spike(layer, dt):
     return max(heights)
 
 
+def last_maximum(path):
+    return len(path) - 1 - int(np.argmax(path[::-1]))
+
+
 def fires(layer, excess):
     if not layer.neuron.spiking and layer.neuron.fire_on == "gt":
         return excess > 0
@@ -111,7 +115,7 @@ def step(rule, network, x, labels):
         best = []
         for k in range(n_units):
             excess = free_excess(current, network.dt, trial, k)
-            best.append((int(np.argmax(excess)), excess.max()))
+            best.append((last_maximum(excess), excess.max()))
         decision = (
             int(fires(layer, best[0][1]))
             if n_units == 1
@@ -168,7 +172,7 @@ def committee_step(rule, network, x, labels):
             wrong = [j for j in range(k * size, (k + 1) * size) if votes[j] != target]
             wrong.sort(key=lambda j: abs(excess[j]))
             for j in wrong[:needed]:
-                t_max = int(np.argmax(paths[j]))
+                t_max = last_maximum(paths[j])
                 sign = 1 if target else -1
                 w[:, j] += sign * rule.learning_rate * e[t_max] / scale
                 if "bias" in hidden.trainable:

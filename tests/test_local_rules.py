@@ -280,6 +280,18 @@ def test_an_input_without_activity_leaves_the_weights():
             np.testing.assert_array_equal(trained.layers[0].w, network.layers[0].w)
 
 
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)], ids=repr)
+def test_a_unit_without_weights_learns_but_not_one_that_is_only_inhibited(synapse):
+    x = np.zeros((6, 1, 2))
+    x[1, 0, 0] = 1.0
+    for start, changes in [(0.0, True), (-1.0, False)]:
+        layer = Layer(np.full((2, 1), start), LIF.normalised(), synapse=synapse, trainable=("w",))
+        network, rule = LayeredNetwork([layer]), Tempotron()
+        trained, *_ = rule.step(network, rule.init(network), x, np.array([1]))
+        assert (trained.layers[0].w[0, 0] > start) == changes
+        assert trained.layers[0].w[1, 0] == start
+
+
 def test_on_threshold_units_the_tempotron_is_the_perceptron():
     network, x, labels = problem("step", 3, np.random.default_rng(0))
     one, two = (

@@ -13,21 +13,16 @@ from spikesim.errors import ParameterError
 from spikesim.layered import Layer, LayeredNetwork
 from spikesim.layered.forward import run
 from spikesim.learning.base import Metrics
+from spikesim.learning.eligibility import lines, membrane, peaks, respond, strongest, with_lines
 from spikesim.learning.local import (
-    _LARGEST_WEIGHT,
+    LARGEST_WEIGHT,
     NetInput,
     check_batch,
     check_layer,
     decide,
     fires,
-    lines,
-    membrane,
-    peaks,
     refuse_divergence,
-    respond,
     strict,
-    strongest,
-    with_lines,
 )
 from spikesim.neurons import LIF, Step
 from spikesim.synapses import Delta
@@ -289,7 +284,7 @@ def _correct_votes(
                         closest = j
                 for i in range(n_lines):
                     w[closest, i] += sign * learning_rate * e[i, t_max[closest]] * scale[i]
-                    if not abs(w[closest, i]) <= _LARGEST_WEIGHT:
+                    if not abs(w[closest, i]) <= LARGEST_WEIGHT:
                         return n_correct, trial, closest
                 # It is done for this trial, whichever way it votes now.
                 excess[closest] = np.inf if target else -np.inf
