@@ -56,3 +56,16 @@ def test_the_package_says_that_it_is_typed():
     from importlib.resources import files
 
     assert files("spikesim").joinpath("py.typed").is_file()
+
+
+def test_reprs_say_the_essence_in_a_line():
+    d = sp.datasets.xor()
+    network = sp.dense([2, 4, 1], sp.Sigmoid(), rng=1)
+    result = sp.fit(network, sp.learning.Backprop(), d.features, d.labels, epochs=3, seed=0)
+    assert repr(network) == "LayeredNetwork(2-4-1 Sigmoid, dt=1 ms)"
+    assert repr(network.layers[0]) == "Layer(2 to 4 Sigmoid(steepness=1.0))"
+    assert repr(result.history).startswith("History(3 epochs, loss ")
+    assert "LayeredNetwork(2-4-1 Sigmoid" in repr(result)
+    populations = [sp.Population("exc", sp.LIF(), 80), sp.Population("inh", sp.LIF(), 20)]
+    expected = "Network(exc: 80 LIF, inh: 20 LIF; 0 projections, 0 inputs)"
+    assert repr(sp.Network(populations)) == expected

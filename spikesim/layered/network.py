@@ -105,6 +105,10 @@ class Layer:
             object.__setattr__(self, "steepness", _own("Layer.steepness", steepness, (n_post,)))
         object.__setattr__(self, "trainable", trainable)
 
+    def __repr__(self) -> str:
+        recurrent = ", recurrent" if self.w_rec is not None else ""
+        return f"Layer({self.n_pre} to {self.n_post} {self.neuron!r}{recurrent})"
+
     @property
     def n_pre(self) -> int:
         """Number of inputs."""
@@ -169,6 +173,11 @@ class LayeredNetwork:
                 )
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "dt", _check.positive("LayeredNetwork.dt", self.dt))
+
+    def __repr__(self) -> str:
+        sizes = "-".join(str(n) for n in (self.n_inputs, *(a.n_post for a in self.layers)))
+        units = dict.fromkeys(type(layer.neuron).__name__ for layer in self.layers)
+        return f"LayeredNetwork({sizes} {' and '.join(units)}, dt={self.dt:g} ms)"
 
     @property
     def n_inputs(self) -> int:

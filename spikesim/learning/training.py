@@ -69,6 +69,14 @@ class History:
         first = int(wrong[-1]) + 1 if len(wrong) else 0
         return first if first < len(self.accuracy) else None
 
+    def __repr__(self) -> str:
+        if not self.n_epochs:
+            return "History(no epochs)"
+        return (
+            f"History({self.n_epochs} epochs, loss {self.loss[0]:.4g} to {self.loss[-1]:.4g}, "
+            f"accuracy {self.accuracy[0]:.3g} to {self.accuracy[-1]:.3g})"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
@@ -96,6 +104,9 @@ class FitResult:
     encoder: Any
     readout: Any
     seed: np.random.SeedSequence
+
+    def __repr__(self) -> str:
+        return f"FitResult({self.rule!r} on {self.network!r}: {self.history!r})"
 
     def predict(self, features: Any, seed: Any = None) -> np.ndarray:
         """Return the class of each row of `features`, shape (n_samples,), int64.

@@ -95,6 +95,15 @@ class Network:
             f"{', '.join(map(repr, names))}"
         )
 
+    def __repr__(self) -> str:
+        populations = ", ".join(
+            f"{p.name}: {p.n} {type(p.model).__name__}" for p in self.populations
+        )
+        return (
+            f"Network({populations}; {len(self.projections)} projections, "
+            f"{len(self.inputs)} inputs)"
+        )
+
     def digest(self) -> str:
         """Return a digest (SHA-256) of the description: equal for equal networks."""
         digest = hashlib.sha256()
