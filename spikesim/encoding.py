@@ -12,7 +12,7 @@ may hold, is clipped to the nearer end. A feature that never varied (low = high)
 References
 ----------
 Latency codes: Thorpe, Delorme & Van Rullen 2001, Neural Networks 14:715. Gaussian receptive
-fields: Bohte, Kok & La Poutre 2002, Neurocomputing 48:17, section 3.2; here the fields are
+fields: Bohte, Kok & La Poutre 2002, Neurocomputing 48:17; here the fields are
 centred within the range of the feature, from end to end.
 """
 

@@ -141,8 +141,8 @@ class Committee:
 
     References
     ----------
-    Nilsson 1965, Learning Machines, section 6.4; as Madaline Rule I: Widrow & Lehr 1990,
-    Proc. IEEE 78:1415, section IV.
+    Nilsson 1965, Learning Machines, chapter 6; as Madaline Rule I: Widrow & Lehr 1990,
+    Proc. IEEE 78:1415.
     """
 
     learning_rate: float = 1.0

@@ -45,7 +45,7 @@ class Perceptron(LocalRule):
     References
     ----------
     Rosenblatt 1958, Psychol. Rev. 65:386. Mistake bound: Novikoff 1962, Symp. Math. Theory of
-    Automata 12:615, theorem 1.
+    Automata 12:615.
     """
 
     learning_rate: float = 0.1

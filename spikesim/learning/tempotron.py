@@ -49,7 +49,7 @@ class Tempotron(LocalRule):
 
     References
     ----------
-    Guetig & Sompolinsky 2006, Nat. Neurosci. 9:420, eq. 1-3; capacity in Fig. 3.
+    Guetig & Sompolinsky 2006, Nat. Neurosci. 9:420.
     """
 
     learning_rate: float = 0.05
