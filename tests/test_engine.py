@@ -73,15 +73,15 @@ def test_random_networks_spike_as_in_the_slow_twin(index):
 def noisy_network(n=20):
     exc = sp.Population("exc", sp.LIF(tau_m=sp.Uniform(8.0, 12.0), v_init=sp.Normal(-60, 3)), n)
     inh = sp.Population("inh", sp.LIF(), n // 2)
-    source = sp.Population("in", sp.PoissonSource(40.0), 10)
+    source = sp.Population("in", sp.PoissonSource(300.0), 10)
     listed = sp.Population("listed", sp.SpikeSource([30.0, 1.0, 1.0, 500.0], [0, 1, 1, 0]), 2)
     return sp.Network(
         [exc, inh, source, listed],
         [
             sp.Projection(exc, inh, sp.FixedProbability(0.5), 60.0, 1.5, sp.Exponential(5.0)),
             sp.Projection(exc, exc, sp.FixedInDegree(5), sp.Normal(1.0, 0.5), sp.Uniform(0.5, 9.0)),
-            sp.Projection(inh, exc, sp.AllToAll(), -40.0, 0.7, sp.Alpha(3.0)),
-            sp.Projection(source, exc, sp.FixedProbability(0.5), 90.0, 2.0, sp.Alpha(3.0)),
+            sp.Projection(inh, exc, sp.AllToAll(), sp.Normal(-40.0, 9.0), 0.7, sp.Alpha(3.0)),
+            sp.Projection(source, exc, sp.AllToAll(), sp.Normal(90.0, 9.0), 0.9, sp.Alpha(3.0)),
             sp.Projection(listed, exc, sp.AllToAll(), 90.0, 2.0, sp.Exponential(3.0)),
         ],
         [

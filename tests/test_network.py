@@ -255,6 +255,26 @@ def test_a_shared_poisson_train_reaches_all_alike():
         assert np.array_equal(v[:, 0], v[:, 2]) is shared
 
 
+def test_sources_and_inputs_of_one_rate_draw_different_trains():
+    source = sp.Population("in", sp.PoissonSource(500.0))
+    second = sp.Population("too", sp.PoissonSource(500.0))
+    target = sp.Population("a", sp.LIF(1e15, 250.0, 0.0, np.inf, 0.0))
+    inputs = [sp.PoissonInput(target, 500.0, 1.0), sp.PoissonInput(target, 500.0, 1.0)]
+    trains = []
+    for item in inputs:
+        net = sp.Network([source, second, target], inputs=inputs[: inputs.index(item) + 1])
+        recording = sp.simulate(net, 100.0, record={"a": "v"}, seed=1)
+        trains.append(np.diff(recording["a"].v[:, 0], prepend=0.0) > 0.5)
+    for name in ("in", "too"):
+        train = np.zeros(1000, dtype=bool)
+        train[np.rint(recording[name].spike_times / 0.1).astype(int) - 1] = True
+        trains.append(train)
+    trains[1] &= ~trains[0]
+    assert all(train.sum() > 20 for train in trains)
+    for i in range(4):
+        assert not any(np.array_equal(trains[i], trains[j]) for j in range(i))
+
+
 def test_a_poisson_source_fires_at_its_rates():
     rates = np.array([0.0, 50.0, 400.0, 200_000.0])
     recording = sp.simulate(sp.Population("p", sp.PoissonSource(rates), 4), 200.0, seed=5)["p"]
