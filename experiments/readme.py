@@ -213,18 +213,30 @@ def main(argv: list[str] | None = None) -> None:
     """Renew the picture and the table of the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--summary", type=Path, metavar="FILE", help="store this summary.csv first")
-    arguments = parser.parse_args(argv)
-    if arguments.summary is not None:
-        SUMMARY.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(arguments.summary, SUMMARY)
-    config = Config()
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    draw(run(config), config).savefig(PICTURE, dpi=110, metadata={"Software": None})
-    README.write_text(
-        with_table(README.read_text(encoding="utf-8"), table(SUMMARY)), encoding="utf-8"
+    parser.add_argument(
+        "--out", type=Path, default=PROJECT, help="folder to write to (default: the project)"
     )
-    print(PICTURE)
-    print(README)
+    parser.add_argument("--smoke", action="store_true", help="only try that it runs")
+    arguments = parser.parse_args(argv)
+    config = Config.smoke() if arguments.smoke else Config()
+    summary = SUMMARY
+    if arguments.summary is not None:
+        summary = _place(arguments.out, SUMMARY)
+        shutil.copyfile(arguments.summary, summary)
+    picture = _place(arguments.out, PICTURE)
+    draw(run(config), config).savefig(picture, dpi=110, metadata={"Software": None})
+    page = _place(arguments.out, README)
+    page.write_text(
+        with_table(README.read_text(encoding="utf-8"), table(summary)), encoding="utf-8"
+    )
+    print(f"{picture}\n{page}")
+
+
+def _place(out: Path, path: Path) -> Path:
+    """Return where a file of the project lies in the folder `out`, which is made."""
+    place = out / path.relative_to(PROJECT)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     A block that starts with ``# FILE`` is written to that file instead, for the next to import.
     The README has a test of its own.
     """
-    import matplotlib
+    import matplotlib.pyplot
 
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
@@ -131,6 +131,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
             Path(written[1]).write_text(block, encoding="utf-8")
         else:
             exec(compile(block, str(page), "exec"), names)
+    matplotlib.pyplot.close("all")
     for name in set(sys.modules) - modules:
         if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in (
             sys.modules[name].__file__ or ""

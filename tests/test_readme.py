@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from matplotlib import pyplot
 from numba import config
 
 import spikesim as sp
@@ -20,6 +21,7 @@ def _run(block, folder, monkeypatch):
     monkeypatch.chdir(folder)
     names = {}
     exec(block, names)
+    pyplot.close("all")
     return names
 
 
