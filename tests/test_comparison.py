@@ -8,7 +8,8 @@ import pytest
 
 from spikesim import datasets
 from spikesim.comparison import protocol, tasks, tuning
-from spikesim.comparison.contenders import CONTENDERS, NOTES, Size, contender
+from spikesim.comparison.builders import Size
+from spikesim.comparison.contenders import CONTENDERS, NOTES, contender
 from spikesim.comparison.protocol import SMOKE, Splits, make_splits, streams
 from spikesim.comparison.tasks import Job, run_all, run_job
 from spikesim.errors import ParameterError

@@ -105,9 +105,9 @@ def test_csv_has_a_line_for_each_contender(results):
     assert (never["rate"], never["median_epoch"]) == ("0.0", "inf")
 
 
-def test_mean_curves_hold_the_last_value_of_shorter_ones():
-    found = mean_curves([("a", [0.0, 1.0]), ("a", [0.5, 0.5, 0.25]), ("b", [])])
-    assert found == {"a": [0.25, 0.75, 0.625]}
+def test_mean_curves_count_runs_that_diverged_as_zero():
+    found = mean_curves([("a", [0.0, 1.0]), ("a", [0.5, 0.5]), ("b", []), ("c", [1.0]), ("c", [])])
+    assert found == {"a": [0.25, 0.75], "c": [0.5]}
 
 
 def test_terminal_table_is_aligned_and_says_what_was_not_reached(results):

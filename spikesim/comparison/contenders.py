@@ -1,4 +1,4 @@
-"""The one table of contenders: who takes part, what each is, and how it is built for a task."""
+"""The one table of contenders: who takes part, what each is, what is tuned."""
 
 from __future__ import annotations
 
@@ -7,29 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from spikesim import _check
-from spikesim.encoding import Analog, LatencyEncoder, PopulationEncoder, RateEncoder
-from spikesim.layered import LayeredNetwork, dense
-from spikesim.learning import (
-    Adam,
-    Backprop,
-    Committee,
-    CrossEntropy,
-    DeltaRule,
-    Perceptron,
-    Proportional,
-    Relaxation,
-    SpikeCount,
-    Tempotron,
-    committee_network,
-)
-from spikesim.neurons import LIF, Sigmoid, Step
-from spikesim.surrogates import FastSigmoid
-from spikesim.synapses import Exponential
+from spikesim.comparison import builders
+from spikesim.comparison.builders import NEURON, Build, Settings
+from spikesim.learning import DeltaRule, Perceptron, Proportional, Relaxation, Tempotron
+from spikesim.neurons import Step
 
-__all__ = ["CONTENDERS", "NOTES", "Contender", "Note", "Plan", "contender"]
-
-Settings = Mapping[str, float]
-_TAU_M, _TAU_SYN = 10.0, 5.0
+__all__ = ["CONTENDERS", "NOTES", "Contender", "Note", "contender"]
 
 
 class Note(NamedTuple):
@@ -38,24 +21,6 @@ class Note(NamedTuple):
     what: str
     knows: str
     source: str
-
-
-class Plan(NamedTuple):
-    """A contender made ready for one run."""
-
-    network: LayeredNetwork
-    rule: Any
-    encoder: Any
-    scaled: bool
-    batch_size: int | None
-
-
-class Size(NamedTuple):
-    """What a contender must know of a task to be built for it."""
-
-    task: str
-    n_features: int
-    n_classes: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +57,7 @@ class Contender:
     tasks: tuple[str, ...]
     space: Mapping[str, tuple[float, float]]
     layers: str = ""
-    build: Callable[[Size, int, Settings, Any], Plan] | None = None
+    build: Build | None = None
     estimator: Callable[[], Any] | None = None
 
     @property
@@ -118,112 +83,6 @@ def contender(name: str, network: str) -> Contender:
     names = sorted({c.name for c in CONTENDERS})
     _check.choice("contender.name", name, names)
     raise _check.ParameterError(f"contender.network: {name!r} does not run on {network!r} units")
-
-
-def _outputs(size: Size) -> int:
-    return 1 if size.n_classes == 2 else size.n_classes
-
-
-def spike_code(task: str) -> Any:
-    """Return the encoder of LIF networks on a task.
-
-    Presence or absence of a regular train on XOR; Gaussian receptive fields, each with a single
-    spike that comes the earlier the better the field fits, on Iris.
-    """
-    if task == "xor":
-        return RateEncoder(duration=30.0, max_rate=200.0)
-    return PopulationEncoder(n_fields=8, width=1.5, duration=30.0, t_max=20.0)
-
-
-def _single(make_rule: Callable[[Settings], Any], unit: Any) -> Callable[..., Plan]:
-    """Return the builder of a single layer of `unit` with threshold 1."""
-
-    def build(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
-        encoder = spike_code(size.task) if unit.spiking else Analog()
-        return _local_plan(size, (), settings, rng, unit, encoder, make_rule(settings))
-
-    return build
-
-
-def _local_plan(
-    size: Size, hidden: tuple[int, ...], settings: Settings, rng: Any, unit: Any, encoder: Any,
-    rule: Any,
-) -> Plan:  # fmt: skip
-    sizes = (encoder.n_inputs(size.n_features), *hidden, _outputs(size))
-    network = dense(
-        sizes, unit, synapse=Exponential(_TAU_SYN), gain=settings["gain"],
-        bias_sd=settings.get("bias_sd", 0.0), dt=1.0, rng=rng,
-    )  # fmt: skip
-    if not unit.spiking:
-        layers = [layer.updated(bias=layer.bias - 1.0) for layer in network.layers]
-        network = network.updated(layers)
-    return Plan(network, rule, encoder, not unit.spiking and size.task == "iris", None)
-
-
-def _tempotron_in_time(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
-    encoder = LatencyEncoder(duration=40.0, t_max=20.0)
-    rule = Tempotron(settings["learning_rate"], settings["momentum"])
-    return _local_plan(size, (), settings, rng, LIF.normalised(_TAU_M), encoder, rule)
-
-
-def _committee(unit: Any) -> Callable[..., Plan]:
-    """Return the builder of committees of `unit`, `hidden` units each."""
-
-    def build(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
-        encoder = spike_code(size.task) if unit.spiking else Analog()
-        network = committee_network(
-            encoder.n_inputs(size.n_features), hidden, _outputs(size), unit,
-            synapse=Exponential(_TAU_SYN), gain=settings["gain"], bias_sd=settings["bias_sd"],
-            dt=1.0, rng=rng,
-        )  # fmt: skip
-        rule = Committee(settings["learning_rate"])
-        return Plan(network, rule, encoder, not unit.spiking and size.task == "iris", None)
-
-    return build
-
-
-def _backprop(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
-    network = dense(
-        (size.n_features, hidden, _outputs(size)), Sigmoid(settings["steepness"]),
-        output=Sigmoid(), gain=settings["gain"], bias_sd=settings["gain"], rng=rng,
-    )  # fmt: skip
-    rule = Backprop(CrossEntropy(), Adam(settings["learning_rate"]))
-    return Plan(network, rule, Analog(), size.task == "iris", _batch(size))
-
-
-def _sigmoid_unit(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
-    network = dense(
-        (size.n_features, _outputs(size)), Sigmoid(settings["steepness"]),
-        gain=settings["gain"], rng=rng,
-    )  # fmt: skip
-    rule = Backprop(CrossEntropy(), Adam(settings["learning_rate"]))
-    return Plan(network, rule, Analog(), size.task == "iris", _batch(size))
-
-
-def _surrogate(recurrent: bool) -> Callable[..., Plan]:
-    def build(size: Size, hidden: int, settings: Settings, rng: Any) -> Plan:
-        encoder = spike_code(size.task)
-        network = dense(
-            (encoder.n_inputs(size.n_features), hidden, size.n_classes), LIF.normalised(_TAU_M),
-            synapse=Exponential(_TAU_SYN), recurrent=recurrent, gain=settings["gain"],
-            bias_sd=0.5, dt=1.0, rng=rng,
-        )  # fmt: skip
-        # A bias of 1 holds a neuron at its threshold, as a net input of 0 holds a sigmoid unit
-        # at one half: from there it can be moved both ways. Many would be silent without.
-        network = network.updated(
-            [layer.updated(bias=layer.bias + 1.0) for layer in network.layers]
-        )
-        rule = Backprop(
-            CrossEntropy(), Adam(settings["learning_rate"]), readout=SpikeCount(),
-            surrogate=FastSigmoid(settings["slope"]),
-        )  # fmt: skip
-        return Plan(network, rule, encoder, False, _batch(size))
-
-    return build
-
-
-def _batch(size: Size) -> int | None:
-    return None if size.task == "xor" else 16
 
 
 def _classical(make: Callable[[], Any]) -> Callable[[], Any]:
@@ -265,104 +124,125 @@ def _svm() -> Any:
 _EVERYWHERE = ("xor", "iris2", "iris")
 _ON_IRIS = ("iris2", "iris")
 _GAIN, _SPIKING_GAIN = (0.3, 3.0), (1.0, 20.0)
-
-
-def _local_pair(
-    name: str, rule: str, make_rule: Callable[[Settings], Any], rate: tuple[float, float],
-    third: dict[str, tuple[float, float]],
-) -> tuple[Contender, Contender]:  # fmt: skip
-    """Return the twins of a single-layer rule on threshold units and on LIF units."""
-    return (
-        Contender(
-            name, "rate", "local", rule, _EVERYWHERE,
-            {"learning_rate": rate, "gain": _GAIN, **third}, "single", _single(make_rule, Step()),
-        ),
-        Contender(
-            name, "LIF", "local", rule, _EVERYWHERE,
-            {"learning_rate": rate, "gain": _SPIKING_GAIN, **third}, "single",
-            _single(make_rule, LIF.normalised(_TAU_M)),
-        ),
-    )  # fmt: skip
-
-
 _BIAS = {"bias_sd": (0.01, 1.0)}
 _MARGIN = {"margin": (0.03, 1.0)}
 _TEMPOTRON = {"learning_rate": (0.03, 10.0), "gain": _SPIKING_GAIN, "momentum": (0.01, 0.95)}
-_SIGMOID = {"learning_rate": (0.01, 1.0), "gain": _GAIN, "steepness": (0.5, 5.0)}
+_COMMITTEE = {"learning_rate": (0.03, 10.0), "gain": _GAIN, "bias_sd": (0.1, 3.0)}
+_SPIKING_COMMITTEE = {"learning_rate": (0.01, 3.0), "gain": _SPIKING_GAIN, "bias_sd": (0.1, 3.0)}
+_SIGMOID = {"learning_rate": (0.005, 0.5), "gain": _GAIN, "steepness": (0.25, 4.0)}
 _SURROGATE = {"learning_rate": (0.01, 1.0), "gain": _SPIKING_GAIN, "slope": (1.0, 30.0)}
 
+
+def _local_pair(
+    name: str,
+    rule: str,
+    make_rule: Callable[[Settings], Any],
+    rate: tuple[float, float],
+    third: dict[str, tuple[float, float]],
+) -> list[Contender]:
+    """Return the twins of a single-layer rule on threshold units and on LIF units."""
+    return [
+        Contender(
+            name,
+            network,
+            "local",
+            rule,
+            _EVERYWHERE,
+            {"learning_rate": rate, "gain": gain, **third},
+            "single",
+            builders.single(make_rule, unit),
+        )
+        for network, unit, gain in (("rate", Step(), _GAIN), ("LIF", NEURON, _SPIKING_GAIN))
+    ]
+
+
+def _perceptron(s: Settings) -> Any:
+    return Perceptron(s["learning_rate"])
+
+
+def _delta_rule(s: Settings) -> Any:
+    return DeltaRule(s["learning_rate"], s["margin"])
+
+
+def _relaxation(s: Settings) -> Any:
+    return Relaxation(s["learning_rate"], s["margin"])
+
+
+def _proportional(s: Settings) -> Any:
+    return Proportional(s["learning_rate"])
+
+
+def _proportional_active(s: Settings) -> Any:
+    return Proportional(s["learning_rate"], active_only=True)
+
+
+def _tempotron(s: Settings) -> Any:
+    return Tempotron(s["learning_rate"], s["momentum"])
+
+
+def _learner(
+    name: str,
+    network: str,
+    family: str,
+    rule: str,
+    space: Mapping[str, tuple[float, float]],
+    layers: str,
+    build: Build,
+    tasks: tuple[str, ...] = _EVERYWHERE,
+) -> Contender:
+    return Contender(name, network, family, rule, tasks, space, layers, build)
+
+
+def _baseline(name: str, rule: str, make: Callable[[], Any]) -> Contender:
+    return Contender(name, "", "classical", rule, _ON_IRIS, {}, estimator=_classical(make))
+
+
 CONTENDERS: tuple[Contender, ...] = (
-    *_local_pair("perceptron", "Perceptron", lambda s: Perceptron(s["learning_rate"]),
-                 (0.003, 1.0), _BIAS),
+    *_local_pair("perceptron", "Perceptron", _perceptron, (0.003, 1.0), _BIAS),
+    *_local_pair("delta rule", "DeltaRule", _delta_rule, (0.003, 1.0), _MARGIN),
+    *_local_pair("relaxation", "Relaxation", _relaxation, (0.02, 1.9), _MARGIN),
+    *_local_pair("proportional, all inputs", "Proportional", _proportional, (0.003, 1.0), _BIAS),
     *_local_pair(
-        "delta rule", "DeltaRule", lambda s: DeltaRule(s["learning_rate"], s["margin"]),
-        (0.003, 1.0), _MARGIN,
+        "proportional, active inputs", "Proportional", _proportional_active, (0.003, 1.0), _BIAS
     ),
-    *_local_pair(
-        "relaxation", "Relaxation", lambda s: Relaxation(s["learning_rate"], s["margin"]),
-        (0.02, 1.9), _MARGIN,
+    _learner(
+        "tempotron", "LIF", "local", "Tempotron", _TEMPOTRON, "single",
+        builders.single(_tempotron, NEURON),
     ),
-    *_local_pair(
-        "proportional, all inputs", "Proportional",
-        lambda s: Proportional(s["learning_rate"]), (0.003, 1.0), _BIAS,
+    _learner(
+        "tempotron, latency code", "LIF", "local", "Tempotron", _TEMPOTRON, "single",
+        builders.single(_tempotron, NEURON, builders.latency_code), ("xor",),
     ),
-    *_local_pair(
-        "proportional, active inputs", "Proportional",
-        lambda s: Proportional(s["learning_rate"], active_only=True), (0.003, 1.0), _BIAS,
+    _learner(
+        "sigmoid unit", "rate", "gradient", "Backprop", _SIGMOID, "single", builders.backprop
     ),
-    Contender(
-        "tempotron", "LIF", "local", "Tempotron", _EVERYWHERE,
-        _TEMPOTRON, "single",
-        _single(lambda s: Tempotron(s["learning_rate"], s["momentum"]), LIF.normalised(_TAU_M)),
+    _learner(
+        "committee", "rate", "local", "Committee", _COMMITTEE, "committee",
+        builders.committee(Step()),
     ),
-    Contender(
-        "tempotron, latency code", "LIF", "local", "Tempotron", ("xor",),
-        _TEMPOTRON, "single",
-        _tempotron_in_time,
+    _learner(
+        "committee", "LIF", "local", "Committee", _SPIKING_COMMITTEE, "committee",
+        builders.committee(NEURON),
     ),
-    Contender(
-        "sigmoid unit", "rate", "gradient", "Backprop", _EVERYWHERE,
-        _SIGMOID, "single",
-        _sigmoid_unit,
+    _learner(
+        "committee, latency code", "LIF", "local", "Committee", _SPIKING_COMMITTEE, "committee",
+        builders.committee(NEURON, builders.latency_code), ("xor",),
     ),
-    Contender(
-        "committee", "rate", "local", "Committee", _EVERYWHERE,
-        {"learning_rate": (0.03, 10.0), "gain": _GAIN, "bias_sd": (0.1, 3.0)}, "committee",
-        _committee(Step()),
+    _learner(
+        "backpropagation", "rate", "gradient", "Backprop", _SIGMOID, "hidden", builders.backprop
     ),
-    Contender(
-        "committee", "LIF", "local", "Committee", _EVERYWHERE,
-        {"learning_rate": (0.03, 10.0), "gain": _SPIKING_GAIN, "bias_sd": (0.1, 3.0)}, "committee",
-        _committee(LIF.normalised(_TAU_M)),
+    _learner(
+        "surrogate gradient", "LIF", "gradient", "Backprop", _SURROGATE, "hidden",
+        builders.surrogate(recurrent=False),
     ),
-    Contender(
-        "backpropagation", "rate", "gradient", "Backprop", _EVERYWHERE,
-        _SIGMOID, "hidden",
-        _backprop,
+    _learner(
+        "surrogate gradient, recurrent", "LIF", "gradient", "Backprop", _SURROGATE, "hidden",
+        builders.surrogate(recurrent=True),
     ),
-    Contender(
-        "surrogate gradient", "LIF", "gradient", "Backprop", _EVERYWHERE,
-        _SURROGATE, "hidden",
-        _surrogate(recurrent=False),
-    ),
-    Contender(
-        "surrogate gradient, recurrent", "LIF", "gradient", "Backprop", _EVERYWHERE,
-        _SURROGATE, "hidden",
-        _surrogate(recurrent=True),
-    ),
-    Contender(
-        "majority class", "", "classical", "DummyClassifier", _ON_IRIS, {},
-        estimator=_classical(_majority),
-    ),
-    Contender(
-        "LDA", "", "classical", "LinearDiscriminantAnalysis", _ON_IRIS, {},
-        estimator=_classical(_lda),
-    ),
-    Contender(
-        "logistic regression", "", "classical", "LogisticRegression", _ON_IRIS, {},
-        estimator=_classical(_logistic),
-    ),
-    Contender("RBF SVM", "", "classical", "SVC", _ON_IRIS, {}, estimator=_classical(_svm)),
+    _baseline("majority class", "DummyClassifier", _majority),
+    _baseline("LDA", "LinearDiscriminantAnalysis", _lda),
+    _baseline("logistic regression", "LogisticRegression", _logistic),
+    _baseline("RBF SVM", "SVC", _svm),
 )  # fmt: skip
 
 NOTES: dict[str, Note] = {
@@ -411,6 +291,11 @@ NOTES: dict[str, Note] = {
         "Hidden units vote. When the majority is wrong, the wrong voters nearest to their "
         "threshold learn, as few as turn the vote.",
         "its input and one signed bit; units compare how near they are to their threshold",
+        "Nilsson 1965",
+    ),
+    "committee, latency code": Note(
+        "The committee, with inputs that tell 1 from 0 by an early or a late spike.",
+        "as the committee",
         "Nilsson 1965",
     ),
     "backpropagation": Note(

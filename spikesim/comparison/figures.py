@@ -17,6 +17,8 @@ __all__ = ["draw", "drawn_figures", "image"]
 
 _WIDTH = 7.2
 _FAMILY_COLOUR = {"local": COLOURS[0], "gradient": COLOURS[1], "classical": GREY}
+# What a threshold on a weighted sum can get right of XOR (%), and where the Iris axis starts.
+_SUM_LIMIT, _LEAST_SHOWN = 75.0, 75.0
 
 
 def drawn_figures(results: Results) -> dict[str, Any]:
@@ -60,12 +62,12 @@ def xor_success(results: Results) -> Any:
     if not summaries:
         return None
     names = list(dict.fromkeys(s.contender for s in single))
-    figure, axes = draw(1, 2, height=max(2.9, 0.42 * len(names) + 1.3), width_ratios=[1, 1.15])
+    figure, axes = draw(1, 2, height=max(4.4, 0.42 * len(names) + 1.3), width_ratios=[1, 1.15])
     left, right = axes[0]
     for place, name in enumerate(reversed(names)):
         members = [s for s in single if s.contender == name]
         for offset, summary in zip(_offsets(len(members), 0.24), members, strict=True):
-            _interval(left, summary, place - offset, horizontal=True)
+            _interval(left, summary, place - offset)
     left.set_yticks(range(len(names)), list(reversed(names)))
     left.set_ylim(-0.6, len(names) - 0.4)
     left.set_xlim(-3, 103)
@@ -93,7 +95,7 @@ def xor_success(results: Results) -> Any:
     right.set_ylim(-3, 103)
     right.set_title("with hidden units", fontsize="medium", loc="left")
     if kinds:
-        right.legend(frameon=False, fontsize="small", loc="lower right")
+        _legend_below(right, columns=1)
     _tidy(left, right)
     return figure
 
@@ -104,7 +106,7 @@ def xor_time(results: Results) -> Any:
     groups = {k: rows for k, rows in results.groups("xor").items() if k[2] == size and size}
     if not groups:
         return None
-    figure, axes = draw(height=3.4)
+    figure, axes = draw(height=4.0)
     ax = axes[0, 0]
     for index, ((name, network, _), rows) in enumerate(groups.items()):
         budget = max(row.epochs for row in rows)
@@ -127,7 +129,7 @@ def xor_time(results: Results) -> Any:
     ax.set_ylabel("starts solved (%)")
     ax.set_ylim(-3, 103)
     ax.set_title(f"{size} hidden units", fontsize="medium", loc="left")
-    ax.legend(frameon=False, fontsize="small")
+    _legend_below(ax, columns=3)
     _tidy(ax)
     return figure
 
@@ -136,28 +138,48 @@ def xor_learning(results: Results) -> Any:
     """Mean share of the four patterns right, by epoch, in a single layer and with hidden units."""
     size = _middle_size(results)
     keys = [_parts(key) for key in results.curves if key.startswith("xor/")]
-    panels = [
-        ("no hidden units", [k for k in keys if k[2] == 0]),
-        (f"{size} hidden units", [k for k in keys if k[2] == size and size]),
-    ]
-    panels = [panel for panel in panels if panel[1]]
-    if not panels:
+    single = [k for k in keys if k[2] == 0]
+    deep = [k for k in keys if k[2] == size and size]
+    if not keys:
         return None
-    figure, axes = draw(1, len(panels), height=4.2, sharey=True)
-    for ax, (title, members) in zip(axes[0], panels, strict=True):
-        _curves(ax, results, "xor", members)
+    figure, axes = draw(1, 2, height=4.3, sharey=True)
+    left, right = axes[0]
+    solving = [k for k in single if _curve(results, "xor", k)[-1] > _SUM_LIMIT]
+    rest = [k for k in single if k not in solving]
+    for index, member in enumerate(rest):
+        label = f"{len(rest)} rules that end below {_SUM_LIMIT:.0f} %" if index == 0 else None
+        left.plot(*_smooth(_curve(results, "xor", member)), color="0.65", lw=1.0, label=label)
+    for index, member in enumerate(solving):
+        curve = _smooth(_curve(results, "xor", member))
+        left.plot(*curve, color=COLOURS[index % 7], label=_kind_label(member[:2]))
+    left.axhline(_SUM_LIMIT, color=GREY, linewidth=1, linestyle=":")
+    left.annotate(
+        "three of four", (1, _SUM_LIMIT), (0, 3), textcoords="offset points", fontsize="small",
+        color=GREY,
+    )  # fmt: skip
+    for index, member in enumerate(deep):
+        right.plot(
+            *_smooth(_curve(results, "xor", member)), color=COLOURS[index % 7],
+            linestyle=LINE_STYLES[index % 7], label=_kind_label(member[:2]),
+        )  # fmt: skip
+    for ax, title in ((left, "no hidden units"), (right, f"{size} hidden units")):
+        _epochs(ax)
+        ax.set_ylim(-3, 103)
         ax.set_title(title, fontsize="medium", loc="left")
-    axes[0, 0].set_ylabel("patterns right, mean over starts (%)")
+        _legend_below(ax, columns=1)
+    left.set_ylabel("patterns right, mean over starts (%)")
     return figure
 
 
 def iris_accuracy(results: Results) -> Any:
     """Accuracy on Iris with intervals, LDA's line, and the band that cannot be told from it."""
-    summaries = [s for s in results.summaries("iris") if s.contender != "majority class"]
+    from matplotlib.lines import Line2D
+
+    everyone = sorted(results.summaries("iris"), key=lambda s: s.rate.value)
+    summaries = [s for s in everyone if 100 * s.rate.value >= _LEAST_SHOWN]
     if not summaries:
         return None
-    summaries.sort(key=lambda s: s.rate.value)
-    figure, axes = draw(height=0.3 * len(summaries) + 1.3)
+    figure, axes = draw(height=0.27 * len(summaries) + 1.7)
     ax = axes[0, 0]
     reference = next((s for s in summaries if s.contender == "LDA"), None)
     detectable = results.detectable()
@@ -166,18 +188,29 @@ def iris_accuracy(results: Results) -> Any:
         if detectable is not None:
             ax.axvspan(
                 value - 100 * detectable, value, color="0.9", zorder=0,
-                label=f"closer to LDA than this protocol can tell ({100 * detectable:.1f} points)",
+                label=f"too close to LDA to tell ({100 * detectable:.1f} points)",
             )  # fmt: skip
         ax.axvline(value, color=GREY, linewidth=1, linestyle="--", zorder=1, label="LDA")
     for place, summary in enumerate(summaries):
-        _interval(ax, summary, place, horizontal=True)
+        _interval(ax, summary, place)
     ax.set_yticks(range(len(summaries)), [_iris_label(s) for s in summaries])
     ax.set_ylim(-0.6, len(summaries) - 0.4)
+    ax.set_xlim(_LEAST_SHOWN, 103)
     ax.set_xlabel("test accuracy (%)")
-    ax.legend(
-        frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
-        borderaxespad=0.2,
-    )  # fmt: skip
+    handles, labels = ax.get_legend_handles_labels()
+    for name, colour, marker, filled in (
+        ("local rule, rate units", _FAMILY_COLOUR["local"], "s", False),
+        ("local rule, LIF units", _FAMILY_COLOUR["local"], "o", True),
+        ("gradient, rate units", _FAMILY_COLOUR["gradient"], "s", False),
+        ("gradient, LIF units", _FAMILY_COLOUR["gradient"], "o", True),
+        ("classical method", _FAMILY_COLOUR["classical"], "D", True),
+    ):
+        face = colour if filled else "white"
+        handles.append(Line2D([], [], ls="", color=colour, marker=marker, mfc=face))
+        labels.append(name)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize="small"
+    )
     _tidy(ax)
     return figure
 
@@ -187,13 +220,26 @@ def iris_learning(results: Results) -> Any:
     members = [_parts(key) for key in results.curves if key.startswith("iris/")]
     if not members:
         return None
-    networks = [n for n in ("rate", "LIF") if any(m[1] == n for m in members)]
-    figure, axes = draw(1, len(networks), height=4.2, sharey=True)
-    for ax, network in zip(axes[0], networks, strict=True):
-        _curves(ax, results, "iris", [m for m in members if m[1] == network])
-        title = "rate networks" if network == "rate" else "LIF networks"
-        ax.set_title(title, fontsize="medium", loc="left")
-    axes[0, 0].set_ylabel("training samples right, mean (%)")
+    names = list(dict.fromkeys(member[0] for member in members))
+    figure, axes = draw(1, 2, height=4.4, sharey=True)
+    handles: dict[str, Any] = {}
+    for ax, network in zip(axes[0], ("rate", "LIF"), strict=True):
+        for member in (m for m in members if m[1] == network):
+            index = names.index(member[0])
+            # Seven colours, then the same ones again with another line style.
+            style = LINE_STYLES[(index + index // 7) % 7]
+            (handles[member[0]],) = ax.plot(
+                *_smooth(_curve(results, "iris", member)), color=COLOURS[index % 7],
+                linestyle=style, linewidth=1.4,
+            )  # fmt: skip
+        _epochs(ax)
+        ax.set_title(f"{network} networks", fontsize="medium", loc="left")
+    axes[0, 0].set_ylabel("training flowers right, mean (%)")
+    ordered = [name for name in names if name in handles]
+    figure.legend(
+        [handles[name] for name in ordered], ordered, loc="outside lower center", ncols=3,
+        frameon=False, fontsize="small",
+    )  # fmt: skip
     return figure
 
 
@@ -227,26 +273,36 @@ def rate_code(results: Results) -> Any:
     return figure
 
 
-def _curves(ax: Any, results: Results, task: str, members: list[tuple[str, str, int]]) -> None:
-    for index, (name, network, hidden) in enumerate(members):
-        curve = 100 * np.asarray(results.curves[f"{task}/{name}/{network}/{hidden}"])
-        ax.plot(
-            np.arange(1, len(curve) + 1), curve, color=COLOURS[index % 7], linewidth=1.3,
-            linestyle=LINE_STYLES[(index + index // 7) % 7], label=_kind_label((name, network)),
-        )  # fmt: skip
+def _curve(results: Results, task: str, member: tuple[str, str, int]) -> np.ndarray:
+    name, network, hidden = member
+    return 100 * np.asarray(results.curves[f"{task}/{name}/{network}/{hidden}"])
+
+
+def _smooth(curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return epochs and means over bins that grow with the epoch, as a log axis shows them."""
+    edges = np.unique(np.geomspace(1, len(curve) + 1, 40).astype(int))
+    starts, sizes = edges[:-1] - 1, np.diff(edges)
+    means = np.add.reduceat(curve, starts) / sizes
+    return edges[:-1] + (sizes - 1) / 2, means
+
+
+def _epochs(ax: Any) -> None:
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("epoch")
-    ax.legend(
-        frameon=False, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.18),
-        ncols=2, columnspacing=1.0,
-    )  # fmt: skip
     _tidy(ax)
 
 
-def _interval(ax: Any, summary: Summary, place: float, *, horizontal: bool) -> None:
+def _legend_below(ax: Any, columns: int) -> None:
+    ax.legend(
+        frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16),
+        ncols=columns, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def _interval(ax: Any, summary: Summary, place: float) -> None:
     value, low, high = (100 * v for v in summary.rate)
-    error = None if math.isnan(low) else [[value - low], [high - value]]
+    error = None if math.isnan(low) else [[value - low], [min(high, 100) - value]]
     ax.errorbar(
         value, place, xerr=error, color=_FAMILY_COLOUR[summary.family], capsize=2, markersize=5,
         marker={"LIF": "o", "rate": "s"}.get(summary.network, "D"), linewidth=1.2,

@@ -58,8 +58,8 @@ class Budget:
         return replace(self, seeds=_check.integer("compare.seeds", seeds, minimum=1))
 
 
-FULL = Budget("full", 100, (2, 4, 8), 300, 100, 100, "iris_10x10")
-QUICK = Budget("quick", 20, (2, 4, 8), 300, 100, 100, "iris_2x5")
+FULL = Budget("full", 100, (2, 4, 8), 500, 100, 100, "iris_10x10")
+QUICK = Budget("quick", 20, (2, 4, 8), 500, 100, 100, "iris_2x5")
 SMOKE = Budget("smoke", 2, (4,), 4, 2, 2, "iris_2x5", repeats=1)
 
 

@@ -141,9 +141,10 @@ def findings(results: Results) -> list[str]:
     if single:
         solving = [s for s in single if s.rate.value > 0]
         text = f"XOR without hidden units: {len(single) - len(solving)} of {len(single)} "
-        text += "contenders never solve it, as theory says of a threshold on a sum."
+        text += "contenders never solve it, as theory says of a threshold on a weighted sum."
         if solving:
-            text += " The others: " + ", ".join(f"{s.label} ({_share(s)})" for s in solving) + "."
+            text += " The exception: " + "; ".join(f"{s.label}, {_share(s)}" for s in solving)
+            text += ". A spiking neuron that weighs early against late spikes is more than a sum."
         sentences.append(text)
     middle = [s for s in xor if s.hidden == 4] or [s for s in xor if s.hidden]
     if middle:
@@ -180,16 +181,19 @@ def _table(task: str, summaries: Sequence[Summary]) -> tuple[tuple[str, ...], li
 
 
 def _below(results: Results, task: str) -> str:
-    if task != "iris":
-        return CAPTIONS["solved_note"]
-    detectable = results.detectable()
-    text = CAPTIONS["accuracy_note"]
-    if detectable is None:
-        return text
-    return (
-        f"Smallest difference that this protocol detects: {100 * detectable:.1f} points "
-        f"(80 % power, 5 % two-sided). {text}"
-    )
+    parts = []
+    detectable = results.detectable() if task == "iris" else None
+    if detectable is not None:
+        parts.append(
+            "Smallest difference to LDA that this protocol detects: "
+            f"{100 * detectable:.1f} points (80 % power, 5 % two-sided)."
+        )
+    parts.append(CAPTIONS["spikes_note"])
+    diverged = [row for row in results.of(task) if row.diverged]
+    if diverged:
+        kinds = dict.fromkeys(f"{row.contender} ({row.network})" for row in diverged)
+        parts.append(f"{len(diverged)} runs diverged and count as all wrong: {', '.join(kinds)}.")
+    return " ".join(parts)
 
 
 def _share(s: Summary) -> str:
@@ -201,13 +205,13 @@ def _kind(s: Summary) -> str:
 
 
 def _percent_interval(s: Summary) -> str:
-    if math.isnan(s.rate.low):
+    if math.isnan(s.rate.low) or s.n_runs == 1:
         return "–"
-    return f"{100 * s.rate.low:.1f} – {min(100 * s.rate.high, 100.0):.1f}"
+    return f"{max(100 * s.rate.low, 0.0):.1f} – {min(100 * s.rate.high, 100.0):.1f}"
 
 
 def _epochs(s: Summary) -> str:
-    if s.median is None:
+    if s.median is None or s.family == "classical":
         return "–"
     if math.isinf(s.median.value):
         return "not reached"

@@ -224,15 +224,15 @@ class Results:
 
 
 def mean_curves(curves: Iterable[tuple[str, np.ndarray]]) -> dict[str, list[float]]:
-    """Average curves that share a key; a curve that ended early counts with its last value."""
+    """Average curves that share a key; an empty one, of a run that diverged, counts as zero."""
     grouped: dict[str, list[np.ndarray]] = {}
     for key, curve in curves:
         grouped.setdefault(key, []).append(np.asarray(curve, dtype=np.float64))
     result = {}
     for key, members in grouped.items():
         length = max(len(curve) for curve in members)
-        padded = [np.pad(c, (0, length - len(c)), mode="edge") for c in members if len(c)]
-        if padded:
+        padded = [np.pad(curve, (0, length - len(curve))) for curve in members]
+        if length:
             result[key] = [round(float(v), 6) for v in np.mean(padded, axis=0)]
     return result
 

@@ -28,7 +28,7 @@ _XOR_PANELS = (
 )
 _IRIS_PANELS = (("sigmoid unit", "rate"), ("tempotron", "LIF"))
 _AT_WORK = ("surrogate gradient", "LIF")
-_RESOLUTION, _COARSE = 61, 7
+_RESOLUTION, _COARSE = 101, 7
 
 
 def trained_figures(results: Results, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _regions(
             feature_names=("", ""),
         )  # fmt: skip
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+            handles.setdefault({"misclassified": "wrong"}.get(label, label), handle)
         ax.get_legend().remove()
         title = f"{row.contender}, {row.network}"
         if row.hidden:
@@ -122,14 +122,14 @@ def _at_work(results: Results, settings: Mapping[str, Any]) -> Any:
         _ticks(middle, times, hidden.output[:, trial], COLOURS[0])
         for unit in range(output.v.shape[2]):
             bottom.plot(
-                times, output.v[:, trial, unit], color=COLOURS[1 + unit],
-                linestyle=("-", "--")[unit % 2], linewidth=1.4,
+                *_with_spikes(times, output.v[:, trial, unit], output.output[:, trial, unit]),
+                color=COLOURS[1 + unit], linestyle=("-", "--")[unit % 2], linewidth=1.3,
                 label=f"output “{data.class_names[unit]}”",
             )  # fmt: skip
         a, b = (int(v) for v in data.features[trial])
         answer = data.class_names[int(decisions[trial])]
         top.set_title(f"inputs {a}, {b}\nanswer: {answer}", fontsize="small", loc="left")
-        bottom.axhline(0.0, color=GREY, linewidth=0.6)
+        bottom.axhline(1.0, color=GREY, linewidth=0.8, linestyle=":", label="threshold")
         bottom.set_xlabel("time (ms)")
         for ax in (top, middle, bottom):
             ax.spines[["top", "right"]].set_visible(False)
@@ -142,10 +142,21 @@ def _at_work(results: Results, settings: Mapping[str, Any]) -> Any:
     axes[1, 0].invert_yaxis()
     axes[2, 0].set_ylabel("membrane potential (mV)")
     figure.legend(
-        *axes[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2,
+        *axes[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
         frameon=False, fontsize="small",
     )  # fmt: skip
     return figure
+
+
+def _with_spikes(
+    times: np.ndarray, v: np.ndarray, fired: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a potential with a stroke up to 3 mV, then the reset to 0, at each spike."""
+    t, potential = [], []
+    for time, value, spike in zip(times, v, fired, strict=True):
+        t += [time, time, time] if spike else [time]
+        potential += [value, 3.0, 0.0] if spike else [value]
+    return np.array(t), np.array(potential)
 
 
 def _ticks(ax: Any, times: np.ndarray, spikes: np.ndarray, colour: str) -> None:

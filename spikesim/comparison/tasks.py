@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikesim import datasets
-from spikesim.comparison.contenders import CONTENDERS, Contender, Plan, Size
+from spikesim.comparison.builders import Plan, Size
+from spikesim.comparison.contenders import CONTENDERS, Contender
 from spikesim.comparison.protocol import Budget, Splits, streams
 from spikesim.comparison.results import Row
 from spikesim.errors import NonFiniteStateError, SpikesimWarning

@@ -49,28 +49,27 @@ CAPTIONS = {
     "with its interval: runs that never solve are counted as longer than the budget, not dropped.",
     "iris2": "As for XOR: solved starts with Wilson intervals, and the median epoch.",
     "iris": "Mean test accuracy with Nadeau-Bengio corrected 95 % intervals. Behind LDA is LDA's "
-    "accuracy less the contender's on the same folds, in points; an interval that holds 0 is no "
-    "difference.",
-    "solved_note": "Spikes: mean number that all units fire for one sample at the end of training, "
+    "accuracy less the contender's on the same folds, in points; an interval that holds 0 shows no "
+    "difference. A committee has its hidden units for each class.",
+    "spikes_note": "Spikes: mean number that all units fire for one sample at the end of training, "
     "inputs not counted.",
-    "accuracy_note": "Spikes: mean number that all units fire for one sample at the end of "
-    "training, inputs not counted.",
     "settings": "The values that random search chose. Every contender had the same number of "
     "trials over a space of three dimensions.",
     "xor_success": "Left, rules that train a single layer; right, networks with hidden units. Bars "
     "are Wilson 95 % intervals.",
     "xor_time": "How long it takes: share of starts solved by each epoch, with 95 % bands. A curve "
     "that ends below 100 % has starts that never solve it.",
-    "xor_learning": "Share of the four patterns right during training, mean over starts. A single "
-    "threshold unit cannot pass 75 % (three of four).",
+    "xor_learning": "Share of the four patterns right during training, mean over starts and "
+    "neighbouring epochs. A threshold on a weighted sum cannot pass three of four.",
     "xor_regions": "What trained networks answer between the four patterns. Inputs 0 and 1 are the "
     "corners; colours are the answers.",
     "xor_network": "A trained spiking network at work on the four patterns, one column each. Top: "
     "input spikes; middle: spikes of the hidden neurons; bottom: membrane potential of the "
-    "outputs. The answer is the class whose output rises highest.",
-    "iris2_regions": "The line that one unit has learnt between the two species.",
-    "iris_accuracy": "Each contender with its 95 % interval. Those in the grey band cannot be told "
-    "from LDA with this many flowers. Open squares: rate units; dots: LIF; diamonds: classical.",
+    "outputs, with their spikes drawn up. The answer is the class whose output fires more often.",
+    "iris2_regions": "What one unit has learnt between the two species. The sigmoid unit can only "
+    "draw a line; the LIF neuron sees receptive fields, and is arbitrary far from the data.",
+    "iris_accuracy": "Each contender that gets at least 75 % right, with its 95 % interval. Those "
+    "in the grey band cannot be told from LDA with this many flowers.",
     "iris_learning": "Share of training flowers right, mean over folds.",
     "rate_code": "A sigmoid network is trained on Iris, then its weights are run on spiking "
     "neurons whose inputs fire at the rates of the features, and whose output spikes are counted. "
@@ -102,4 +101,7 @@ LIMITS = (
     "Seconds depend on the machine and are given for orientation only.",
     "Rate networks see the features themselves, spiking networks an encoding of them in time; "
     "part of what an encoder does would be a hidden layer elsewhere.",
+    "On XOR, spiking networks see each input as a train of spikes or as silence, unless a latency "
+    "code is named. A train is felt several times as strongly as the bias of the neuron, which "
+    "slows the rules that learn both at one rate.",
 )
