@@ -135,6 +135,12 @@ def test_tune_writes_what_it_found(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "settings.json").read_text()) == found
     assert set(found["chosen"]["xor"]) == {"perceptron/rate", "committee/rate"}
     assert all(len(t) == 2 for t in found["trials"]["xor"].values())
+    both = tuning.tune(
+        tmp_path / "settings.json", n_trials=1, tasks=("iris2",), n_jobs=1, progress=False,
+        seeds={"iris2": 1}, epochs=1,
+    )  # fmt: skip
+    assert both["chosen"]["xor"] == found["chosen"]["xor"]
+    assert set(both["chosen"]["iris2"]) == {"perceptron/rate", "committee/rate"}
     assert [p.name for p in tmp_path.iterdir()] == ["settings.json"]
 
 

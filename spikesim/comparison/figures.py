@@ -44,7 +44,7 @@ def draw(rows: int = 1, columns: int = 1, *, height: float, **kwargs: Any) -> tu
 
 
 def image(figure: Any, kind: str) -> bytes:
-    """Return a Figure as the bytes of a PNG or SVG file, the same bytes for the same figure."""
+    """Return a Figure as the bytes of a PNG or SVG file; figures made alike give the same bytes."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from string import Template
@@ -42,9 +43,8 @@ def terminal_table(results: Results) -> str:
         summaries = results.summaries(task)
         if summaries:
             columns, rows = _table(task, summaries)
-            blocks.append(
-                f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{_below(results, task)}"
-            )
+            note = textwrap.fill(_below(results, task), 96)
+            blocks.append(f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{note}")
     return "\n\n".join(blocks)
 
 
