@@ -60,7 +60,7 @@ class Budget:
 
 FULL = Budget("full", 100, (2, 4, 8), 500, 100, 100, "iris_10x10")
 QUICK = Budget("quick", 20, (2, 4, 8), 500, 100, 100, "iris_2x5")
-SMOKE = Budget("smoke", 2, (4,), 4, 2, 2, "iris_2x5", repeats=1)
+SMOKE = Budget("smoke", 2, (4,), 4, 1, 1, "iris_2x5", repeats=1)
 
 
 class Streams(NamedTuple):
