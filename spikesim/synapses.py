@@ -102,26 +102,30 @@ class Alpha(Synapse):
 
 
 def _divided_difference(a: np.ndarray, b: float, dt: float) -> np.ndarray:
-    """Return ``(exp(a dt) - exp(b dt)) / (a - b)``, which is ``dt exp(a dt)`` at a = b."""
-    gap = (a - b) * dt
+    """Return ``(exp(a dt) - exp(b dt)) / (a - b)``, which is ``dt exp(a dt)`` at a = b.
+
+    The larger exponential is taken out, so that nothing overflows however far apart they are.
+    """
+    gap = np.abs((a - b) * dt)
     safe = np.where(gap == 0.0, 1.0, gap)
-    return dt * np.exp(b * dt) * np.where(gap == 0.0, 1.0, np.expm1(gap) / safe)
+    return dt * np.exp(np.maximum(a, b) * dt) * np.where(gap == 0.0, 1.0, -np.expm1(-gap) / safe)
 
 
 def _second_divided_difference(a: np.ndarray, b: float, dt: float) -> np.ndarray:
     """Return the integral over [0, dt] of ``s exp(b s) exp(a (dt - s))``.
 
-    It is ``dt^2 exp(b dt) f(gap)`` with ``f(z) = (exp(z) - 1 - z) / z^2`` and
-    ``gap = (a - b) dt``; near zero, where the difference cancels, by its Taylor series.
+    With ``gap = (a - b) dt`` it is ``dt^2 (exp(a dt) - exp(b dt) (1 + gap)) / gap^2``; near
+    zero, where the difference cancels, ``dt^2 exp(b dt)`` times the Taylor series of
+    ``(exp(z) - 1 - z) / z^2``.
     """
     gap = np.asarray((a - b) * dt)
     small = np.abs(gap) < 0.5
     safe = np.where(small, 1.0, gap)
-    direct = (np.expm1(safe) - safe) / safe**2
+    direct = (np.exp(a * dt) - np.exp(b * dt) * (1.0 + gap)) / safe**2
     series = np.zeros_like(gap)
     term = np.full_like(gap, 0.5)
     near = np.where(small, gap, 0.0)
     for order in range(3, 20):
         series = series + term
         term = term * near / order
-    return dt**2 * np.exp(b * dt) * np.where(small, series, direct)
+    return dt**2 * np.where(small, np.exp(b * dt) * series, direct)

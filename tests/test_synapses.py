@@ -1,5 +1,7 @@
 """Postsynaptic potentials against their formulas, at and near tau_syn = tau_m too."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,27 @@ def test_responses_to_several_synapses_add_up():
     together = sp.simulate(sp.Network([target], inputs=inputs), 40.0, record=("v", "i_syn"))
     expected = rest + sum(r["out"].v - rest for r in alone)
     np.testing.assert_allclose(together["out"].v, expected, rtol=0, atol=1e-10)
+
+
+def exact_gains(tau_m, tau_syn, dt):
+    """What v (c_m = 1) gains over a step from i = 1 and from x = 1, in 60 digits."""
+    with localcontext() as context:
+        context.prec = 60
+        a, b, dt = -1 / Decimal(tau_m), -1 / Decimal(tau_syn), Decimal(dt)
+        end_a, end_b = (a * dt).exp(), (b * dt).exp()
+        first = (end_a - end_b) / (a - b)
+        return float(first), float((first - dt * end_b) / (a - b))
+
+
+@pytest.mark.parametrize("slow", [1.0, 30.0])
+@pytest.mark.parametrize("ratio", [1e2, 1e3, 1e5])
+@pytest.mark.parametrize("fast_synapse", [True, False])
+def test_a_step_far_longer_than_a_time_constant_stays_exact(fast_synapse, ratio, slow):
+    dt = 2.0
+    taus = (slow, dt / ratio)
+    tau_m, tau_syn = taus if fast_synapse else taus[::-1]
+    expected = exact_gains(tau_m, tau_syn, dt)
+    alpha = sp.Alpha(tau_syn).propagators(np.array([tau_m]), np.array([1.0]), dt)
+    exponential = sp.Exponential(tau_syn).propagators(np.array([tau_m]), np.array([1.0]), dt)
+    np.testing.assert_allclose([alpha.p_vi[0], alpha.p_vx[0]], expected, rtol=1e-12)
+    np.testing.assert_allclose(exponential.p_vi[0], expected[0], rtol=1e-12)
