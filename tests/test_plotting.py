@@ -64,6 +64,68 @@ def test_the_histogram_holds_the_mean_rate(recording):
     assert below.get_ylabel() == "rate (Hz)" and below.get_xlabel() == "time (ms)"
 
 
+def _rates(*arguments, **keywords):
+    top, below = plt.subplots(2)[1]
+    plotting.raster(*arguments, ax=top, histogram=below, **keywords)
+    values, edges, _ = below.patches[0].get_data()
+    return np.asarray(values), np.asarray(edges), top.get_lines()[0].get_xdata()
+
+
+def _at_steps(steps, n_steps, dt=0.1, first=0):
+    population = SimpleNamespace(
+        name="in", n=1, spike_times=np.asarray(steps) * dt,
+        spike_ids=np.zeros(len(steps), dtype=np.int64),
+    )  # fmt: skip
+    stand = _Stand(population)
+    stand.start, stand.duration, stand.dt = first * dt, n_steps * dt, dt
+    return stand
+
+
+@pytest.mark.parametrize("first", [0, 370, 10_000_000])
+@pytest.mark.parametrize("bin_width", [None, 0.1, 0.7, 1.0, 10.0])
+@pytest.mark.parametrize("n_steps", [1, 7, 50, 100, 1000, 1003])
+def test_a_source_that_fires_every_step_has_one_rate(n_steps, bin_width, first):
+    every = np.arange(first + 1, first + n_steps + 1)
+    rates, edges, drawn = _rates(_at_steps(every, n_steps, first=first), bin_width=bin_width)
+    np.testing.assert_allclose(rates, 10_000.0)
+    assert len(drawn) == n_steps
+    np.testing.assert_allclose(edges[[0, -1]], [first * 0.1, (first + n_steps) * 0.1])
+    assert np.all(np.diff(edges) > 0.09)
+
+
+@pytest.mark.parametrize("first", [0, 300])
+def test_a_spike_at_the_end_of_a_bin_belongs_to_it(first):
+    spikes = first + np.arange(100, 1001, 100)
+    rates, _, drawn = _rates(_at_steps(spikes, 1000, first=first), bin_width=10.0)
+    np.testing.assert_allclose(rates, np.full(10, 100.0))
+    assert len(drawn) == 10
+
+
+def test_a_part_of_time_holds_its_end_but_not_its_start():
+    recording = _at_steps(np.arange(1, 1001), 1000)
+    rates, edges, drawn = _rates(recording, start=20.0, stop=40.3, bin_width=5.0)
+    np.testing.assert_allclose(rates, 10_000.0)
+    np.testing.assert_allclose(edges, [20.0, 25.0, 30.0, 35.0, 40.0, 40.3])
+    np.testing.assert_allclose(drawn[[0, -1]], [20.1, 40.3])
+
+
+def test_the_rates_of_a_real_run_and_its_continuation_are_those_of_the_source():
+    every = sp.SpikeSource(np.arange(1, 2001) * 0.1, np.zeros(2000, dtype=np.int64))
+    network = sp.Network([sp.Population("in", every, 1)])
+    first = sp.simulate(network, 100.0)
+    second = sp.simulate(network, 10.0, state=first.final_state)
+    for recording in (first, second):
+        rates, _, _ = _rates(recording)
+        np.testing.assert_allclose(rates, 10_000.0)
+
+
+def test_a_recording_of_no_length_has_an_empty_raster():
+    recording = sp.simulate(sp.LIF(), 0.0, record="v")
+    ax = _drawn(plotting.raster(recording))
+    assert len(ax.get_lines()[0].get_xdata()) == 0
+    _drawn(plotting.membrane(recording))
+
+
 def test_a_raster_shares_the_place_of_the_axes_it_is_given(recording):
     figure, (left, right) = plt.subplots(1, 2)
     box = left.get_position()
@@ -80,7 +142,7 @@ def test_a_raster_shares_the_place_of_the_axes_it_is_given(recording):
 def test_a_raster_can_show_a_part_of_time(recording):
     ax = plotting.raster(recording, "inh", histogram=False, start=20.0, stop=40.0)
     times = recording["inh"].spike_times
-    expected = times[(times >= 20.0) & (times <= 40.0)]
+    expected = times[(times > 20.0) & (times <= 40.0)]
     assert sorted(ax.get_lines()[0].get_xdata()) == sorted(expected)
     assert ax.get_xlim() == (20.0, 40.0)
 
@@ -116,6 +178,8 @@ def test_no_spikes_draw_an_empty_raster():
         ({"ax": 3}, ParameterTypeError, "raster.ax"),
         ({"histogram": "yes"}, ParameterTypeError, "raster.histogram"),
         ({"bin_width": 0.0}, ParameterError, "raster.bin_width"),
+        ({"bin_width": 0.05}, ParameterError, "raster.bin_width"),
+        ({"bin_width": 0.25}, ParameterError, "raster.bin_width.*multiple of dt"),
         ({"start": 30.0, "stop": 30.0}, ParameterError, "raster.stop"),
     ],
 )
@@ -181,6 +245,8 @@ def test_membrane_says_what_was_not_recorded(recording):
     )
     with pytest.raises(ParameterError, match="membrane.neurons: neuron 2"):
         plotting.membrane(some, neurons=2)
+    with pytest.raises(ParameterError, match="membrane.neurons must name at least one"):
+        plotting.membrane(some, neurons=[])
     with pytest.raises(IndexError, match="membrane.neurons"):
         plotting.membrane(some, neurons=9)
 
@@ -243,6 +309,12 @@ def test_decision_regions_refuse(arguments, word):
 def test_decision_regions_need_a_name_for_each_class():
     with pytest.raises(ParameterError, match="decision_regions.class_names"):
         plotting.decision_regions(_right_of_half, [[0, 0], [1, 1]], [0, 1], class_names=["a"])
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"], "ab"])
+def test_decision_regions_need_two_feature_names(names):
+    with pytest.raises(ParameterError, match="decision_regions.feature_names must hold two"):
+        plotting.decision_regions(_right_of_half, [[0, 0], [1, 1]], [0, 1], feature_names=names)
 
 
 def test_learning_curves_show_median_and_quartiles_and_hold_ended_runs():
@@ -317,7 +389,7 @@ def test_matplotlib_waits_until_a_plot_is_asked_for():
 class _Stand:
     """As much of a recording as a raster needs, without the time to simulate it."""
 
-    start, duration = 0.0, 100.0
+    start, duration, dt = 0.0, 100.0, 0.1
 
     def __init__(self, *populations):
         self._populations = {population.name: population for population in populations}

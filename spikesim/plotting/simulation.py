@@ -56,10 +56,13 @@ def raster(
         Draw the rate of each population (Hz, mean over its neurons): beneath the spikes, on the
         Axes given, or not at all.
     bin_width : float, optional
-        Width of the bins of the histogram (ms), greater than 0; default about a hundredth of
-        the time shown. A last bin that is cut off is divided by the time it has.
+        Width of the bins of the histogram (ms), a multiple of the time step; default about a
+        hundredth of the time shown, at least one step. A bin holds the spikes after its left
+        end up to and with its right end, as spikes belong to the ends of steps. A last bin that
+        is cut off is divided by the time it has.
     start, stop : float, optional
-        Part of time to show (ms), ``start < stop``; default all that was recorded.
+        Part of time to show (ms), ``start < stop``: spikes after `start`, up to and with `stop`;
+        default all that was recorded.
     **kwargs
         Passed to :meth:`matplotlib.axes.Axes.plot` for the spikes.
 
@@ -71,16 +74,20 @@ def raster(
     Raises
     ------
     ParameterError
-        A population that is not in the recording, or ``stop <= start``.
+        A population that is not in the recording, ``stop <= start``, or a `bin_width` off the
+        grid of the time step.
     ParameterTypeError
         `recording` or `ax` of another kind.
     """
     recording = _recording("raster.recording", recording)
     names = _population_names("raster.populations", populations, recording)
     start, stop = _interval("raster", start, stop, recording)
-    if bin_width is None:
-        bin_width = _nice_width((stop - start) / 100.0)
-    bin_width = _check.positive("raster.bin_width", bin_width)
+    dt = recording.dt
+    first, last = _last_step(start, dt), _last_step(stop, dt)
+    if bin_width is not None:
+        per_bin = _check.n_steps("raster.bin_width", bin_width, dt, minimum=1)
+    else:
+        per_bin = max(1, round(_nice_width((stop - start) / 100.0) / dt)) if stop > start else 1
     if not isinstance(histogram, Axes):
         histogram = _check.boolean("raster.histogram", histogram)
     ax = drawing_axes("raster.ax", ax, (7.2, 4.6 if histogram else 3.6))
@@ -90,22 +97,29 @@ def raster(
 
     sizes = [recording[name].n for name in names]
     offsets = np.concatenate([np.cumsum(sizes[::-1])[::-1][1:], [0]]).astype(np.int64)
-    style = _spike_style(ax, recording, names, sum(sizes), start, stop) | kwargs
-    edges = np.append(np.arange(start, stop - 1e-9 * bin_width, bin_width), stop)
+    edges = np.append(np.arange(first, last, per_bin), last)
+    steps = {name: np.rint(recording[name].spike_times / dt).astype(np.int64) for name in names}
+    shown = {name: (steps[name] > first) & (steps[name] <= last) for name in names}
+    n_spikes = sum(int(np.count_nonzero(shown[name])) for name in names)
+    style = _spike_style(ax, n_spikes, sum(sizes)) | kwargs
     for index, name in enumerate(names):
-        population = recording[name]
-        shown = (population.spike_times >= start) & (population.spike_times <= stop)
-        times = population.spike_times[shown]
+        population, here = recording[name], shown[name]
         colour: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)]}
-        ax.plot(times, population.spike_ids[shown] + offsets[index], **(colour | style))
+        ax.plot(
+            population.spike_times[here],
+            population.spike_ids[here] + offsets[index],
+            **(colour | style),
+        )
         if below is not None:
-            rate = 1000.0 * np.histogram(times, edges)[0] / np.diff(edges) / population.n
+            bins = (steps[name][here] - first - 1) // per_bin
+            counts = np.bincount(bins, minlength=len(edges) - 1)
+            rate = 1000.0 * counts / (np.diff(edges) * dt) / population.n
             line = LINE_STYLES[index % len(LINE_STYLES)] if len(names) > 1 else "-"
             below.stairs(
-                rate, edges, baseline=None, label=name, linestyle=line, linewidth=1.2, **colour
+                rate, edges * dt, baseline=None, label=name, linestyle=line, linewidth=1.2, **colour
             )
 
-    ax.set_xlim(start, stop)
+    _show_time(ax, start, stop, dt)
     ax.set_ylim(-0.5, sum(sizes) - 0.5)
     _label_rows(ax, names, sizes, offsets)
     lowest = ax if below is None else below
@@ -115,7 +129,7 @@ def raster(
             ax.tick_params(labelbottom=False)
         else:
             ax.set_xlabel("time (ms)")
-            below.set_xlim(start, stop)
+            _show_time(below, start, stop, dt)
         below.set_ylabel("rate (Hz)")
         _room_for_legend(below, len(names))
         tidy(below)
@@ -200,7 +214,7 @@ def membrane(
     if thresholds is not None:
         _draw_thresholds(ax, np.unique(thresholds[chosen.trace_neurons[columns]]))
 
-    ax.set_xlim(start, stop)
+    _show_time(ax, start, stop, recording.dt)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel(_VARIABLE_LABELS.get(variable, variable))
     if ax.get_legend_handles_labels()[0]:
@@ -295,7 +309,7 @@ def _divide(ax: Axes) -> Axes:
 
 
 def _recording(name: str, value: Any) -> Any:
-    if not all(hasattr(value, part) for part in ("populations", "start", "duration")):
+    if not all(hasattr(value, part) for part in ("populations", "start", "duration", "dt")):
         raise ParameterTypeError(f"{name} must be a Recording, got {_check._show(value)}")
     return value
 
@@ -311,12 +325,23 @@ def _population_names(name: str, given: Any, recording: Any) -> list[str]:
 
 
 def _interval(name: str, start: Any, stop: Any, recording: Any) -> tuple[float, float]:
-    first = recording.start
+    first, last = recording.start, recording.start + recording.duration
+    whole = start is None and stop is None
     start = first if start is None else _check.scalar(f"{name}.start", start)
-    stop = first + recording.duration if stop is None else _check.scalar(f"{name}.stop", stop)
-    if stop <= start:
+    stop = last if stop is None else _check.scalar(f"{name}.stop", stop)
+    if stop <= start and not whole:
         raise ParameterError(f"{name}.stop must be greater than start = {start:g}, got {stop:g}")
     return start, stop
+
+
+def _last_step(time: float, dt: float) -> int:
+    """Return the last step of the grid that ends no later than `time`, but for rounding."""
+    return int(np.floor(time / dt + 1e-6))
+
+
+def _show_time(ax: Axes, start: float, stop: float, dt: float) -> None:
+    """Set the limits of the time axis, one step apart for a recording of no length."""
+    ax.set_xlim(start, max(stop, start + dt))
 
 
 def _nice_width(width: float) -> float:
@@ -325,18 +350,8 @@ def _nice_width(width: float) -> float:
     return float(next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= width * (1 - 1e-9)))
 
 
-def _spike_style(
-    ax: Axes, recording: Any, names: Sequence[str], n_rows: int, start: float, stop: float
-) -> dict[str, Any]:
+def _spike_style(ax: Axes, n_spikes: int, n_rows: int) -> dict[str, Any]:
     """Choose strokes for few spikes, dots for more, and single pixels for very many."""
-    n_spikes = sum(
-        int(
-            np.count_nonzero(
-                (recording[n].spike_times >= start) & (recording[n].spike_times <= stop)
-            )
-        )
-        for n in names
-    )
     row = ax.get_window_extent().height / ax.figure.dpi * 72.0 / max(n_rows, 1)
     style: dict[str, Any] = {"linestyle": "none", "rasterized": n_spikes > 5_000}
     if n_spikes <= _MOST_TICKS_DRAWN_AS_LINES and row >= 1.5:
@@ -392,6 +407,8 @@ def _columns(population: Any, neurons: Any) -> np.ndarray:
     recorded = np.asarray(population.trace_neurons)
     if neurons is None:
         return np.arange(min(3, len(recorded)))
+    if np.size(neurons) == 0:
+        raise ParameterError("membrane.neurons must name at least one neuron")
     wanted = np.atleast_1d(_check.indices("membrane.neurons", neurons, population.n))
     missing = wanted[~np.isin(wanted, recorded)]
     if missing.size:

@@ -79,7 +79,8 @@ def decision_regions(
     Raises
     ------
     ParameterError
-        Features of another shape, labels of another length, too few names.
+        Features of another shape, labels of another length, too few class names or not two
+        feature names.
     """
     points = _check.float_array("decision_regions.features", features)
     _check.shape("decision_regions.features", points, (None, 2))
@@ -105,6 +106,9 @@ def decision_regions(
         raise ParameterError(
             f"decision_regions.class_names has {len(class_names)} names for {n_classes} classes"
         )
+    names = ("feature 0", "feature 1") if feature_names is None else feature_names
+    if isinstance(names, str) or len(names) != 2:
+        raise ParameterError(f"decision_regions.feature_names must hold two names, got {names!r}")
     ax = drawing_axes("decision_regions.ax", ax, (4.8, 4.0))
 
     colours = [COLOURS[index % len(COLOURS)] for index in range(n_classes)]
@@ -136,7 +140,6 @@ def decision_regions(
         )  # fmt: skip
     ax.set_xlim(x[0], x[-1])
     ax.set_ylim(y[0], y[-1])
-    names = ("feature 0", "feature 1") if feature_names is None else feature_names
     ax.set_xlabel(names[0])
     ax.set_ylabel(names[1])
     legend_above(ax)
