@@ -236,3 +236,45 @@ def test_firing_in_every_step_loses_no_spike():
     population = sp.Population("a", sp.LIF(t_ref=0.0, i_ext=1e9), 3)
     recording = sp.simulate(population, 250.0)
     assert recording["a"].spike_counts().tolist() == [2500] * 3
+
+
+@pytest.mark.parametrize(
+    ("make", "other"),
+    [
+        (
+            lambda target, neurons: sp.NoiseCurrent(target, 300.0, 300.0, neurons=neurons),
+            lambda target: sp.PoissonInput(target, 500.0, 1.0),
+        ),
+        (
+            lambda target, neurons: sp.PoissonInput(
+                target, 9000.0, 30.0, sp.Exponential(5.0), neurons=neurons
+            ),
+            lambda target: sp.NoiseCurrent(target, 0.0, 50.0),
+        ),
+        (
+            lambda target, neurons: sp.PoissonInput(
+                target, 9000.0, 30.0, sp.Exponential(5.0), shared=True, neurons=neurons
+            ),
+            lambda target: sp.StepCurrent(target, 100.0),
+        ),
+    ],
+)
+def test_the_noise_of_a_neuron_is_its_own(make, other):
+    model = sp.LIF(v_rest=0.0, v_reset=-1.0, v_th=np.inf)
+    a, b = sp.Population("a", model, 5), sp.Population("b", model, 5)
+
+    def v(*inputs):
+        return sp.simulate(sp.Network([a, b], inputs=inputs), 20.0, seed=4, record="v")["b"].v
+
+    every = v(make(b, None))
+    assert np.std(every) > 0.1
+    np.testing.assert_array_equal(v(make(b, [3, 1]))[:, [3, 1]], every[:, [3, 1]])
+    np.testing.assert_array_equal(v(make(a, None), make(b, None)), every)
+    np.testing.assert_array_equal(v(make(b, None), other(a)), every)
+    np.testing.assert_array_equal(v(other(a), make(b, None)), every)
+    # An input of another kind into the same neurons adds to it, it does not replace it.
+    unfelt = [sp.PoissonInput(b, 100.0, 0.0), sp.NoiseCurrent(b, 0.0, 0.0)]
+    unfelt = [u for u in unfelt if type(u) is not type(make(b, None))]
+    np.testing.assert_array_equal(v(*unfelt, make(b, None)), every)
+    # A second one of its kind has its own noise: v, linear here, is not simply doubled.
+    assert np.abs(v(make(b, None), make(b, None)) - 2.0 * every).max() > 0.1

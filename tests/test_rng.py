@@ -63,7 +63,7 @@ def test_uniform_numbers_lie_inside_and_are_uniform():
 
 def test_normal_numbers_are_normal_and_independent():
     values = np.empty((N // 4, 4))
-    rng.fill_normals(values, 3, 0, *KEY)
+    rng.fill_normals(values, 3, 0, np.arange(4), *KEY)
     assert stats.kstest(values.ravel(), "norm").pvalue > 1e-3
     next_one = np.corrcoef(values[:-1, 0], values[1:, 0])[0, 1]
     assert abs(next_one) < 4 / np.sqrt(len(values))
@@ -74,7 +74,7 @@ def test_normal_numbers_are_normal_and_independent():
 @pytest.mark.parametrize("mean", [0.01, 0.8, 5.0, 12.0, 12.1, 60.0, 3e4])
 def test_poisson_numbers_have_the_poisson_law(mean):
     counts = np.empty((2, N // 2), dtype=np.int64)
-    rng.fill_poisson(counts, 5, 1, np.full(2, mean), False, *KEY)
+    rng.fill_poisson(counts, 5, 1, np.arange(2), np.full(2, mean), *KEY)
     counts = counts.ravel()
     edges = np.unique(stats.poisson.ppf(np.linspace(0.02, 0.98, 20), mean))
     observed = np.bincount(np.searchsorted(edges, counts), minlength=len(edges) + 1)
@@ -90,29 +90,49 @@ def test_poisson_numbers_have_the_poisson_law(mean):
 
 def test_a_rate_of_zero_never_counts():
     counts = np.empty((1, 500), dtype=np.int64)
-    rng.fill_poisson(counts, 5, 1, np.zeros(1), False, *KEY)
+    rng.fill_poisson(counts, 5, 1, np.zeros(1, np.int64), np.zeros(1), *KEY)
     assert not counts.any()
 
 
 @pytest.mark.parametrize("mean", [0.5, 40.0])
 def test_draws_do_not_depend_on_the_cut(mean):
     whole = np.empty((3, 40), dtype=np.int64)
-    rng.fill_poisson(whole, 1, 1, np.full(3, mean), False, *KEY)
+    rng.fill_poisson(whole, 1, 1, np.arange(3), np.full(3, mean), *KEY)
     for cut in (1, 6, 7):
         left, right = np.empty((3, cut), np.int64), np.empty((3, 40 - cut), np.int64)
-        rng.fill_poisson(left, 1, 1, np.full(3, mean), False, *KEY)
-        rng.fill_poisson(right, 1, 1 + cut, np.full(3, mean), False, *KEY)
+        rng.fill_poisson(left, 1, 1, np.arange(3), np.full(3, mean), *KEY)
+        rng.fill_poisson(right, 1, 1 + cut, np.arange(3), np.full(3, mean), *KEY)
         np.testing.assert_array_equal(whole, np.hstack([left, right]))
     single = rng.poisson(1, 2, 17, mean, np.exp(-mean), *KEY)
     assert single == whole[2, 16]
 
 
-def test_a_shared_train_is_that_of_neuron_zero():
-    own, shared = np.empty((3, 50), np.int64), np.empty((3, 50), np.int64)
-    rng.fill_poisson(own, 1, 1, np.full(3, 2.0), False, *KEY)
-    rng.fill_poisson(shared, 1, 1, np.full(3, 2.0), True, *KEY)
-    np.testing.assert_array_equal(shared, np.tile(own[0], (3, 1)))
-    assert np.any(own[1] != own[0])
+@pytest.mark.parametrize("mean", [0.5, 40.0])
+def test_a_neuron_draws_the_same_among_others_and_alone(mean):
+    every, some = np.empty((5, 50), np.int64), np.empty((2, 50), np.int64)
+    rng.fill_poisson(every, 1, 1, np.arange(5), np.full(5, mean), *KEY)
+    rng.fill_poisson(some, 1, 1, np.array([4, 1]), np.full(2, mean), *KEY)
+    np.testing.assert_array_equal(some, every[[4, 1]])
+    values, chosen = np.empty((50, 5)), np.empty((50, 2))
+    rng.fill_normals(values, 1, 1, np.arange(5), *KEY)
+    rng.fill_normals(chosen, 1, 1, np.array([4, 1]), *KEY)
+    np.testing.assert_array_equal(chosen, values[:, [4, 1]])
+
+
+@pytest.mark.parametrize("mean", [12.5, 50.0, 3000.0])
+def test_rejection_follows_the_poisson_law_closely(mean):
+    """With so many draws a constant of the algorithm that is slightly off shows."""
+    n = 2_000 if config.DISABLE_JIT else 1_000_000
+    counts = np.empty((1, n), dtype=np.int64)
+    rng.fill_poisson(counts, 5, 1, np.zeros(1, np.int64), np.full(1, mean), *KEY)
+    assert abs(counts.mean() - mean) < 5 * np.sqrt(mean / n)
+    # The variance of the sample variance, from the fourth moment mean + 3 mean^2.
+    error = np.sqrt((mean + 2 * mean**2) / n)
+    assert abs(counts.var() - mean) < 5 * error
+    edges = np.unique(stats.poisson.ppf(np.linspace(0.005, 0.995, 100), mean))
+    observed = np.bincount(np.searchsorted(edges, counts[0]), minlength=len(edges) + 1)
+    cdf = np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]])
+    assert stats.chisquare(observed, n * np.diff(cdf)).pvalue > 1e-3
 
 
 def test_inversion_returns_the_smallest_count_that_covers_u():

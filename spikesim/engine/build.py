@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, fields
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from spikesim import _check
 from spikesim.engine.connect import Synapses, connect, require_room
 from spikesim.engine.memory import readable, require_memory
 from spikesim.errors import NotEnoughMemoryError, ParameterError, RoundingWarning
-from spikesim.network.inputs import PoissonInput, SpikeInput
+from spikesim.network.inputs import NoiseCurrent, PoissonInput, SpikeInput
 from spikesim.network.network import Network
 from spikesim.network.population import Population
 from spikesim.neurons import LIF, PoissonSource
@@ -28,15 +29,21 @@ __all__ = ["Built", "BuiltLIF", "BuiltListed", "BuiltPoisson", "build"]
 _LONGEST_STRETCH = 1000
 _STRETCH_UPDATES = 10**6
 _MOST_COUNTS = 1e9
+# A stream is a word of 32 bits: its kind (2), the population (15) and a number within (15).
+_POISSON_SOURCE, _POISSON_INPUT, _NOISE_CURRENT = range(3)
+_MOST_STREAMS = 2**15
 
 
 @dataclass(frozen=True, eq=False)
 class PoissonRows:
-    """A Poisson input and the rows of the ring that it feeds."""
+    """A Poisson input: who draws, with which mean, and the rows of the ring that it feeds.
+
+    A shared train is drawn by neuron 0 alone, whoever receives it.
+    """
 
     stream: int
+    neurons: np.ndarray
     mean: np.ndarray
-    shared: bool
     weight: float
     rows: np.ndarray
 
@@ -150,7 +157,7 @@ def build(network: Network, dt: float, seed: int) -> Built:
         elif isinstance(population.model, PoissonSource):
             mean = _mean_counts("PoissonSource.rate", population.model.rate, population.n, dt)
             parameters = {"rate": np.array(np.broadcast_to(population.model.rate, population.n))}
-            stream = 2 * index + 1
+            stream = _stream(_POISSON_SOURCE, index, 0)
             populations.append(
                 BuiltPoisson(population.name, population.n, first, parameters, stream, mean)
             )
@@ -203,6 +210,20 @@ def _generator(seed: int, kind: int, index: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(kind, index)))
 
 
+def _stream(kind: int, population: int, number: int) -> int:
+    """Return the stream of random numbers of the `number`-th input of its kind into a population.
+
+    So neither another input of another kind or into another population, nor one that draws
+    nothing, changes what an input draws.
+    """
+    if population >= _MOST_STREAMS or number >= _MOST_STREAMS:
+        raise ParameterError(
+            f"Network: at most {_MOST_STREAMS} populations, and {_MOST_STREAMS} inputs of one kind "
+            "into one of them, can draw random numbers"
+        )
+    return (kind * _MOST_STREAMS + population) * _MOST_STREAMS + number
+
+
 def _ports(network: Network) -> dict[str, list[Any]]:
     """Return the synapse models of each population, in order of appearance."""
     ports: dict[str, list[Any]] = {p.name: [] for p in network.populations}
@@ -237,14 +258,18 @@ def _build_lif(
     p_vi = np.array([p.p_vi for p in propagators], dtype=np.float64).reshape(-1, n)
     p_vx = np.array([p.p_vx for p in propagators], dtype=np.float64).reshape(-1, n)
     currents, poisson, listed = [], [], []
-    for number, item in enumerate(network.inputs):
+    streams = {kind: count() for kind in (_POISSON_INPUT, _NOISE_CURRENT)}
+    for item in network.inputs:
         if item.target != name:
             continue
         neurons = np.arange(n) if item.neurons is None else item.neurons
         if isinstance(item, PoissonInput):
-            mean = _mean_counts("PoissonInput.rate", item.rate, len(neurons), dt)
             rows = rows_of[name, item.synapse] + neurons
-            poisson.append(PoissonRows(2 * number, mean, item.shared, item.weight, rows))
+            if item.shared:
+                neurons = np.zeros(1, dtype=np.int64)
+            mean = _mean_counts("PoissonInput.rate", item.rate, len(neurons), dt)
+            stream = _stream(_POISSON_INPUT, index, next(streams[_POISSON_INPUT]))
+            poisson.append(PoissonRows(stream, neurons, mean, item.weight, rows))
         elif isinstance(item, SpikeInput):
             steps = spike_steps("SpikeInput.times", item.times, item.time_rounding, dt)
             weights = np.broadcast_to(item.weight, steps.shape)
@@ -253,7 +278,10 @@ def _build_lif(
             listed.append(ListedRows(steps[order], rows[order], weights[order]))
         else:
             _check_interval(item, dt)
-            currents.append((number, item))
+            stream = 0
+            if isinstance(item, NoiseCurrent):
+                stream = _stream(_NOISE_CURRENT, index, next(streams[_NOISE_CURRENT]))
+            currents.append((stream, item))
     return BuiltLIF(
         name,
         n,

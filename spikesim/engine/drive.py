@@ -23,10 +23,10 @@ def currents(
         return _NO_CURRENT
     table = np.zeros((n_steps, population.n))
     at_start = np.arange(first_step - 1, first_step - 1 + n_steps)
-    for number, item in population.currents:
-        neurons: Any = slice(None) if item.neurons is None else item.neurons
-        n_driven = population.n if item.neurons is None else len(item.neurons)
-        table[:, neurons] += _waveform(item, 2 * number, at_start, n_driven, dt, key)
+    for stream, item in population.currents:
+        neurons = np.arange(population.n) if item.neurons is None else item.neurons
+        columns: Any = slice(None) if item.neurons is None else neurons
+        table[:, columns] += _waveform(item, stream, at_start, neurons, dt, key)
     return table
 
 
@@ -40,8 +40,8 @@ def add_spikes(
     """Add the Poisson and listed spikes of a stretch to the ring buffer."""
     length = ring.shape[1]
     for item in population.poisson:
-        counts = np.empty((len(item.rows), n_steps), dtype=np.int64)
-        fill_poisson(counts, item.stream, first_step, item.mean, item.shared, *key)
+        counts = np.empty((len(item.neurons), n_steps), dtype=np.int64)
+        fill_poisson(counts, item.stream, first_step, item.neurons, item.mean, *key)
         columns = np.arange(first_step, first_step + n_steps) % length
         ring[item.rows[:, None], columns[None, :]] += item.weight * counts
     for listed in population.listed:
@@ -55,7 +55,7 @@ def _waveform(
     item: Any,
     stream: int,
     at_start: np.ndarray,
-    n_driven: int,
+    neurons: np.ndarray,
     dt: float,
     key: tuple[int, int],
 ) -> np.ndarray:
@@ -66,8 +66,8 @@ def _waveform(
     if isinstance(item, NoiseCurrent):
         every = 1 if item.interval is None else round(item.interval / dt)
         sample = at_start // every
-        values = np.empty((int(sample[-1] - sample[0]) + 1, n_driven))
-        fill_normals(values, stream, int(sample[0]), *key)
+        values = np.empty((int(sample[-1] - sample[0]) + 1, len(neurons)))
+        fill_normals(values, stream, int(sample[0]), neurons, *key)
         return item.mean + item.sd * values[sample - sample[0]]
     if isinstance(item, SampledCurrent):
         values = item.values.reshape(len(item.values), -1)

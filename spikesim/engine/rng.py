@@ -127,8 +127,8 @@ def poisson(stream, neuron, step, mean, p_zero, k0, k1):
 
 
 @kernel
-def fill_poisson(counts, stream, first_step, mean, shared, k0, k1):
-    """Draw the counts of all neurons, one stretch of steps.
+def fill_poisson(counts, stream, first_step, neurons, mean, k0, k1):
+    """Draw the counts of some neurons, one stretch of steps.
 
     Parameters
     ----------
@@ -136,24 +136,19 @@ def fill_poisson(counts, stream, first_step, mean, shared, k0, k1):
         Written: column j belongs to step ``first_step + j``.
     stream, first_step : int
         Which stream, and the first step of the stretch.
+    neurons : ndarray of int64, shape (n,)
+        Who draws: the number of each neuron within its population.
     mean : ndarray, shape (n,)
         Expected count of each neuron in a step.
-    shared : bool
-        Whether all neurons receive what neuron 0 draws.
     k0, k1 : int
         Key.
     """
     n, n_steps = counts.shape
-    for neuron in range(n):
-        if shared and neuron > 0:
-            counts[neuron] = counts[0]
-            continue
-        rate = mean[neuron]
+    for i in range(n):
+        neuron, rate = neurons[i], mean[i]
         if rate > _INVERSION_LIMIT:
             for j in range(n_steps):
-                counts[neuron, j] = poisson_by_rejection(
-                    stream, neuron, first_step + j, rate, k0, k1
-                )
+                counts[i, j] = poisson_by_rejection(stream, neuron, first_step + j, rate, k0, k1)
             continue
         p_zero = math.exp(-rate)
         u0, u1 = uniforms(stream, neuron, first_step >> 1, 0, k0, k1)
@@ -161,17 +156,18 @@ def fill_poisson(counts, stream, first_step, mean, shared, k0, k1):
             step = first_step + j
             if not step & 1:
                 u0, u1 = uniforms(stream, neuron, step >> 1, 0, k0, k1)
-            counts[neuron, j] = poisson_by_inversion(u1 if step & 1 else u0, rate, p_zero)
+            counts[i, j] = poisson_by_inversion(u1 if step & 1 else u0, rate, p_zero)
 
 
 @kernel
-def fill_normals(values, stream, first_index, k0, k1):
-    """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neuron i."""
+def fill_normals(values, stream, first_index, neurons, k0, k1):
+    """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neurons[i]."""
     n_samples, n = values.shape
-    for neuron in range(n):
+    for i in range(n):
+        neuron = neurons[i]
         u0, u1 = uniforms(stream, neuron, first_index >> 1, 0, k0, k1)
         for j in range(n_samples):
             index = first_index + j
             if not index & 1:
                 u0, u1 = uniforms(stream, neuron, index >> 1, 0, k0, k1)
-            values[j, neuron] = normal(u0, u1, index & 1)
+            values[j, i] = normal(u0, u1, index & 1)

@@ -150,10 +150,11 @@ def _advancer(
     if isinstance(population, BuiltLIF):
         return _lif_advancer(built, population, arrays, log, key)
     if isinstance(population, BuiltPoisson):
+        everyone = np.arange(population.n)
 
         def draw(first_step: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
             counts = np.empty((population.n, n_steps), dtype=np.int64)
-            fill_poisson(counts, population.stream, first_step, population.mean, False, *key)
+            fill_poisson(counts, population.stream, first_step, everyone, population.mean, *key)
             by_step = counts.T.reshape(-1)
             require_memory("PoissonSource.rate", 16 * int(by_step.sum()), "lower the rate")
             steps, ids = np.divmod(np.flatnonzero(by_step), population.n)

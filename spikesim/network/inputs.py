@@ -244,6 +244,10 @@ class NoiseCurrent(Input):
     :math:`\tau_m \dot v = -v + \sigma \sqrt{\tau_m} \xi(t)` set
     :math:`sd = \sigma\sqrt{\tau_m / interval} / r_m`.
 
+    What a neuron receives follows from the seed, the population, the place of the input among
+    the noise currents into it, and the neuron: other inputs, or the choice of `neurons`, do not
+    change it.
+
     Parameters
     ----------
     target : Population or str
@@ -281,6 +285,10 @@ class NoiseCurrent(Input):
 @dataclass(frozen=True, eq=False)
 class PoissonInput(Input):
     """Poisson spike trains, one for each neuron or one for all.
+
+    What a neuron receives follows from the seed, the population, the place of the input among
+    the Poisson inputs into it, and the neuron: other inputs, or the choice of `neurons`, do not
+    change it.
 
     Parameters
     ----------
