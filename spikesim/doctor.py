@@ -228,7 +228,7 @@ def _gradient() -> Finding:
     x = (rng.random((12, 2, 3)) < 0.4).astype(np.float64)
     error = spikesim.check_gradient(network, Backprop(), x, [0, 1]).max_relative_error
     return _judged(
-        "gradient", error, 1e-6, f"through time, within {error:.1e} (relative) of differences"
+        "gradient", error, 1e-7, f"through time, within {error:.1e} (relative) of differences"
     )
 
 

@@ -52,7 +52,7 @@ def test_a_wrong_membrane_is_found(monkeypatch):
 def test_a_wrong_gradient_is_found(monkeypatch):
     check = sp.check_gradient
     monkeypatch.setattr(
-        sp, "check_gradient", lambda *a, **k: type(check(*a, **k))(math.inf, [], [], [])
+        sp, "check_gradient", lambda *a, **k: type(check(*a, **k))(math.inf, [], [], [], 0.0)
     )
     assert not doctor._gradient().fine
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from spikesim.errors import ParameterError
 from spikesim.layered import Layer, LayeredNetwork, backward, dense, forward
 from spikesim.learning import (
     MAE,
@@ -18,6 +20,7 @@ from spikesim.learning import (
     SpikeCount,
     check_gradient,
 )
+from spikesim.learning.gradient_check import _extrapolated
 from spikesim.neurons import LIF, ReLU, Sigmoid, Tanh
 from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
 from spikesim.synapses import Delta, Exponential
@@ -48,7 +51,7 @@ def test_spiking_networks(surrogate, detach_reset, reset):
         network = spiking_network(reset, synapse, recurrent, t_ref)
         readout = READOUTS[number % 3]
         rule = Backprop(readout=readout, surrogate=surrogate, detach_reset=detach_reset)
-        check = check_gradient(network, rule, spikes(), [0, 1, 1])
+        check = check_gradient(network, rule, spikes(), [0, 1, 1], step=1e-2)
         assert check.max_relative_error < BOUND, (synapse, recurrent, t_ref, readout, check)
         held = [trace.held.any() for trace in forward(network, spikes())]
         assert any(held) == (t_ref > 0.0)
@@ -63,7 +66,7 @@ def test_spiking_networks(surrogate, detach_reset, reset):
 def test_losses_and_readouts_of_spiking_networks(readout, loss, n_outputs):
     network = spiking_network("to_potential", Exponential(3.0), True, 2.0, (3, 4, n_outputs), 7)
     rule = Backprop(loss, readout=readout, surrogate=ArcTan(3.0))
-    check = check_gradient(network, rule, spikes(), [0, 1, 1], step=1e-5)
+    check = check_gradient(network, rule, spikes(), [0, 1, 1])
     assert check.max_relative_error < BOUND
     assert all(np.any(g) for arrays in check.analytic for g in arrays.values())
 
@@ -86,7 +89,7 @@ def test_rate_networks_have_their_true_gradient(output, loss, n_steps, n_outputs
     ]
     x = np.random.default_rng(3).standard_normal((n_steps, 5, 3))
     labels = [0, 1, 1, 0, n_outputs - 1]
-    check = check_gradient(LayeredNetwork(layers), Backprop(loss), x, labels, step=1e-5)
+    check = check_gradient(LayeredNetwork(layers), Backprop(loss), x, labels)
     assert check.max_relative_error < BOUND
     assert all(np.any(g) for arrays in check.analytic for g in arrays.values())
 
@@ -137,8 +140,91 @@ def test_physical_units():
     neuron = LIF(tau_m=10.0, c_m=250.0, i_ext=300.0)
     network = dense([3, 4, 2], neuron, synapse=Exponential(5.0), recurrent=True, gain=200.0, rng=1)
     rule = Backprop(MSE(), readout=SpikeCount(), surrogate=ArcTan(3.0))
-    check = check_gradient(network, rule, spikes(15), [0, 1, 1], step=1e-5)
+    check = check_gradient(network, rule, spikes(15), [0, 1, 1])
     assert check.max_relative_error < BOUND
+
+
+DEFAULTS = [FastSigmoid(), Logistic(), ArcTan(), Triangle()]
+
+
+@pytest.mark.parametrize("surrogate", DEFAULTS, ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("detach_reset", [True, False])
+@pytest.mark.parametrize("reset", ["to_potential", "subtract"])
+def test_default_surrogates_with_recurrence(surrogate, detach_reset, reset):
+    network = spiking_network(reset, Exponential(3.0), True, 2.0)
+    rule = Backprop(readout=SpikeCount(), surrogate=surrogate, detach_reset=detach_reset)
+    check = check_gradient(network, rule, spikes(), [0, 1, 1])
+    assert check.max_relative_error < BOUND
+    assert check.max_relative_error < check.rounding < BOUND
+
+
+@pytest.mark.parametrize("surrogate", [*DEFAULTS, FastSigmoid(2.0)], ids=repr)
+def test_a_classifier_of_the_usual_size(surrogate):
+    lif = LIF.normalised(20.0)
+    network = dense(
+        [3, 8, 2], lif, output=LIF.non_spiking(), synapse=Exponential(5.0), gain=10.0,
+        bias_sd=0.5, rng=1,
+    )  # fmt: skip
+    check = check_gradient(network, Backprop(surrogate=surrogate), spikes(20), [0, 1, 1])
+    assert check.max_relative_error < BOUND
+
+
+@pytest.mark.parametrize("surrogate", [FastSigmoid(), ArcTan()], ids=repr)
+def test_default_neurons_in_millivolts(surrogate):
+    network = dense([3, 4, 2], LIF(), rng=1)
+    check = check_gradient(
+        network, Backprop(readout=SpikeCount(), surrogate=surrogate), spikes(), [0, 1, 1]
+    )
+    # The gradient is so small that the rounding of the loss shows; the check has to say so.
+    assert check.max_relative_error < BOUND
+    assert check.max_relative_error < check.rounding < 1e-6
+
+
+def test_differences_that_rounding_spoils_say_so():
+    network = dense([3, 4, 2], LIF(), rng=1)
+    rule = Backprop(readout=SpikeCount(), surrogate=Logistic())
+    check = check_gradient(network, rule, spikes(), [0, 1, 1], step=1e-3)
+    assert check.max_relative_error < check.rounding
+    assert check.rounding > 1e-4
+
+
+def test_a_loss_that_depends_on_nothing_is_no_passed_check():
+    network = dense([3, 4, 2], LIF(), rng=1)
+    rule = Backprop(readout=SpikeCount(), surrogate=Triangle())
+    with pytest.raises(ParameterError, match="nothing to check"):
+        check_gradient(network, rule, np.zeros((10, 3, 3)), [0, 1, 1])
+
+
+def test_a_gradient_of_zero_where_the_loss_has_another_is_wrong():
+    class Flat(FastSigmoid):
+        def derivative(self, x):
+            return 0.0 * x
+
+    network = spiking_network("to_potential", Delta(), False, 0.0)
+    rule = Backprop(readout=SpikeCount(), surrogate=Flat(2.0))
+    layers = [replace(layer, trainable=("w",)) for layer in network.layers]
+    check = check_gradient(LayeredNetwork(layers), rule, spikes(), [0, 1, 1])
+    assert check.max_relative_error == pytest.approx(1.0)
+
+
+def test_extrapolation_finds_derivatives_and_knows_its_error():
+    def of(function, at):
+        def difference(h):
+            above, below = function(at + h), function(at - h)
+            return (above - below) / (2.0 * h), 1e-15 / h
+
+        return difference
+
+    for function, at, expected in [
+        (np.exp, 1.0, np.e),
+        (np.sin, 20.0, np.cos(20.0)),
+        (lambda x: np.tanh(30.0 * x), 0.05, 30.0 / np.cosh(1.5) ** 2),
+        (lambda x: x * abs(x), 1e-3, 2e-3),
+    ]:
+        value, error = _extrapolated(of(function, at), 1.0)
+        assert abs(value - expected) <= max(error, 1e-13)
+        assert error < 1e-9 * max(1.0, abs(expected))
+    assert _extrapolated(of(np.abs, 1e-9), 1.0)[0] != pytest.approx(1.0)
 
 
 def test_the_check_sees_a_wrong_gradient():
