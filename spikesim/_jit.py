@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import sys
 import tempfile
 import types
 import warnings
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core import caching, compiler, config
 from numba.core.dispatcher import Dispatcher
 from numba.misc.appdirs import AppDirs
@@ -89,7 +91,7 @@ class _KernelCache(caching._Cache):
 
     def flush(self) -> None:
         for path in cache_folder().glob(f"{self._function.__name__}-*.kernel"):
-            path.unlink(missing_ok=True)
+            _remove(path)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         if not self._enabled:
@@ -102,18 +104,20 @@ class _KernelCache(caching._Cache):
             return None
         digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
         if hashlib.sha256(payload).digest() != digest:
+            # Before the warning, which is an exception where warnings are errors.
+            kept = _remove(path)
             warnings.warn(
-                f"the compiled kernel {path} is damaged; it is deleted and compiled again",
+                f"the compiled kernel {path} is damaged; it is compiled again"
+                + (f", but cannot be deleted ({kept})" if kept else ""),
                 CacheWarning,
                 stacklevel=2,
             )
-            path.unlink(missing_ok=True)
             return None
         try:
             return compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
         except (AttributeError, ImportError):
             # Compiled for a type that has moved to another module since, or is no more.
-            path.unlink(missing_ok=True)
+            _remove(path)
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -144,6 +148,9 @@ class _KernelCache(caching._Cache):
                 str(sig),
                 codegen.magic_tuple(),
                 numba.__version__,
+                np.__version__,
+                sys.implementation.cache_tag,
+                getattr(sys, "abiflags", ""),
                 config.BOUNDSCHECK,
                 sorted(self._options.items()),
                 self._fingerprint,
@@ -151,6 +158,15 @@ class _KernelCache(caching._Cache):
         )
         name = f"{self._function.__name__}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.kernel"
         return cache_folder() / name
+
+
+def _remove(path: Path) -> str:
+    """Delete a file of the cache; return why it cannot be, or nothing."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _feed(digest: Any, thing: Any, seen: set[int]) -> None:

@@ -116,6 +116,60 @@ def test_damaged_files_are_replaced_with_a_warning(place):
     assert place.run() == "[7.0, 5.0] [1, 1] []"
 
 
+def test_a_damaged_file_that_cannot_be_deleted_stops_nothing(place, monkeypatch):
+    """Deleting is refused as on a folder without write permission (root may do everything)."""
+    place.run()
+    for path in place.cache.glob("outer-*"):
+        path.write_bytes(b"damaged")
+    refuse = "import pathlib\ndef refuse(*a, **k): raise PermissionError(13, 'not allowed')\n"
+    refuse += "import spikesim._jit\npathlib.Path.unlink = refuse\nimport tempfile, os\n"
+    monkeypatch.setattr("tests.test_jit.SCRIPT", refuse + SCRIPT)
+    assert place.run() == "[7.0, 5.0] [0, 1] ['CacheWarning']"
+
+
+def test_a_damaged_file_is_deleted_even_where_warnings_are_errors(place, monkeypatch):
+    place.run()
+    for path in place.cache.glob("outer-*"):
+        path.write_bytes(b"damaged")
+    strict = "import kernels, warnings\nwarnings.simplefilter('error')\nkernels.outer(3.0)\n"
+    monkeypatch.setattr("tests.test_jit.SCRIPT", strict)
+    with pytest.raises(AssertionError, match="CacheWarning"):
+        place.run()
+    assert not list(place.cache.glob("outer-*"))
+
+
+def test_everything_that_decides_the_machine_code_is_in_the_key(monkeypatch):
+    """Each of these changed makes another file, so that none is loaded where it does not fit."""
+    import numba
+    import numpy as np
+    from numba import config
+
+    from spikesim._jit import _KernelCache
+
+    class Codegen:
+        def magic_tuple(self):
+            return ("processor",)
+
+    def path(options=None):
+        return _KernelCache(finish, options or {})._path("signature", Codegen())
+
+    seen = {path(), path({"fastmath": True})}
+    for thing, name, value in (
+        (config, "BOUNDSCHECK", 1),
+        (numba, "__version__", "0.0"),
+        (np, "__version__", "0.0"),
+        (sys.implementation, "cache_tag", "another-1"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(thing, name, value)
+            seen.add(path())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "abiflags", "t", raising=False)
+        seen.add(path())
+    assert len(seen) == 7
+    assert path() in seen
+
+
 def test_a_folder_that_cannot_be_written_costs_one_warning(place):
     place.cache.write_text("a file where the parent folder should be")
     place.cache = place.cache / "below"
