@@ -37,17 +37,47 @@ _HOMES = {
     ),
     "spikesim.neurons": ("LIF", "PoissonSource", "ReLU", "Sigmoid", "SpikeSource", "Step", "Tanh"),
     "spikesim.recording": ("Recording",),
-    "spikesim.simulation": ("Record", "simulate"),
+    "spikesim.simulation": ("Record", "SimulationInterrupted", "simulate"),
     "spikesim.surrogates": ("ArcTan", "FastSigmoid", "Logistic", "Triangle"),
     "spikesim.synapses": ("Alpha", "Delta", "Exponential"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_SUBMODULES = ("comparison", "datasets", "encoding", "layered", "learning", "plotting")
+_SUBMODULES = (
+    "comparison",
+    "datasets",
+    "distributions",
+    "encoding",
+    "errors",
+    "layered",
+    "learning",
+    "network",
+    "neurons",
+    "plotting",
+    "recording",
+    "simulation",
+    "surrogates",
+    "synapses",
+)
 
 __all__ = sorted([*_HOME_OF, *_SUBMODULES, "__version__"])
 
 if TYPE_CHECKING:
-    from spikesim import comparison, datasets, encoding, layered, learning, plotting
+    from spikesim import (
+        comparison,
+        datasets,
+        distributions,
+        encoding,
+        errors,
+        layered,
+        learning,
+        network,
+        neurons,
+        plotting,
+        recording,
+        simulation,
+        surrogates,
+        synapses,
+    )
     from spikesim.distributions import LogNormal, Normal, Uniform
     from spikesim.errors import SpikesimError, SpikesimWarning
     from spikesim.layered import Layer, LayeredNetwork, dense
@@ -71,7 +101,7 @@ if TYPE_CHECKING:
     )
     from spikesim.neurons import LIF, PoissonSource, ReLU, Sigmoid, SpikeSource, Step, Tanh
     from spikesim.recording import Recording
-    from spikesim.simulation import Record, simulate
+    from spikesim.simulation import Record, SimulationInterrupted, simulate
     from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
     from spikesim.synapses import Alpha, Delta, Exponential
 

@@ -79,7 +79,7 @@ class State:
     step : int
         Last step done.
     arrays : dict of ndarray
-        Everything that changes during a run, never modified once it is here.
+        Everything that changes during a run, read-only once it is here.
     """
 
     step: int
@@ -91,9 +91,7 @@ class State:
 class SimulationInterrupted(KeyboardInterrupt):
     """Ctrl-C during a simulation; `recording` holds what was recorded until then."""
 
-    def __init__(self, message: str, recording: Recording):
-        super().__init__(message)
-        self.recording = recording
+    recording: Recording
 
 
 @_check.suggest_keywords
@@ -147,7 +145,11 @@ def simulate(
     NonFiniteStateError
         A variable became NaN or infinite; the error's `recording` holds what came before.
     SimulationInterrupted
-        Ctrl-C; its `recording` holds what came before.
+        Ctrl-C; its `recording` holds what came before, and `final_state` continues it. The run
+        stops at the end of the stretch of steps it is in, 0.03 s or so, but the first run on a
+        machine may be compiling for some seconds; a second Ctrl-C stops at once, without a state.
+    Exception
+        What a `progress` function raises; its `recording` holds what came before.
 
     Examples
     --------
@@ -174,21 +176,36 @@ def simulate(
     try:
         with report, _held_back_interrupt() as interrupted, np.errstate(all="ignore"):
             for done in engine.run(built, arrays, log, n_steps):
-                report(done)
+                try:
+                    report(done)
+                except Exception as error:
+                    state = _state(log, arrays, network, built)
+                    error.recording = _recording(network, built, log, state)  # type: ignore[attr-defined]
+                    raise
                 if interrupted():
                     break
     except NonFiniteStateError as error:
         error.recording = _recording(network, built, log, None)  # type: ignore[attr-defined]
         raise
     except KeyboardInterrupt:
-        # Another handler than Python's raised it, somewhere within a stretch.
-        raise SimulationInterrupted(
-            f"interrupted after {log.done * dt:g} ms", _recording(network, built, log, None)
-        ) from None
-    recording = _recording(network, built, log, State(log.done, arrays, network, built))
+        # Another handler than Python's, or a second Ctrl-C: somewhere within a stretch.
+        raise _interruption(_recording(network, built, log, None), log.done * dt) from None
+    recording = _recording(network, built, log, _state(log, arrays, network, built))
     if interrupted():
-        raise SimulationInterrupted(f"interrupted after {log.done * dt:g} ms", recording)
+        raise _interruption(recording, log.done * dt)
     return recording
+
+
+def _interruption(recording: Recording, time_done: float) -> SimulationInterrupted:
+    error = SimulationInterrupted(f"interrupted after {time_done:g} ms")
+    error.recording = recording
+    return error
+
+
+def _state(log: engine.Log, arrays: dict[str, np.ndarray], network: Network, built: Built) -> State:
+    for array in arrays.values():
+        array.flags.writeable = False
+    return State(log.done, arrays, network, built)
 
 
 def _as_network(value: Any) -> Network:
@@ -323,6 +340,7 @@ def _recording(
 def _held_back_interrupt() -> Iterator[Callable[[], bool]]:
     """Note Ctrl-C instead of raising it at once, so that a stretch is never left half done.
 
+    A second Ctrl-C is raised, for whoever cannot wait.
     Only where Python's own handler is in charge, and in the main thread, where it is called.
     """
     noted: list[bool] = []
@@ -330,8 +348,14 @@ def _held_back_interrupt() -> Iterator[Callable[[], bool]]:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
+
+    def note(number: int, frame: Any) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(True)
+
     if replace:
-        signal.signal(signal.SIGINT, lambda number, frame: noted.append(True))
+        signal.signal(signal.SIGINT, note)
     try:
         yield lambda: bool(noted)
     finally:

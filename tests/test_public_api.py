@@ -1,4 +1,6 @@
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -9,9 +11,10 @@ PUBLIC = """
 AllToAll Alpha ArcTan Delta ExplicitList Exponential FastSigmoid FixedInDegree FixedProbability
 LIF Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneToOne PoissonInput
 PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
-SineCurrent SpikeInput SpikeSource SpikesimError SpikesimWarning Step StepCurrent Tanh Triangle
-Uniform __version__ check_gradient comparison datasets dense encoding evaluate fit layered learning
-plotting simulate
+SimulationInterrupted SineCurrent SpikeInput SpikeSource SpikesimError SpikesimWarning Step
+StepCurrent Tanh Triangle
+Uniform __version__ check_gradient comparison datasets dense distributions encoding errors evaluate
+fit layered learning network neurons plotting recording simulate simulation surrogates synapses
 """.split()
 
 
@@ -38,12 +41,38 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = sp.simulte
 
 
-@pytest.mark.parametrize("module", ["comparison", "datasets", "encoding", "layered", "learning"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "comparison",
+        "datasets",
+        "distributions",
+        "encoding",
+        "layered",
+        "learning",
+        "network",
+        "neurons",
+        "recording",
+        "simulation",
+        "surrogates",
+        "synapses",
+    ],
+)
 def test_submodules_offer_what_they_list(module):
     home = getattr(sp, module)
     assert list(home.__all__)
     for name in home.__all__:
         assert getattr(home, name) is not None
+
+
+def test_submodules_are_there_in_a_fresh_process():
+    names = "simulation errors network surrogates recording neurons synapses distributions".split()
+    for name in names:
+        script = f"import spikesim as sp; print(sp.{name}.__name__)"
+        output = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        assert output == f"spikesim.{name}\n"
 
 
 def test_the_version_is_that_of_the_package():

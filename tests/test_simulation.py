@@ -1,5 +1,6 @@
 import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -165,6 +166,19 @@ def test_an_error_in_a_progress_function_is_not_hidden():
         sp.simulate(sp.LIF(), 10.0, progress=fail)
 
 
+def test_an_error_in_a_progress_function_loses_nothing():
+    def fail(done, total):
+        if done >= 100.0:
+            raise RuntimeError("stop")
+
+    model = sp.LIF(i_ext=400.0)
+    with pytest.raises(RuntimeError, match="stop") as caught:
+        sp.simulate(model, LONG, progress=fail)
+    recording = caught.value.recording
+    assert recording.duration >= 100.0 and len(recording.spike_times) >= 3
+    assert sp.simulate(model, 1.0, state=recording.final_state).start == recording.duration
+
+
 def test_ctrl_c_keeps_what_was_recorded_and_can_be_continued():
     model = sp.LIF(i_ext=400.0)
     handler = signal.getsignal(signal.SIGINT)
@@ -182,6 +196,64 @@ def test_ctrl_c_keeps_what_was_recorded_and_can_be_continued():
     whole = sp.simulate(model, round(recording.duration + 200.0, 6))
     joined = np.concatenate([recording.spike_times, rest.spike_times])
     np.testing.assert_array_equal(whole.spike_times, joined)
+
+
+def test_an_interruption_survives_pickling():
+    with pytest.raises(sp.SimulationInterrupted) as caught:
+        sp.simulate(
+            sp.LIF(i_ext=400.0), LONG, progress=lambda *t: signal.raise_signal(signal.SIGINT)
+        )
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(again, sp.SimulationInterrupted) and str(again) == str(caught.value)
+    assert again.recording.duration == caught.value.recording.duration
+    assert again.recording.final_state.step == caught.value.recording.final_state.step
+
+
+def test_a_second_ctrl_c_is_raised_at_once():
+    reached = []
+
+    def press_twice(done, total):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        reached.append(done)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SimulationInterrupted) as caught:
+        sp.simulate(sp.LIF(), LONG, progress=press_twice)
+    assert not reached and caught.value.recording.duration > 0.0
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_an_interruption_within_a_stretch_keeps_whole_steps_alone(monkeypatch):
+    """Spikes of steps that not every population has made are dropped."""
+    calls = []
+    deliver = sp.simulation.engine._deliver
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        deliver(*arguments)
+
+    a = sp.Population("a", sp.LIF(i_ext=1e5, t_ref=0.0), 2)
+    network = sp.Network([a], [sp.Projection(a, a, sp.OneToOne(), 0.0, 1.0)])
+    monkeypatch.setattr("spikesim.engine.run._deliver", interrupted)
+    with pytest.raises(SimulationInterrupted) as caught:
+        sp.simulate(network, 100.0, record="v")
+    recording = caught.value.recording["a"]
+    assert recording.duration > 0.0
+    assert recording.spike_times.max() == pytest.approx(recording.duration)
+    assert recording.spike_counts().tolist() == [round(recording.duration / 0.1)] * 2
+
+
+def test_a_final_state_cannot_be_changed_and_goes_on():
+    model = sp.LIF(i_ext=400.0)
+    state = sp.simulate(model, 10.0).final_state
+    for array in state.arrays.values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    for _ in range(2):
+        np.testing.assert_allclose(sp.simulate(model, 20.0, state=state).spike_times, [27.8])
 
 
 def test_another_handler_of_ctrl_c_stays_in_charge():
