@@ -53,6 +53,7 @@ class Encoder(Protocol):
         ...
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Analog:
     """Features as they are, in a single step: the input of rate units."""
@@ -105,6 +106,13 @@ class _ScaledEncoder:
                 ) from None
             if np.any(bad):
                 raise ParameterError(f"{name}.low{_check._first(bad)} must not exceed {name}.high")
+            with np.errstate(over="ignore"):
+                wide = ~np.isfinite(self.high - self.low)
+            if np.any(wide):
+                raise ParameterError(
+                    f"{name}.low{_check._first(wide)} and {name}.high are further apart than "
+                    "double precision reaches; scale the feature down"
+                )
 
     @property
     def stochastic(self) -> bool:
@@ -187,10 +195,14 @@ class _ScaledEncoder:
                     f"{name}.{end} has {len(getattr(self, end))}"
                 )
         span = self.high - self.low
-        scaled = (table - self.low) / np.where(span > 0.0, span, np.inf)
+        # Clipped before as well, so that a value far beyond the range cannot overflow.
+        scaled = (np.clip(table, self.low, self.high) - self.low) / np.where(
+            span > 0.0, span, np.inf
+        )
         return np.clip(scaled, 0.0, 1.0)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class RateEncoder(_ScaledEncoder):
     """A feature is the rate of a spike train: 0 at `low`, `max_rate` at `high`.
@@ -232,6 +244,7 @@ class RateEncoder(_ScaledEncoder):
         return _trains("RateEncoder", scaled, self.max_rate, self.mode, n_steps, dt, rng)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class LatencyEncoder(_ScaledEncoder):
     """A feature is the time of a single spike: at once for `high`, after `t_max` for `low`.
@@ -269,6 +282,7 @@ class LatencyEncoder(_ScaledEncoder):
         )
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class PopulationEncoder(_ScaledEncoder):
     r"""A feature is spread over Gaussian receptive fields, each a line of its own.

@@ -7,10 +7,10 @@ import pytest
 
 from spikesim.datasets import xor
 from spikesim.distributions import Normal
-from spikesim.errors import RoundingWarning, SpikesimError
-from spikesim.layered import Layer, LayeredNetwork, dense, forward
+from spikesim.errors import NonFiniteStateError, RoundingWarning, SpikesimError
+from spikesim.layered import Layer, LayeredNetwork, dense, forward, to_spiking
 from spikesim.learning import Backprop, MaxMembrane, SpikeCount, check_gradient, evaluate, fit
-from spikesim.neurons import LIF, Sigmoid
+from spikesim.neurons import LIF, ReLU, Sigmoid, Tanh
 from spikesim.synapses import Alpha
 
 XOR = xor()
@@ -47,7 +47,8 @@ LABELS = [
     (np.array([0.0, 1.0, np.nan, 0.0]), TypeError, "labels must be whole numbers"),
     (["a", "b", "b", "a"], TypeError, "labels must be whole numbers.*np.unique"),
     ([[0], [1, 2], [0], [1]], TypeError, "labels must be one whole number a sample"),
-    ([0, 1, None, 0], TypeError, "labels must be whole numbers"),
+    ([0, 1, None, 0], TypeError, r"labels must be whole numbers.*got None \(NoneType\) at \[2\]"),
+    (np.ma.masked_array(Y, [0, 1, 0, 0]), ValueError, r"labels\[1\] is masked"),
     ([0, 1, 2, 0], ValueError, r"labels\[2\] is 2.*classes 0 to 1"),
     ([0, 1, -1, 0], ValueError, r"labels\[2\] is -1"),
 ]
@@ -96,15 +97,72 @@ def test_bad_labels(labels, error, text):
         ({"progress": "bar"}, TypeError, r"fit\.progress"),
         ({"encoder": "rate"}, TypeError, r"fit\.encoder"),
         ({"encoder": SpikeCount}, TypeError, r"fit\.encoder"),
+        ({"encoder": NETWORK}, TypeError, r"fit\.encoder must be an encoder"),
         ({"validation": X}, TypeError, r"fit\.validation"),
         ({"validation": (X, Y[:2])}, ValueError, r"fit\.validation\[1\]"),
         ({"validation": (NAN, Y)}, ValueError, r"fit\.validation\[0\]"),
-        ({"epoch": 3}, TypeError, "epoch"),
+        ({"epoch": 3}, TypeError, "fit has no parameter 'epoch' .did you mean 'epochs'"),
     ],
 )
 def test_bad_options_of_fit(options, error, text):
     with pytest.raises(error, match=text):
         fit(NETWORK, Backprop(), X, Y, **options)
+
+
+def test_labels_without_a_masked_entry_are_taken():
+    assert fit(NETWORK, Backprop(), X, np.ma.masked_array(Y), epochs=1).history.n_epochs == 1
+    assert fit(NETWORK, Backprop(), X, [0, True, np.int8(1), 0], epochs=1).history.n_epochs == 1
+    assert fit(NETWORK, Backprop(), X, np.array([0, 1, 1, 0], object), epochs=1).rule
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: evaluate(NETWORK, None, X, Y, encodr=None), "evaluate.*'encoder'"),
+        (lambda: check_gradient(NETWORK, Backprop(), X[None], Y, stp=1), "check_gradient.*'step'"),
+        (lambda: dense([2, 1], Sigmoid(), rng=0, recurent=True), "dense.*'recurrent'"),
+        (lambda: Layer([[1.0]], Sigmoid(), biass=[0.0]), "Layer.*'bias'"),
+        (lambda: LayeredNetwork([NETWORK.layers[0]], dtt=1.0), "LayeredNetwork.*'dt'"),
+        (lambda: Backprop(optimizer=None), "Backprop.*'optimiser'"),
+        (lambda: SpikeCount(thresh=1.0), "SpikeCount"),
+        (lambda: to_spiking(NETWORK, max_rat=1.0), "to_spiking.*'max_rate'"),
+    ],
+)
+def test_unknown_keywords_come_with_the_nearest_known_one(call, text):
+    with pytest.raises(TypeError, match=text) as caught:
+        call()
+    assert isinstance(caught.value, SpikesimError)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: dense(3, Sigmoid(), rng=0), r"dense\.sizes must be a sequence"),
+        (lambda: dense("31", Sigmoid(), rng=0), r"dense\.sizes must be a sequence"),
+        (lambda: dense([2, 1], "lif", recurrent=True, rng=0), r"dense\.neuron must be LIF"),
+        (lambda: dense([2, 1], None, rng=0), r"dense\.neuron must be LIF"),
+        (lambda: dense([2, 1], LIF(), output=LIF, rng=0), r"dense\.output must be LIF"),
+        (lambda: LayeredNetwork(NETWORK.layers[0]), r"LayeredNetwork\.layers.*\[layer\]"),
+        (lambda: Layer([[1.0]], Sigmoid(), trainable=None), r"Layer\.trainable.*tuple of names"),
+        (lambda: Layer([[1.0]], Sigmoid(), trainable="bias"), r"Layer\.trainable.*tuple of names"),
+    ],
+)
+def test_one_thing_where_several_are_wanted(call, text):
+    with pytest.raises(TypeError, match=text) as caught:
+        call()
+    assert isinstance(caught.value, SpikesimError)
+
+
+def test_a_forward_run_beyond_double_precision_is_refused_by_place():
+    large = forward(LayeredNetwork([Layer([[1.0]], Tanh())]), [[[1e308]]])
+    assert large[0].v.item() == 1e308
+    w = np.array([[1.0, 1.7e308], [1.0, 1.7e308]])
+    rate = LayeredNetwork([Layer(np.eye(2), ReLU()), Layer(w, Sigmoid())])
+    with pytest.raises(NonFiniteStateError, match="layer 1, unit 1 is inf in step 2 of trial 0"):
+        forward(rate, [[[0.0, 0.0]], [[0.5, 0.0]], [[1.0, 1.0]]])
+    lif = LayeredNetwork([Layer([[1.7e308]], LIF.non_spiking())])
+    with pytest.raises(NonFiniteStateError, match="layer 0, unit 0 is inf in step 2 of trial 1"):
+        forward(lif, np.ones((4, 2, 1)) * [[[0.0], [1.0]]])
 
 
 def test_bad_networks_rules_and_readouts():

@@ -9,7 +9,10 @@ from spikesim.encoding import Analog, LatencyEncoder, PopulationEncoder, RateEnc
 from spikesim.errors import SpikesimError
 from spikesim.layered import Layer, LayeredNetwork, dense
 from spikesim.learning import (
+    SGD,
+    Adam,
     Committee,
+    CrossEntropy,
     DeltaRule,
     Perceptron,
     Proportional,
@@ -73,8 +76,31 @@ def test_a_bad_setting_is_refused_by_name(thing, arguments, kind):
 
 
 def test_an_unknown_setting_is_refused():
-    with pytest.raises(TypeError, match="learning_rat"):
-        Perceptron(learning_rat=0.1)
+    for thing in (
+        Perceptron, DeltaRule, Relaxation, Proportional, Tempotron, Committee, SGD, Adam
+    ):  # fmt: skip
+        with pytest.raises(
+            TypeError, match=f"{thing.__name__} .*'learning_rat'.*did you mean 'learning_rate'"
+        ) as caught:
+            thing(learning_rat=0.1)
+        assert isinstance(caught.value, SpikesimError)
+    for encoder in (RateEncoder, LatencyEncoder, PopulationEncoder):
+        with pytest.raises(TypeError, match=f"{encoder.__name__} .*did you mean 'duration'"):
+            encoder(durations=3.0)
+    with pytest.raises(TypeError, match="CrossEntropy .*did you mean 'scale'"):
+        CrossEntropy(scal=1.0)
+
+
+@pytest.mark.parametrize("kind", [RateEncoder, LatencyEncoder, PopulationEncoder])
+def test_a_range_beyond_double_precision_is_refused(kind):
+    message = rf"{kind.__name__}\.low.*further apart than double precision"
+    with pytest.raises(ValueError, match=message):
+        kind(low=-1e308, high=1e308)
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\.low\[1\]"):
+        kind().fit([[0.0, -1e308], [1.0, 1e308]])
+    one = kind(low=-1e308, high=0.0).encode([[1e308], [0.0]], dt=1.0)
+    np.testing.assert_array_equal(one[:, 0], one[:, 1])
+    kind(low=-1e308, high=-1e308).encode([[1e308]], dt=1.0)
 
 
 FEATURES = [

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest, norm, sem
 
 from spikesim.datasets import iris
 from spikesim.layered import Layer, LayeredNetwork, agreement, dense, forward, to_spiking
-from spikesim.layered.rate_code import DEFAULT_SLOPE, corner_line, largest_deviation
+from spikesim.layered.rate_code import (
+    DEFAULT_SLOPE,
+    _root_interval,
+    _wilson,
+    corner_line,
+    largest_deviation,
+)
 from spikesim.learning import Adam, Backprop, fit
 from spikesim.neurons import Sigmoid, Tanh
 
@@ -132,3 +139,28 @@ def test_bad_arguments_are_refused(arguments, error, name):
 def test_other_units_are_refused():
     with pytest.raises(ValueError, match=r"to_spiking\.network.*layer 0 has Tanh"):
         to_spiking(dense([2, 1], Tanh(), rng=0))
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5), (3, 10), (149, 150), (7, 7)])
+def test_shares_have_their_wilson_interval(right, n):
+    share, low, high = _wilson(np.arange(n) < right)
+    expected = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert (share, low, high) == pytest.approx((right / n, *expected), abs=1e-7)
+
+
+def test_root_mean_squares_have_their_normal_interval():
+    square = np.random.default_rng(3).exponential(0.04, 50)
+    middle, low, high = _root_interval(square)
+    expected = norm.interval(0.95, square.mean(), sem(square))
+    assert (low**2, high**2) == pytest.approx(expected, rel=1e-6)
+    assert middle**2 == pytest.approx(square.mean())
+    assert _root_interval(np.array([0.25])) == (0.5, 0.5, 0.5)
+    few = np.array([0.0, 0.0, 1.0])
+    assert _root_interval(few)[1] == 0.0
+
+
+def test_windows_are_a_sequence():
+    network = dense([2, 3, 1], Sigmoid(), rng=0)
+    for windows in (100.0, "100", [[100.0]]):
+        with pytest.raises(TypeError, match=r"agreement\.windows must be a sequence"):
+            agreement(network, [[0.0, 1.0]], windows)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import ParameterError
+from spikesim.errors import NonFiniteStateError, ParameterError
 from spikesim.layered import lif
 from spikesim.layered.network import Layer, LayeredNetwork
 
@@ -62,9 +62,17 @@ def forward(network: LayeredNetwork, x: Any) -> tuple[Trace, ...]:
     ------
     ParameterError
         An `x` of another shape, without a step or trial, or with NaN or infinite values.
+    NonFiniteStateError
+        A membrane potential or net input beyond double precision; the message names the layer,
+        the unit and the step.
     """
     _check.instance("forward.network", network, LayeredNetwork, "a LayeredNetwork")
-    return run(network, checked_x("forward.x", x, network))
+    x = checked_x("forward.x", x, network)
+    with np.errstate(over="ignore", invalid="ignore"):
+        traces = run(network, x)
+    for index, trace in enumerate(traces):
+        _refuse_non_finite(index, trace)
+    return traces
 
 
 def checked_x(name: str, x: Any, network: LayeredNetwork) -> np.ndarray:
@@ -76,6 +84,16 @@ def checked_x(name: str, x: Any, network: LayeredNetwork) -> np.ndarray:
             f"{name} must have at least one step and one trial, got shape {array.shape}"
         )
     return array
+
+
+def _refuse_non_finite(index: int, trace: Trace) -> None:
+    bad = ~(np.isfinite(trace.v) & np.isfinite(trace.output))
+    if bad.any():
+        step, trial, unit = (int(i) for i in np.argwhere(bad)[0])
+        raise NonFiniteStateError(
+            f"forward: the state of layer {index}, unit {unit} is {trace.v[step, trial, unit]} in "
+            f"step {step} of trial {trial}; weights or inputs are too large"
+        )
 
 
 def run(network: LayeredNetwork, x: np.ndarray) -> tuple[Trace, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
 from spikesim.synapses import Delta, Exponential
 
@@ -24,6 +24,7 @@ _NEURONS = (LIF, ReLU, Sigmoid, Step, Tanh)
 _PARAMETERS = ("w", "bias", "w_rec", "steepness")
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class Layer:
     """Weights and the units that they feed.
@@ -55,7 +56,7 @@ class Layer:
     ParameterError
         Shapes that do not fit together, NaN or infinite values.
     ParameterTypeError
-        A neuron or synapse of another kind.
+        A neuron or synapse of another kind, or a `trainable` that is one name alone.
     """
 
     w: Any
@@ -94,6 +95,10 @@ class Layer:
                 raise ParameterError("Layer.w_rec needs spiking units; rate units have no time")
             if steepness is None:
                 steepness = np.full(n_post, float(self.neuron.steepness))
+        if isinstance(self.trainable, str) or not isinstance(self.trainable, Iterable):
+            raise ParameterTypeError(
+                f"Layer.trainable must be a tuple of names such as ('w',), got {self.trainable!r}"
+            )
         trainable = tuple(self.trainable)
         for name in trainable:
             _check.choice("Layer.trainable", name, _PARAMETERS)
@@ -140,6 +145,7 @@ class Layer:
         return layer
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
 class LayeredNetwork:
     """A stack of layers and a clock.
@@ -161,6 +167,11 @@ class LayeredNetwork:
     dt: float = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layers, Iterable):
+            raise ParameterTypeError(
+                f"LayeredNetwork.layers must be a sequence of Layer, got {self.layers!r}; "
+                "a single layer is written [layer]"
+            )
         layers = tuple(self.layers)
         if not layers:
             raise ParameterError("LayeredNetwork.layers must hold at least one layer")
@@ -207,6 +218,7 @@ class LayeredNetwork:
         return network
 
 
+@_check.suggest_keywords
 def dense(
     sizes: Sequence[int],
     neuron: Any,
@@ -250,6 +262,14 @@ def dense(
     -------
     LayeredNetwork
     """
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise ParameterTypeError(
+            f"dense.sizes must be a sequence such as [2, 8, 1], got {_check._show(sizes)}"
+        )
+    for name, unit in (("neuron", neuron), ("output", output)):
+        if unit is not None or name == "neuron":
+            _check.instance(f"dense.{name}", unit, _NEURONS, "LIF, Sigmoid, Tanh, ReLU or Step")
+    recurrent = _check.boolean("dense.recurrent", recurrent)
     sizes = [_check.integer(f"dense.sizes[{i}]", n, minimum=1) for i, n in enumerate(sizes)]
     if len(sizes) < 2:
         raise ParameterError(f"dense.sizes must hold at least two numbers, got {sizes}")

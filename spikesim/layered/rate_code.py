@@ -37,7 +37,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.encoding import RateEncoder
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.forward import run
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.neurons import LIF, Sigmoid
@@ -73,6 +73,7 @@ def largest_deviation(slope: float = DEFAULT_SLOPE) -> float:
     return float(max(corner, top - 0.5 - slope * u))
 
 
+@_check.suggest_keywords
 def to_spiking(
     network: LayeredNetwork,
     *,
@@ -157,6 +158,7 @@ class Agreement:
     deviation: float
 
 
+@_check.suggest_keywords
 def agreement(
     network: LayeredNetwork,
     features: Any,
@@ -211,6 +213,10 @@ def agreement(
             "to max_rate lie in [0, 1], scale the features first"
         )
     _check.choice("agreement.mode", mode, ("regular", "poisson"))
+    if np.ndim(windows) != 1:
+        raise ParameterTypeError(
+            f"agreement.windows must be a sequence of times (ms), got {_check._show(windows)}"
+        )
     rng = _check.generator("agreement.rng", rng)
     n_repeats = (
         1 if mode == "regular" else _check.integer("agreement.n_repeats", n_repeats, minimum=1)
@@ -263,7 +269,11 @@ def _decisions(rates: np.ndarray) -> np.ndarray:
 
 
 def _wilson(values: np.ndarray) -> tuple[float, float, float]:
-    """Return a mean share with its 95 % Wilson interval."""
+    """Return a mean share with its 95 % Wilson interval.
+
+    `scipy.stats.binomtest` takes whole numbers of successes only; a sample that was drawn several
+    times succeeds in part.
+    """
     n, share, z = len(values), float(np.mean(values)), 1.959964
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))

@@ -33,6 +33,7 @@ from spikesim.surrogates import FastSigmoid
 __all__ = ["Backprop"]
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Backprop:
     """Gradient descent by backpropagation, through time where there are spikes.

@@ -35,6 +35,7 @@ _NO_LEAK = 1e18
 _FOR_EVER = 2.0**40
 
 
+@_check.suggest_keywords
 def committee_network(
     n_inputs: int,
     n_hidden: int,
@@ -107,6 +108,7 @@ def _majority(n_hidden: int, n_outputs: int, neuron: Any) -> Layer:
     return Layer(votes, Step(), np.full(n_outputs, -enough), trainable=())
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Committee:
     r"""Correct a wrong vote with the least disturbance.

@@ -18,6 +18,7 @@ def _gain(excess, fired, target, norm2, hyper):
     return learning_rate * (desired - excess)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class DeltaRule(LocalRule):
     r"""Pull the net input towards a value beyond the threshold, on every trial.

@@ -18,8 +18,13 @@ def checked_encoder(name: str, encoder: Any) -> Any:
     """Return `encoder`, or :class:`~spikesim.encoding.Analog` for None."""
     if encoder is None:
         return Analog()
-    if isinstance(encoder, type) or not hasattr(encoder, "n_inputs"):
-        raise ParameterTypeError(f"{name} must be an encoder, got {encoder!r}")
+    methods = ("fit", "encode", "n_inputs")
+    if isinstance(encoder, type) or not all(
+        callable(getattr(encoder, method, None)) for method in methods
+    ):
+        raise ParameterTypeError(
+            f"{name} must be an encoder, with methods fit, encode and n_inputs, got {encoder!r}"
+        )
     return encoder
 
 
@@ -40,16 +45,25 @@ def checked_features(name: str, features: Any) -> np.ndarray:
 
 def checked_labels(name: str, labels: Any, n_trials: int, network: LayeredNetwork) -> np.ndarray:
     """Return labels as int64, each a class that the output of `network` can tell."""
+    if np.ma.isMaskedArray(labels) and np.any(np.ma.getmaskarray(labels)):
+        first = _check._first(np.ma.getmaskarray(labels))
+        raise ParameterError(f"{name}{first} is masked; drop samples without a label first")
     try:
         array = np.asarray(labels)
     except ValueError as error:
         raise ParameterTypeError(f"{name} must be one whole number a sample: {error}") from None
-    if array.dtype == object and all(isinstance(v, (int, np.integer)) for v in array.flat):
-        array = array.astype(np.int64)
+    place = ""
+    if array.dtype == object:
+        # Python's whole numbers only: the first thing that is none is what the message shows.
+        whole = np.vectorize(lambda v: isinstance(v, (int, np.integer)), otypes=[bool])(array)
+        if whole.all():
+            array = array.astype(np.int64)
+        else:
+            place, array = f" at {_check._first(~whole)}", array[~whole]
     if array.dtype.kind not in "biu":
         raise ParameterTypeError(
             f"{name} must be whole numbers that count the classes from 0, got "
-            f"{_check._sample(array)}; np.unique(labels, return_inverse=True) makes them"
+            f"{_check._sample(array)}{place}; np.unique(labels, return_inverse=True) makes them"
         )
     if array.shape != (n_trials,):
         raise ParameterError(

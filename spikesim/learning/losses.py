@@ -54,6 +54,7 @@ class Loss(Protocol):
         ...
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class MAE:
     r"""Absolute error, :math:`|y - t|`, with derivative sgn(y - t) and sgn(0) = 0."""
@@ -72,6 +73,7 @@ class MAE:
         return np.abs(error).sum(axis=1), np.sign(error)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class MSE:
     r"""Half the squared error, :math:`\tfrac12 (y - t)^2`, with derivative y - t."""
@@ -90,6 +92,7 @@ class MSE:
         return 0.5 * (error * error).sum(axis=1), error
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class CrossEntropy:
     r"""Cross-entropy: minus the log of the probability given to the right class.

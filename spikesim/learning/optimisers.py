@@ -31,6 +31,7 @@ class Optimiser(Protocol):
         ...
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class SGD:
     r"""Steepest descent, with momentum and with a step of fixed length as options.
@@ -87,6 +88,7 @@ class _AdamState(NamedTuple):
     n_updates: int
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Adam:
     r"""Adam: running mean and mean square of the gradient, corrected for their start at zero.

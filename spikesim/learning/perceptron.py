@@ -17,6 +17,7 @@ def _gain(excess, fired, target, norm2, hyper):
     return learning_rate * (int(target) - int(fired))
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Perceptron(LocalRule):
     r"""Move the weights by the input, and only on errors.

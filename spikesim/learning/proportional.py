@@ -37,6 +37,7 @@ _scale_every = online(_gain, _every_weight)
 _scale_active = online(_gain, _active_weights)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Proportional(LocalRule):
     r"""Shrink the weights of a unit that fired wrongly, stretch those of a silent one.

@@ -65,6 +65,7 @@ class _Decides:
         raise NotImplementedError
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class RateOutput(_Decides):
     """The output of rate units, averaged over the steps.
@@ -101,6 +102,7 @@ class RateOutput(_Decides):
         return low, min(high, 1.0)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class SpikeCount(_Decides):
     """The number of spikes in the trial.
@@ -141,6 +143,7 @@ class SpikeCount(_Decides):
         return self.targets
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class FirstSpike(_Decides):
     r"""How early a unit fires: the time left after its first spike, 0 if it stays silent.
@@ -206,6 +209,7 @@ class FirstSpike(_Decides):
         return self.targets
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class MaxMembrane(_Decides):
     """The highest membrane potential of the trial (mV), before any reset.

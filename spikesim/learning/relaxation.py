@@ -21,6 +21,7 @@ def _gain(excess, fired, target, norm2, hyper):
     return learning_rate * short / norm2
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Relaxation(LocalRule):
     r"""Take away a share of the error: the additive reading of "a percentage of the error".

@@ -17,6 +17,7 @@ def _gain(excess, fired, target, norm2, hyper):
     return learning_rate * (int(target) - int(fired))
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Tempotron(LocalRule):
     r"""Change each weight by what its input contributed to the highest potential.

@@ -144,6 +144,7 @@ class FitResult:
         return _streams(self.seed)[2] if seed is None else seed
 
 
+@_check.suggest_keywords
 def fit(
     network: LayeredNetwork,
     rule: Any,
@@ -294,6 +295,7 @@ def fit(
     return FitResult(network, history(), rule, encoder, readout, _copied(sequence))
 
 
+@_check.suggest_keywords
 def evaluate(
     network: LayeredNetwork,
     readout: Any,
