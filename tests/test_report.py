@@ -61,7 +61,13 @@ def results():
         f"{name}{end}": [0.5, 0.9] for name in ("share", "rms") for end in ("", "_low", "_high")
     }
     mode = {**series, "plateau_share": 0.98, "plateau_rms": 0.04, "deviation": 0.056}
-    extra = {"rate_code": {"windows": [10.0, 100.0], "regular": mode, "poisson": mode}}
+    extra = {
+        "rate_code": {"windows": [10.0, 100.0], "regular": mode, "poisson": mode},
+        "longer": [
+            {"contender": "committee", "network": "rate", "failed": 3, "solved": 1},
+            {"contender": "surrogate gradient", "network": "LIF", "failed": 1, "solved": 1},
+        ],
+    }
     about = {
         "budget": "quick", "date": "2000-01-01", "command": "spikesim compare --quick <&>",
         "versions": {"spikesim": "0"}, "digests": {"settings": "ab" * 32},
@@ -166,6 +172,12 @@ def test_page_says_the_answer_first(results):
     assert "2 of 2" in first[0]
     assert "9 of 10" in first[1]
     assert "within" in first[2] or "beyond" in first[2]
+
+
+def test_page_says_why_starts_fail(results):
+    text = " ".join(comparison.terminal_table(results).split())
+    assert "1 of the 3 unsolved starts is solved; in the others the votes go round" in text
+    assert "surrogate gradient (LIF), 4 hidden: with four times the epochs, 1 of the 1" in text
 
 
 def test_figures_are_drawn_without_pyplot(results, drawn):

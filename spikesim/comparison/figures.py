@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spikesim.comparison import statistics
-from spikesim.comparison.results import Results, Summary
+from spikesim.comparison.results import LEAST_ACCURACY, Results, Summary
 from spikesim.plotting.style import COLOURS, GREY, LINE_STYLES, MARKERS
 
 __all__ = ["draw", "drawn_figures", "image"]
@@ -18,7 +18,7 @@ __all__ = ["draw", "drawn_figures", "image"]
 _WIDTH = 7.2
 _FAMILY_COLOUR = {"local": COLOURS[0], "gradient": COLOURS[1], "classical": GREY}
 # What a threshold on a weighted sum can get right of XOR (%), and where the Iris axis starts.
-_SUM_LIMIT, _LEAST_SHOWN = 75.0, 75.0
+_SUM_LIMIT, _LEAST_SHOWN = 75.0, 100 * LEAST_ACCURACY
 
 
 def drawn_figures(results: Results) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from spikesim.comparison.texts import (
     METHOD,
     TASK_NOTES,
     TASK_TITLES,
+    WHY_STUCK,
 )
 
 __all__ = ["render", "terminal_table"]
@@ -189,11 +190,24 @@ def _below(results: Results, task: str) -> str:
             f"{100 * detectable:.1f} points (80 % power, 5 % two-sided)."
         )
     parts.append(CAPTIONS["spikes_note"])
+    if task == "xor":
+        parts += [_failures(found) for found in results.extra.get("longer", ())]
     diverged = [row for row in results.of(task) if row.diverged]
     if diverged:
         kinds = dict.fromkeys(f"{row.contender} ({row.network})" for row in diverged)
         parts.append(f"{len(diverged)} runs diverged and count as all wrong: {', '.join(kinds)}.")
     return " ".join(parts)
+
+
+def _failures(found: Mapping[str, Any]) -> str:
+    """Say of the starts that fail with four hidden units whether they were only slow."""
+    failed, solved = found["failed"], found["solved"]
+    text = (
+        f"{found['contender']} ({found['network']}), 4 hidden: with four times the epochs, "
+        f"{solved} of the {failed} unsolved starts {'is' if solved == 1 else 'are'} solved"
+    )
+    reason = WHY_STUCK.get(found["contender"]) if solved < failed else None
+    return f"{text}; {reason}." if reason else f"{text}."
 
 
 def _share(s: Summary) -> str:

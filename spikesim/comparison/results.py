@@ -14,9 +14,10 @@ import numpy as np
 
 from spikesim.comparison import statistics
 
-__all__ = ["TASKS", "Results", "Row", "Summary", "mean_curves"]
+__all__ = ["LEAST_ACCURACY", "TASKS", "Results", "Row", "Summary", "mean_curves"]
 
 TASKS = ("xor", "iris2", "iris")
+LEAST_ACCURACY = 0.75
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ class Results:
     def detectable(self, task: str = "iris") -> float | None:
         """Return the smallest difference to LDA that the cross-validation can find.
 
-        The spread of a difference between folds is the median over the contenders that learn.
+        The spread of a difference between folds is the median over the other contenders with a
+        mean accuracy of at least 75 %; those that hardly learn would widen it.
         None where LDA or every contender is missing.
         """
         groups = self.groups(task)
@@ -177,7 +179,9 @@ class Results:
         spreads = [
             float(np.std(base - [row.accuracy for row in rows], ddof=1))
             for (name, _, _), rows in groups.items()
-            if name not in ("LDA", "majority class") and len(rows) == len(base)
+            if name != "LDA"
+            and len(rows) == len(base)
+            and np.mean([row.accuracy for row in rows]) >= LEAST_ACCURACY
         ]
         if not spreads:
             return None

@@ -13,11 +13,12 @@ from typing import Any
 from spikesim import __version__, _check
 from spikesim._files import write_atomically
 from spikesim.comparison import figures, report
+from spikesim.comparison.contenders import contender
 from spikesim.comparison.protocol import FULL, QUICK, SMOKE, Budget, Splits
 from spikesim.comparison.rate_code import rate_code
 from spikesim.comparison.results import TASKS, Results, mean_curves
 from spikesim.comparison.showcase import trained_figures
-from spikesim.comparison.tasks import jobs, run_all
+from spikesim.comparison.tasks import Job, jobs, run_all
 from spikesim.comparison.tuning import load_settings, settings_digest
 from spikesim.errors import ParameterError
 
@@ -89,13 +90,42 @@ def compare(
         (f"{o.row.task}/{o.row.contender}/{o.row.network}/{o.row.hidden}", o.curve)
         for o in outcomes
     )
-    extra = {"rate_code": rate_code(chosen, settings)} if "iris" in wanted else {}
+    extra: dict[str, Any] = {"rate_code": rate_code(chosen, settings)} if "iris" in wanted else {}
     about = _about(chosen, wanted, settings, command or _call(out, tasks, quick))
     results = Results(tuple(o.row for o in outcomes), curves, about, extra)
+    if "xor" in wanted and chosen.name != "smoke":
+        extra["longer"] = longer(results, settings, n_jobs)
     drawn = figures.drawn_figures(results) | trained_figures(results, settings)
     about["duration"] = f"{time.perf_counter() - started:.0f} s"
     write(results, drawn, folder)
     return results
+
+
+def longer(results: Results, settings: dict[str, Any], n_jobs: int) -> list[dict[str, Any]]:
+    """Run the starts that failed XOR with four hidden units again, with four times the epochs.
+
+    Returns
+    -------
+    list of dict
+        ``contender``, ``network``, ``failed`` starts, and how many of them are ``solved`` then.
+    """
+    failed = [row for row in results.of("xor") if row.hidden == 4 and not row.solved]
+    work = [
+        Job(
+            "xor", row.contender, row.network, row.hidden, row.seed, 4 * row.epochs,
+            settings["xor"][contender(row.contender, row.network).key],
+        )
+        for row in failed
+    ]  # fmt: skip
+    counts: dict[tuple[str, str], list[int]] = {}
+    for outcome in run_all(work, n_jobs=n_jobs) if work else ():
+        count = counts.setdefault((outcome.row.contender, outcome.row.network), [0, 0])
+        count[0] += 1
+        count[1] += outcome.row.solved
+    return [
+        {"contender": name, "network": network, "failed": failed, "solved": solved}
+        for (name, network), (failed, solved) in counts.items()
+    ]
 
 
 def write(results: Results, drawn: dict[str, Any], folder: Path) -> None:

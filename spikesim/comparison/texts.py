@@ -105,3 +105,11 @@ LIMITS = (
     "code is named. A train is felt several times as strongly as the bias of the neuron, which "
     "slows the rules that learn both at one rate.",
 )
+
+# Seen by looking into starts that no number of epochs solved.
+WHY_STUCK = {
+    "backpropagation": "in the others two patterns with different answers have come to the same "
+    "saturated hidden activity, where no gradient is left to part them",
+    "committee": "in the others the votes go round in circles, each correction undoing an earlier "
+    "one",
+}
