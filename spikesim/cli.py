@@ -7,9 +7,11 @@ import io
 import os
 import secrets
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,17 @@ examples:
       inhibition too weak to hold excitation back: rates rise fivefold
 """
 
+_NETWORK_OPTIONS: dict[str, tuple[int | float, str]] = {
+    "n_exc": (400, "excitatory neurons"),
+    "n_inh": (100, "inhibitory neurons"),
+    "probability": (0.1, "of a synapse between any two neurons"),
+    "weight": (80.0, "of an excitatory synapse and of the input, pA"),
+    "inhibition": (6.0, "weight of inhibitory synapses, in excitatory ones"),
+    "tau_syn": (2.0, "synaptic time constant, ms"),
+    "delay": (1.5, "of all synapses, ms"),
+    "rate": (2000.0, "of the Poisson input of each neuron, Hz"),
+}
+
 _DOCTOR = """\
 Report the versions in use, where compiled code is kept, and whether a simulation and a gradient
 come out as theory says. Exits with 1, and says what to do, when something is wrong.
@@ -71,6 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         input, 130 interrupted.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A path may hold letters that the terminal's encoding does not have.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -156,24 +173,28 @@ def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
 
     network = parser.add_argument_group("network")
     network.add_argument("--network", action="store_true", help="simulate a random network")
-    count(network, "--n-exc", 400, "excitatory neurons")
-    count(network, "--n-inh", 100, "inhibitory neurons")
-    number(network, "--probability", 0.1, "of a synapse between any two neurons")
-    number(network, "--weight", 80.0, "of an excitatory synapse and of the input, pA")
-    number(network, "--inhibition", 6.0, "weight of inhibitory synapses, in excitatory ones")
-    number(network, "--tau-syn", 2.0, "synaptic time constant, ms")
-    number(network, "--delay", 1.5, "of all synapses, ms")
-    number(network, "--rate", 2000.0, "of the Poisson input of each neuron, Hz")
+    for name, (default, text) in _NETWORK_OPTIONS.items():
+        network.add_argument(
+            _flag(name),
+            type=type(default),
+            metavar="N" if isinstance(default, int) else "X",
+            help=f"{text} (default {default:g})",
+        )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
     from spikesim.simulation import SimulationInterrupted, simulate
 
-    for path in (arguments.out, arguments.spikes):
-        if path is not None:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
     picture = _picture_format(arguments.out)
+    _fill_network_options(arguments)
     network = _network(arguments)
+    for flag, path in (("--out", arguments.out), ("--spikes", arguments.spikes)):
+        if path is not None:
+            _check_writable(flag, path)
     started = time.perf_counter()
     code = 0
     try:
@@ -196,10 +217,10 @@ def _simulate(arguments: argparse.Namespace) -> int:
     )
     print(_table(recording))
     if arguments.spikes is not None:
-        write_atomically(arguments.spikes, _csv(recording))
+        _write("--spikes", arguments.spikes, _csv(recording))
         print(f"spikes  {arguments.spikes}")
-    if picture and recording.duration > 0.0:
-        write_atomically(arguments.out, _picture(recording, picture))
+    if picture:
+        _write("--out", arguments.out, _picture(recording, picture))
         print(f"picture {arguments.out}")
     return code
 
@@ -211,6 +232,41 @@ def _picture_format(path: str | None) -> str | None:
     if suffix not in ("png", "svg", "pdf"):
         raise ParameterError(f"--out must end in .png, .svg or .pdf, got {path!r}")
     return suffix
+
+
+def _check_writable(flag: str, path: str) -> None:
+    """Make the folder of `path` and find out, before the run, whether a file can be put there."""
+    if Path(path).is_dir():
+        raise ParameterError(f"{flag} must name a file, {path} is a folder")
+    with _naming(flag, path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=Path(path).parent):
+            pass
+
+
+def _write(flag: str, path: str, content: str | bytes) -> None:
+    with _naming(flag, path):
+        write_atomically(path, content)
+
+
+@contextmanager
+def _naming(flag: str, path: str) -> Iterator[None]:
+    """Name the file that the user asked for, rather than the temporary one, in an error."""
+    try:
+        yield
+    except OSError as error:
+        raise ParameterError(
+            f"{flag}: {path} cannot be written: {error.strerror or error}"
+        ) from None
+
+
+def _fill_network_options(arguments: argparse.Namespace) -> None:
+    """Put in the defaults of the network's options; refuse the options without a network."""
+    for name, (default, _) in _NETWORK_OPTIONS.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, default)
+        elif not arguments.network:
+            raise ParameterError(f"{_flag(name)} is of a network; give --network as well")
 
 
 def _network(arguments: argparse.Namespace) -> Any:

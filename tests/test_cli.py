@@ -1,4 +1,6 @@
 import csv
+import errno
+import os
 import subprocess
 import sys
 
@@ -95,6 +97,10 @@ def test_pictures_are_drawn_into_folders_that_are_made(tmp_path, capsys):
         (["--network", "--delay", "0.01"], "delay"),
         (["--network", "--rate", "-5"], "PoissonInput.rate"),
         (["--out", "picture.gif"], "--out"),
+        (["--n-exc", "10"], "--n-exc is of a network; give --network"),
+        (["--rate", "2000"], "--rate is of a network; give --network"),
+        (["--tau-syn", "3", "--duration", "1"], "--tau-syn"),
+        (["--spikes", "."], "--spikes must name a file"),
     ],
 )
 def test_errors_of_the_user_are_one_line(options, word, capsys):
@@ -102,6 +108,51 @@ def test_errors_of_the_user_are_one_line(options, word, capsys):
     captured = capsys.readouterr()
     assert captured.err.startswith("spikesim: error: ") and word in captured.err
     assert captured.err.count("\n") == 1 and captured.out == ""
+
+
+def test_a_picture_of_no_time_is_drawn_empty(tmp_path, capsys):
+    picture = tmp_path / "z.png"
+    assert cli.main(["simulate", "--duration", "0", "--out", str(picture)]) == 0
+    assert picture.stat().st_size > 2000 and str(picture) in capsys.readouterr().out
+
+
+def test_nothing_is_made_for_options_that_are_refused(tmp_path):
+    for name, more in (("a/picture.gif", []), ("b/picture.png", ["--tau-m", "-1"])):
+        assert cli.main(["simulate", "--out", str(tmp_path / name), *more]) == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--out", "--spikes"])
+def test_a_place_that_cannot_be_written_is_told_before_the_run(flag, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(simulation, "simulate", lambda *a, **k: pytest.fail("it ran"))
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.png").mkdir()
+    for path in (tmp_path / "file" / "a.png", tmp_path / "folder.png"):
+        assert cli.main(["simulate", flag, str(path)]) == 2
+        assert f"{flag}" in (line := capsys.readouterr().err) and str(path) in line
+
+
+def test_a_disk_that_fills_up_names_the_file_of_the_user(tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path) + "xyz.tmp")
+
+    monkeypatch.setattr(cli, "write_atomically", full)
+    path = tmp_path / "spikes.csv"
+    assert cli.main(["simulate", "--duration", "1", "--spikes", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert f"{path} cannot be written: No space left" in error and "tmp:" not in error
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(tmp_path):
+    path = tmp_path / "Zürich Ω.csv"
+    command = [sys.executable, "-X", "utf8=0", "-m", "spikesim", "simulate", "--duration", "1"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
+    for out, code in ((path, 0), (tmp_path, 2), (path / "ü", 2)):
+        done = subprocess.run(
+            [*command, "--spikes", str(out)], capture_output=True, env=environment, check=False
+        )
+        assert done.returncode == code and b"Traceback" not in done.stderr
+    assert path.exists() and b"\\xfc" in done.stderr
 
 
 def test_unknown_options_exit_with_two(capsys):
@@ -130,7 +181,9 @@ def test_interrupt_keeps_what_was_recorded(tmp_path, capsys, monkeypatch):
     recording = sp.simulate(sp.LIF(i_ext=500.0), 50.0, record="v", seed=3)
 
     def interrupted(*args, **kwargs):
-        raise SimulationInterrupted("interrupted after 50 ms", recording)
+        interruption = SimulationInterrupted("interrupted after 50 ms")
+        interruption.recording = recording
+        raise interruption
 
     monkeypatch.setattr(simulation, "simulate", interrupted)
     spikes, picture = tmp_path / "spikes.csv", tmp_path / "picture.png"
