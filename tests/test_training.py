@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from spikesim.learning import (
     MaxMembrane,
     Metrics,
     RateOutput,
+    TrainingInterrupted,
     evaluate,
     fit,
 )
@@ -219,6 +221,63 @@ def test_progress_is_told():
     calls = []
     fit(ONE, Recorder([]), *numbered(2), epochs=3, progress=lambda *a: calls.append(a), warn=False)
     assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("n_epochs", [0, 1, 3])
+@pytest.mark.parametrize("within", ["step", "progress"])
+def test_an_interruption_hands_back_the_last_whole_epoch(within, n_epochs):
+    network = dense([2, 3, 1], Sigmoid(), rng=0)
+    data = XOR.features, XOR.labels
+    rule = Backprop(optimiser=Adam(0.1))
+    options = {"seed": 1, "batch_size": 2, "validation": data}
+
+    class Interrupted:
+        readout = None
+
+        def init(self, network):
+            return 0, rule.init(network)
+
+        def step(self, network, state, x, labels):
+            turn, state = state
+            if within == "step" and turn == 2 * n_epochs + 1:
+                raise KeyboardInterrupt
+            network, state, metrics = rule.step(network, state, x, labels)
+            return network, (turn + 1, state), metrics
+
+    def progress(done, total):
+        if within == "progress" and done == max(n_epochs, 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted, match=r"interrupted with \d of 9") as caught:
+        fit(network, Interrupted(), *data, epochs=9, progress=progress, **options)
+    assert isinstance(caught.value, KeyboardInterrupt)
+    result = caught.value.result
+    n_whole = max(n_epochs, 1) if within == "progress" else n_epochs
+    assert result.history.n_epochs == n_whole
+    assert len(result.history.validation_accuracy) == n_whole
+    assert {len(layer.silent) for layer in result.history.layers} == {n_whole}
+    expected = network
+    if n_whole:
+        whole = fit(network, rule, *data, epochs=n_whole, **options)
+        expected = whole.network
+        np.testing.assert_array_equal(result.history.loss, whole.history.loss)
+    for ours, theirs in zip(result.network.layers, expected.layers, strict=True):
+        np.testing.assert_array_equal(ours.w, theirs.w)
+    assert result.predict(XOR.features).shape == (4,)
+
+
+def test_an_interruption_can_be_sent_between_processes():
+    def progress(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted) as caught:
+        fit(ONE, Backprop(), *numbered(4), progress=progress, seed=1)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value) == "interrupted with 1 of 100 epochs done"
+    np.testing.assert_array_equal(again.result.history.loss, caught.value.result.history.loss)
+    np.testing.assert_array_equal(
+        again.result.network.layers[0].w, caught.value.result.network.layers[0].w
+    )
 
 
 def test_a_bar_is_drawn_when_asked_for(capsys):

@@ -19,7 +19,7 @@ from spikesim.learning.readouts import (
 )
 from spikesim.learning.relaxation import Relaxation
 from spikesim.learning.tempotron import Tempotron
-from spikesim.learning.training import FitResult, History, evaluate, fit
+from spikesim.learning.training import FitResult, History, TrainingInterrupted, evaluate, fit
 
 __all__ = [
     "MAE",
@@ -44,6 +44,7 @@ __all__ = [
     "Relaxation",
     "SpikeCount",
     "Tempotron",
+    "TrainingInterrupted",
     "check_gradient",
     "committee_network",
     "default_readout",

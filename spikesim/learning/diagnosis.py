@@ -112,8 +112,8 @@ class _Layer:
         streaks["still"] = streaks["still"] + 1 if self.trained and norm == 0.0 else 0
         return total if self.spiking else 0.0
 
-    def history(self) -> LayerHistory:
-        columns = np.array(self.log).reshape(-1, 4).T.copy()
+    def history(self, n_epochs: int) -> LayerHistory:
+        columns = np.array(self.log[:n_epochs]).reshape(-1, 4).T.copy()
         return LayerHistory(*columns)
 
 
@@ -157,9 +157,9 @@ class Diagnosis:
             layer.start()
         return n_spikes
 
-    def histories(self) -> list[LayerHistory]:
-        """Return what each layer did."""
-        return [layer.history() for layer in self._layers]
+    def histories(self, n_epochs: int) -> list[LayerHistory]:
+        """Return what each layer did in the first `n_epochs` epochs."""
+        return [layer.history(n_epochs) for layer in self._layers]
 
 
 def _complaint(layer: _Layer, epoch: int) -> str:

@@ -23,7 +23,7 @@ from spikesim.learning.inputs import (
 from spikesim.learning.progress import Progress
 from spikesim.learning.readouts import default_readout
 
-__all__ = ["FitResult", "History", "evaluate", "fit"]
+__all__ = ["FitResult", "History", "TrainingInterrupted", "evaluate", "fit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +144,12 @@ class FitResult:
         return _streams(self.seed)[2] if seed is None else seed
 
 
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during :func:`fit`; `result` holds the training up to its last whole epoch."""
+
+    result: FitResult
+
+
 @_check.suggest_keywords
 def fit(
     network: LayeredNetwork,
@@ -212,6 +218,9 @@ def fit(
         Arguments that are not allowed or do not fit together, by name.
     NonFiniteStateError
         Training that diverged; the message names the epoch.
+    TrainingInterrupted
+        Ctrl-C; its `result` is what the training would have returned after the last epoch that
+        was finished, and may be pickled.
     """
     _check.instance("fit.network", network, LayeredNetwork, "a LayeredNetwork")
     if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
@@ -248,51 +257,67 @@ def fit(
     validated: list[float] = []
     streak = 0
 
-    def history() -> History:
-        loss, accuracy, seconds, spikes = np.array(log).reshape(-1, 4).T.copy()
-        accuracies = None if validation is None else np.array(validated)
-        return History(loss, accuracy, seconds, spikes, diagnosis.histories(), accuracies)
+    # The network and the number of epochs that belongs to it, replaced at once.
+    finished = network, 0
 
-    with Progress("fit.progress", progress, epochs, "epoch") as bar:
-        for epoch in range(epochs):
-            started = time.perf_counter()
-            if epoch and encoder.stochastic:
-                x = encoded("fit.features", encoder, table, network, encode_rng)
-            order = order_rng.permutation(n_trials) if shuffle else None
-            loss, n_correct = 0.0, 0
-            for start in range(0, n_trials, batch_size):
-                x_batch, y_batch = _batch(x, classes, order, start, start + batch_size)
-                try:
-                    network, state, metrics = rule.step(network, state, x_batch, y_batch)
-                except NonFiniteStateError as error:
-                    raise NonFiniteStateError(f"epoch {epoch}: {error}") from None
-                loss += metrics.loss
-                n_correct += metrics.n_correct
-                diagnosis.add(metrics)
-            accuracy = n_correct / n_trials
-            n_spikes = diagnosis.close_epoch(epoch, accuracy)
-            seconds = time.perf_counter() - started
-            log.append((loss / n_trials, accuracy, seconds, n_spikes / n_trials))
-            if validation is not None:
-                validated.append(
-                    _accuracy(
-                        "fit.validation",
-                        network,
-                        readout,
-                        held_out,
-                        held_out_labels,
-                        encoder,
-                        evaluate_stream,
+    def history(n_epochs: int) -> History:
+        loss, accuracy, seconds, spikes = np.array(log[:n_epochs]).reshape(-1, 4).T.copy()
+        accuracies = None if validation is None else np.array(validated[:n_epochs])
+        layers = diagnosis.histories(n_epochs)
+        return History(loss, accuracy, seconds, spikes, layers, accuracies)
+
+    def result() -> FitResult:
+        trained, n_epochs = finished
+        return FitResult(trained, history(n_epochs), rule, encoder, readout, _copied(sequence))
+
+    try:
+        with Progress("fit.progress", progress, epochs, "epoch") as bar:
+            for epoch in range(epochs):
+                started = time.perf_counter()
+                if epoch and encoder.stochastic:
+                    x = encoded("fit.features", encoder, table, network, encode_rng)
+                order = order_rng.permutation(n_trials) if shuffle else None
+                loss, n_correct = 0.0, 0
+                for start in range(0, n_trials, batch_size):
+                    x_batch, y_batch = _batch(x, classes, order, start, start + batch_size)
+                    try:
+                        network, state, metrics = rule.step(network, state, x_batch, y_batch)
+                    except NonFiniteStateError as error:
+                        raise NonFiniteStateError(f"epoch {epoch}: {error}") from None
+                    loss += metrics.loss
+                    n_correct += metrics.n_correct
+                    diagnosis.add(metrics)
+                accuracy = n_correct / n_trials
+                n_spikes = diagnosis.close_epoch(epoch, accuracy)
+                seconds = time.perf_counter() - started
+                log.append((loss / n_trials, accuracy, seconds, n_spikes / n_trials))
+                if validation is not None:
+                    validated.append(
+                        _accuracy(
+                            "fit.validation",
+                            network,
+                            readout,
+                            held_out,
+                            held_out_labels,
+                            encoder,
+                            evaluate_stream,
+                        )
                     )
-                )
-            bar.update(epoch + 1)
-            streak = streak + 1 if n_correct == n_trials else 0
-            if until == "solved":
-                if streak >= patience:
+                finished = network, epoch + 1
+                bar.update(epoch + 1)
+                streak = streak + 1 if n_correct == n_trials else 0
+                if until == "solved":
+                    if streak >= patience:
+                        break
+                elif callable(until) and until(history(epoch + 1)):
                     break
-            elif callable(until) and until(history()):
-                break
-    return FitResult(network, history(), rule, encoder, readout, _copied(sequence))
+    except KeyboardInterrupt:
+        interruption = TrainingInterrupted(
+            f"interrupted with {finished[1]} of {epochs} epochs done"
+        )
+        interruption.result = result()
+        raise interruption from None
+    return result()
 
 
 @_check.suggest_keywords
