@@ -12,7 +12,10 @@ import functools
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +26,7 @@ from spikesim.errors import ParameterError, ParameterIndexError, ParameterTypeEr
 FloatArray = NDArray[np.float64]
 Thing = TypeVar("Thing", bound=Callable[..., Any])
 
-_RELATIVE_GRID_TOLERANCE = 1e-9
+_MOST_STEPS = 2**53
 
 
 def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool = False) -> Any:
@@ -48,9 +51,7 @@ def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool 
     ParameterError
         Complex numbers, masked entries, NaN, infinities, integers beyond 2**53.
     """
-    if np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value)):
-        first = _first(np.ma.getmaskarray(value))
-        raise ParameterError(f"{name}{first} is masked; fill or drop masked values first")
+    _refuse_masked(name, value)
     if hasattr(value, "tocsr") and not isinstance(value, np.ndarray):
         raise ParameterTypeError(
             f"{name} is a sparse {type(value).__name__}; convert it with .toarray()"
@@ -64,12 +65,16 @@ def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool 
             array = array.astype(np.float64)
         except (TypeError, ValueError):
             raise ParameterTypeError(
-                f"{name} must hold numbers only, got objects such as {_sample(array)}"
+                f"{name} must hold numbers only, got {_sample(array)}{_place(array)}"
+            ) from None
+        except OverflowError:
+            raise ParameterError(
+                f"{name} holds integers beyond 1.8e308, the largest number in double precision"
             ) from None
     if array.dtype.kind not in "biuf":
         if array.dtype.kind == "c":
             raise ParameterError(f"{name}: complex data not supported")
-        raise ParameterTypeError(f"{name} must hold numbers, got {_sample(array)}")
+        raise ParameterTypeError(f"{name} must hold numbers, got {_sample(value)}{_place(value)}")
     if array.dtype.kind in "iu" and array.itemsize == 8 and array.size:
         if array.max() > 2**53 or array.min() < -(2**53):
             raise ParameterError(
@@ -88,13 +93,56 @@ def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool 
 
 def scalar(name: str, value: Any, *, finite: bool = True) -> float:
     """Convert `value` to a float; refuse arrays, text, booleans and NaN."""
+    _refuse_masked(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         if not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
             raise ParameterTypeError(f"{name} must be a number, got {_show(value)}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:
+        raise ParameterError(
+            f"{name} must be at most 1.8e308, the largest number in double precision"
+        ) from None
     if math.isnan(result) or (finite and math.isinf(result)):
         raise ParameterError(f"{name} must be finite, got {result}")
     return result
+
+
+def number_or_array(name: str, value: Any, *, finite: bool = True) -> Any:
+    """Return a number as a float, anything else as a read-only float64 array of our own."""
+    try:
+        single = np.ndim(value) == 0
+    except ValueError:
+        single = False  # Lists of several lengths: said by float_array.
+    if single:
+        return scalar(name, value, finite=finite)
+    array = float_array(name, value, finite=finite, copy=True)
+    array.flags.writeable = False
+    return array
+
+
+def per_neuron(
+    name: str,
+    value: Any,
+    *,
+    low: float | None = None,
+    strict: bool = False,
+    finite: bool = True,
+) -> Any:
+    """Return a number, or an array of one value a neuron; at least, or above, `low`."""
+    stored = number_or_array(name, value, finite=finite)
+    if np.ndim(stored) > 1:
+        raise ParameterError(
+            f"{name} must be a number or have one value a neuron, got shape {stored.shape}"
+        )
+    if low is not None:
+        bad = np.asarray(stored <= low if strict else stored < low)
+        if bad.any():
+            raise ParameterError(
+                f"{name}{_first(bad)} must be {'greater than' if strict else 'at least'} {low:g}, "
+                f"got {np.asarray(stored)[bad].flat[0]:g}"
+            )
+    return stored
 
 
 def positive(name: str, value: Any) -> float:
@@ -167,35 +215,44 @@ def shape(name: str, array: np.ndarray, wanted: tuple[int | None, ...]) -> None:
         )
 
 
-def indices(name: str, value: ArrayLike, size: int) -> NDArray[np.int64]:
-    """Convert `value` to int64 indices into something of length `size`.
+def indices(name: str, value: ArrayLike, size: int | None) -> NDArray[np.int64]:
+    """Convert `value` to int64 indices into something of length `size`, None if not yet known.
 
     Floats are taken only if they are whole; negative indices never wrap around.
     """
-    array = np.asarray(value)
+    _refuse_masked(name, value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ParameterTypeError(f"{name} must be an array of integers: {error}") from None
     if array.dtype.kind == "f" or array.dtype == object:
         array = float_array(name, array)
         if np.any(array != np.floor(array)):
             index = _first(array != np.floor(array))
             raise ParameterTypeError(f"{name}{index} must be a whole number")
     elif array.size and array.dtype.kind not in "iu":
-        raise ParameterTypeError(f"{name} must hold integers, got {_sample(array)}")
-    outside = (array < 0) | (array >= size)
+        raise ParameterTypeError(f"{name} must hold integers, got {_sample(value)}{_place(value)}")
+    outside = (array < 0) | (array >= (2**62 if size is None else size))
     if np.any(outside):
-        raise ParameterIndexError(
-            f"{name}{_first(outside)} is {array[outside].flat[0]:g}; "
-            f"indices from 0 to {size - 1} are allowed"
-        )
+        bad = float(array[outside].flat[0])
+        allowed = f"indices from 0 to {(size or 0) - 1} are allowed"
+        if size is None:
+            allowed = "it must be at least 0" if bad < 0.0 else "no population is that large"
+        raise ParameterIndexError(f"{name}{_first(outside)} is {bad:g}; {allowed}")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def n_steps(name: str, duration: Any, dt: float, *, minimum: int = 0) -> int:
-    """Express a duration in steps of `dt`; it must lie on the grid within 1e-9 relative."""
+    """Express a duration in steps of `dt`; it must lie on the grid, see :func:`off_grid`."""
     value = non_negative(name, duration)
-    steps = round(value / dt)
-    if abs(value - steps * dt) > _RELATIVE_GRID_TOLERANCE * max(value, dt):
+    if value / dt > _MOST_STEPS:
         raise ParameterError(
-            f"{name} must be a multiple of dt = {dt:g} ms, got {value!r} ms; "
+            f"{name} must be shorter: {value:g} ms are more than 2**53 steps of dt = {dt!r} ms"
+        )
+    steps = round(value / dt)
+    if off_grid(value, steps, dt):
+        raise ParameterError(
+            f"{name} must be a multiple of dt = {dt!r} ms, got {value!r} ms; "
             f"the nearest multiples are {math.floor(value / dt) * dt:g} "
             f"and {math.ceil(value / dt) * dt:g}"
         )
@@ -204,6 +261,34 @@ def n_steps(name: str, duration: Any, dt: float, *, minimum: int = 0) -> int:
             f"{name} must be at least {minimum} step(s) of dt = {dt:g} ms, got {value:g} ms"
         )
     return steps
+
+
+def off_grid(times: Any, steps: Any, dt: float) -> Any:
+    """Return where `times` (ms) differ from ``steps * dt`` by more than rounding explains.
+
+    That is by 1e-9 of their value, but never by more than a thousandth of a step as long as
+    double precision can tell.
+    """
+    times = np.asarray(times, dtype=np.float64)
+    tolerance = np.minimum(1e-9 * np.maximum(times, dt), 1e-3 * dt)
+    return np.abs(times - steps * dt) > np.maximum(tolerance, 2.0 * np.spacing(times))
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Add to an error of a check the place that its value belongs to."""
+    try:
+        yield
+    except (ParameterError, ParameterTypeError, ParameterIndexError) as error:
+        raise type(error)(f"{error} ({place})") from None
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Give a warning that points to the line outside the package that led to it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("spikesim"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def seed_sequence(name: str, value: Any) -> np.random.SeedSequence:
@@ -262,6 +347,12 @@ def _did_you_mean(value: Any, allowed: Sequence[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def _refuse_masked(name: str, value: Any) -> None:
+    if np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value)):
+        first = _first(np.ma.getmaskarray(value))
+        raise ParameterError(f"{name}{first} is masked; fill or drop masked values first")
+
+
 def _first(mask: Any) -> str:
     """Return the first true position of `mask` as ``[i, j]``, or nothing for a scalar."""
     mask = np.asarray(mask)
@@ -270,8 +361,25 @@ def _first(mask: Any) -> str:
     return "[" + ", ".join(str(int(i)) for i in np.argwhere(mask)[0]) + "]"
 
 
-def _sample(array: np.ndarray) -> str:
-    return _show(array.flat[0]) if array.size else f"dtype {array.dtype}"
+def _not_numbers(value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return `value` as objects, and where they are something else than a number."""
+    objects = np.asarray(value, dtype=object)
+    flat = [not isinstance(item, numbers.Real) for item in objects.flat]
+    return objects, np.array(flat, dtype=bool).reshape(objects.shape)
+
+
+def _sample(value: Any) -> str:
+    """Show the first thing that is no number, or else the first thing."""
+    objects, bad = _not_numbers(value)
+    if not objects.size:
+        return f"dtype {np.asarray(value).dtype}"
+    return _show(objects[bad].flat[0] if bad.any() else objects.flat[0])
+
+
+def _place(value: Any) -> str:
+    """Say where :func:`_sample` found it."""
+    _, bad = _not_numbers(value)
+    return f" at {_first(bad)}" if bad.ndim and bad.any() else ""
 
 
 def _show(value: Any) -> str:

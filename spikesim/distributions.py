@@ -23,6 +23,23 @@ class Distribution:
         raise TypeError(f"{type(self).__name__} does not say how to draw")
 
 
+def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return `n` values of `distribution` for the parameter `name`, whoever wrote its `draw`.
+
+    Raises
+    ------
+    ParameterError
+        Another number of values, or values that are not finite.
+    """
+    values = _check.float_array(name, distribution.draw(rng, n), copy=True)
+    if values.shape != (n,):
+        raise _check.ParameterError(
+            f"{name}: {type(distribution).__name__}.draw must return {n} values, shape ({n},), "
+            f"got shape {values.shape}"
+        )
+    return values
+
+
 @_check.suggest_keywords
 @dataclass(frozen=True)
 class Normal(Distribution):

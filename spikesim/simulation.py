@@ -58,9 +58,7 @@ class Record:
             _check.choice("Record.variables", variable, ("v", "i_syn"))
         object.__setattr__(self, "variables", tuple(dict.fromkeys(variables)))
         if self.neurons is not None:
-            neurons = np.array(
-                _check.indices("Record.neurons", self.neurons, np.iinfo(np.int64).max)
-            ).reshape(-1)
+            neurons = np.array(_check.indices("Record.neurons", self.neurons, None)).reshape(-1)
             if len(np.unique(neurons)) != len(neurons):
                 raise ParameterError("Record.neurons must name each neuron once")
             neurons.flags.writeable = False
@@ -274,9 +272,10 @@ def _requests(
     for name, item in wanted.items():
         n = network.population(name).n
         neurons = np.arange(n) if item.neurons is None else item.neurons
-        _check.indices("Record.neurons", neurons, n)
         interval = default if item.interval is None else item.interval
-        steps = _check.n_steps("Record.interval", interval, dt, minimum=1)
+        with _check.located(f"population {name!r}"):
+            _check.indices("Record.neurons", neurons, n)
+            steps = _check.n_steps("Record.interval", interval, dt, minimum=1)
         if item.variables:
             requests[name] = engine.TraceRequest(item.variables, neurons, steps)
     return requests

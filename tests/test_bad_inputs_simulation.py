@@ -338,6 +338,124 @@ BAD = {
         "SampledCurrent.interval",
     ),
     "57 neuron recorded twice": (lambda: sp.Record("v", [0, 0]), ValueError, "Record.neurons"),
+    "59 ragged parameter": (lambda: sp.LIF(tau_m=[[1, 2], [3]]), TypeError, "LIF.tau_m"),
+    "59 ragged weights": (
+        lambda: sp.Projection("a", "a", sp.AllToAll(), [[1, 2], [3]]),
+        TypeError,
+        "Projection.weight",
+    ),
+    "59 ragged indices": (
+        lambda: sp.ExplicitList([[1, 2], [3]], [1]),
+        TypeError,
+        "ExplicitList.pre",
+    ),
+    "60 the culprit among objects": (
+        lambda: sp.LIF(tau_m=[1.0, {}, 2.0]),
+        TypeError,
+        "got {} (dict) at [1]",
+    ),
+    "60 the culprit among text": (
+        lambda: sp.LIF(tau_m=[1.0, "ten"]),
+        TypeError,
+        "got 'ten' (str) at [1]",
+    ),
+    "61 masked indices": (
+        lambda: sp.ExplicitList(np.ma.masked_array([0, 1], [False, True]), [0, 0]),
+        ValueError,
+        "ExplicitList.pre[1] is masked",
+    ),
+    "61 masked number": (lambda: sp.LIF(tau_m=np.ma.masked), ValueError, "LIF.tau_m is masked"),
+    "62 negative neuron before there is a size": (
+        lambda: sp.StepCurrent("a", 1.0, neurons=[-1]),
+        IndexError,
+        "StepCurrent.neurons[0] is -1; it must be at least 0",
+    ),
+    "62 index beyond everything": (
+        lambda: sp.ExplicitList(np.array([2**63 + 1], np.uint64), [0]),
+        IndexError,
+        "ExplicitList.pre[0]",
+    ),
+    "63 impossible draw": (
+        lambda: sp.simulate(sp.Population("exc", sp.LIF(tau_m=sp.Normal(-9.0, 1.0)), 9), 1.0),
+        ValueError,
+        "(a value drawn from its distribution) (population 'exc')",
+    ),
+    "63 which delay": (
+        lambda: connected(delay=0.17),
+        ValueError,
+        "got 0.17 ms; delay_rounding='nearest' takes the nearest step (projection from 'a' to 'a')",
+    ),
+    "63 whose recorded neurons": (
+        lambda: run(record=sp.Record("v", [1])),
+        IndexError,
+        "(population 'neuron')",
+    ),
+    "63 whose weights": (lambda: connected(np.ones((4, 3))), ValueError, "from 'a' to 'a'"),
+    "63 whose times": (lambda: listed([0.15]), ValueError, "got 0.15 ms; "),
+    "63 source whose times": (lambda: listed([0.15]), ValueError, "(population 's')"),
+    "64 tiny step": (lambda: run(dt=1e-320), ValueError, "simulate.duration"),
+    "64 tiny step for a delay": (
+        lambda: sp.simulate(
+            network(projections=[sp.Projection("a", "a", sp.AllToAll(), 1.0)]), 0.0, dt=1e-320
+        ),
+        ValueError,
+        "Projection.delay",
+    ),
+    "64 endless duration": (
+        lambda: run(duration=1e300, dt=1e-10),
+        ValueError,
+        "simulate.duration",
+    ),
+    "64 integer beyond everything": (lambda: sp.LIF(tau_m=10**400), ValueError, "LIF.tau_m"),
+    "64 integers beyond everything": (lambda: sp.LIF(tau_m=[10**400]), ValueError, "LIF.tau_m"),
+    "65 no sample": (
+        lambda: sp.SampledCurrent("a", [], 0.1),
+        ValueError,
+        "SampledCurrent.values",
+    ),
+    "66 no source at all": (
+        lambda: sp.simulate(
+            network(
+                1, projections=[sp.Projection("a", "a", sp.FixedInDegree(1, autapses=False), 1.0)]
+            ),
+            1.0,
+        ),
+        ValueError,
+        "FixedInDegree.k must be 0 where the only source is the target itself",
+    ),
+    "67 truth as rate": (lambda: sp.PoissonSource(rate=True), TypeError, "PoissonSource.rate"),
+    "67 matrix of rates": (
+        lambda: sp.PoissonSource(np.ones((2, 2))),
+        ValueError,
+        "PoissonSource.rate must be a number or have one value a neuron",
+    ),
+    "68 step in single precision": (
+        lambda: run(dt=np.float32(0.1)),
+        ValueError,
+        "dt = 0.10000000149011612 ms",
+    ),
+    "69 projection of a namesake": (
+        lambda: network(
+            projections=[sp.Projection(sp.Population("a", sp.LIF(), 99), "a", sp.AllToAll(), 1.0)]
+        ),
+        ValueError,
+        "Network.projections[0].source is another population",
+    ),
+    "69 input into a namesake": (
+        lambda: network(inputs=[sp.StepCurrent(sp.Population("a", sp.LIF(), 9), 1.0)]),
+        ValueError,
+        "Network.inputs[0].target is another population",
+    ),
+    "70 half a step after a long time": (
+        lambda: run(duration=1e8 + 0.05),
+        ValueError,
+        "simulate.duration",
+    ),
+    "70 spike at half a step after a long time": (
+        lambda: listed([1e8 + 0.05]),
+        ValueError,
+        "SpikeSource.times[0]",
+    ),
     "58 divergence": (
         lambda: sp.simulate(sp.LIF(v_init=1e308, v_rest=-1.7e308, v_reset=-1.7e308), 1.0),
         FloatingPointError,
@@ -444,3 +562,62 @@ def test_44_changing_an_array_afterwards_changes_nothing():
 def test_54_seeds_beyond_32_bits_are_taken():
     assert run(seed=2**40).seed == 2**40
     assert run(seed=np.int64(3)).seed == 3
+
+
+class Faulty(sp.distributions.Distribution):
+    """Somebody's own distribution, which returns what it was told to."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def draw(self, rng, n):
+        return self.values
+
+
+@pytest.mark.parametrize("values", [np.ones(3), np.ones((4, 1)), 1.0, [1.0, 1.0, NAN, 1.0]])
+@pytest.mark.parametrize(
+    ("name", "act"),
+    [
+        ("LIF.i_ext", lambda d: sp.simulate(network(model=sp.LIF(i_ext=d)), 1.0)),
+        ("Projection.weight", lambda d: connected(weight=d, rule=sp.OneToOne())),
+        ("Projection.delay", lambda d: connected(delay=d, rule=sp.OneToOne())),
+    ],
+)
+def test_what_a_distribution_returns_is_checked(name, act, values):
+    with pytest.raises(sp.errors.ParameterError, match=re.escape(name)):
+        act(Faulty(values))
+    assert act(Faulty(np.ones(4))).duration == 1.0
+
+
+def test_numbers_in_arrays_without_axes_are_numbers():
+    assert sp.LIF(tau_m=np.array(10.0)).tau_m == 10.0
+    assert sp.PoissonSource(np.array(3)).rate == 3.0
+    assert sp.StepCurrent("a", np.array(3.0)).amplitude == 3.0
+
+
+def test_the_warning_about_rounding_points_to_the_line_of_the_user():
+    with pytest.warns(
+        sp.errors.RoundingWarning, match=r"0\.2 ms is used in population 'a'"
+    ) as seen:
+        sp.simulate(sp.Population("a", sp.LIF(t_ref=0.17)), 1.0)
+    assert seen[0].filename == __file__
+    neuron = sp.LIF.normalised(tau_m=5.0, t_ref=2.4)
+    layered = sp.dense([2, 2], neuron, dt=1.0, rng=0)
+    with pytest.warns(sp.errors.RoundingWarning, match="a layer of 2 units") as seen:
+        sp.layered.forward(layered, np.zeros((3, 1, 2)))
+    assert seen[0].filename == __file__
+
+
+def test_an_equal_population_or_a_name_is_taken():
+    net = network(
+        projections=[sp.Projection(sp.Population("a", sp.LIF(), 4), "a", sp.AllToAll(), 1.0)]
+    )
+    assert net.projections[0].source == "a"
+
+
+def test_bounds_of_currents_are_rounded_up_late_in_a_run_too():
+    from spikesim.engine.drive import _ceil
+
+    assert _ceil(1e9 + 0.5) == 1e9 + 1.0
+    assert _ceil(1e9 + 1e-5) == 1e9
+    assert _ceil(3.0000000001) == 3.0 and _ceil(3.1) == 4.0 and _ceil(INF) == INF

@@ -6,7 +6,6 @@ population waits in rows of one ring buffer: one row for each neuron and synapse
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields
 from itertools import count
 from typing import Any
@@ -16,12 +15,12 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine.connect import Synapses, connect, require_room
 from spikesim.engine.memory import readable, require_memory
-from spikesim.errors import NotEnoughMemoryError, ParameterError, RoundingWarning
+from spikesim.errors import NotEnoughMemoryError, ParameterError
 from spikesim.network.inputs import NoiseCurrent, PoissonInput, SpikeInput
 from spikesim.network.network import Network
 from spikesim.network.population import Population
 from spikesim.neurons import LIF, PoissonSource
-from spikesim.neurons.lif import LIFConstants
+from spikesim.neurons.lif import LIFConstants, refractory_period
 from spikesim.synapses import Delta
 
 __all__ = ["Built", "BuiltLIF", "BuiltListed", "BuiltPoisson", "build"]
@@ -146,42 +145,24 @@ def build(network: Network, dt: float, seed: int) -> Built:
     first = row = 0
     rows_of: dict[tuple[str, Any], int] = {}
     for index, population in enumerate(network.populations):
-        if isinstance(population.model, LIF):
-            own = ports[population.name]
-            for synapse in own:
-                rows_of[population.name, synapse] = row
-                row += population.n
-            populations.append(
-                _build_lif(network, population, index, first, own, rows_of, dt, seed)
-            )
-        elif isinstance(population.model, PoissonSource):
-            mean = _mean_counts("PoissonSource.rate", population.model.rate, population.n, dt)
-            parameters = {"rate": np.array(np.broadcast_to(population.model.rate, population.n))}
-            stream = _stream(_POISSON_SOURCE, index, 0)
-            populations.append(
-                BuiltPoisson(population.name, population.n, first, parameters, stream, mean)
-            )
-        else:
-            model = population.model
-            steps = spike_steps("SpikeSource.times", model.times, model.time_rounding, dt)
-            order = np.lexsort((model.ids, steps))
-            parameters = {"times": model.times, "ids": model.ids}
-            populations.append(
-                BuiltListed(
-                    population.name, population.n, first, parameters, steps[order], model.ids[order]
+        own = ports[population.name]
+        for synapse in own:
+            rows_of[population.name, synapse] = row
+            row += population.n
+        with _check.located(f"population {population.name!r}"):
+            if isinstance(population.model, LIF):
+                populations.append(
+                    _build_lif(network, population, index, first, own, rows_of, dt, seed)
                 )
-            )
+            else:
+                populations.append(_build_source(population, index, first, dt))
         first += population.n
-    drawn = [
-        connect(
-            projection,
-            network.population(projection.source).n,
-            network.population(projection.target).n,
-            dt,
-            _generator(seed, 1, index),
-        )
-        for index, projection in enumerate(network.projections)
-    ]
+    drawn = []
+    for index, projection in enumerate(network.projections):
+        with _check.located(f"projection from {projection.source!r} to {projection.target!r}"):
+            n_pre = network.population(projection.source).n
+            n_post = network.population(projection.target).n
+            drawn.append(connect(projection, n_pre, n_post, dt, _generator(seed, 1, index)))
     shortest = min((int(s.delay.min()) for s in drawn if len(s.delay)), default=_LONGEST_STRETCH)
     longest = max((int(s.delay.max()) for s in drawn if len(s.delay)), default=1)
     stretch = max(1, min(_LONGEST_STRETCH, shortest, _STRETCH_UPDATES // first))
@@ -194,14 +175,14 @@ def build(network: Network, dt: float, seed: int) -> Built:
 
 def spike_steps(label: str, times: np.ndarray, rounding: str, dt: float) -> np.ndarray:
     """Return listed times in steps; refuse those off the grid unless they may be rounded."""
-    in_steps = np.minimum(times / dt, 2.0**53)
+    with np.errstate(over="ignore"):
+        in_steps = np.minimum(times / dt, 2.0**53)
     steps = np.rint(in_steps).astype(np.int64)
-    off = np.abs(times - steps * dt) > 1e-9 * np.maximum(times, dt)
-    off &= in_steps < 2.0**53
+    off = _check.off_grid(times, steps, dt) & (in_steps < 2.0**53)
     if rounding == "error" and np.any(off):
         raise ParameterError(
-            f"{label}{_check._first(off)} must be a multiple of dt = {dt:g} ms, "
-            f"got {times[off][0]!r} ms; time_rounding='nearest' takes the nearest step"
+            f"{label}{_check._first(off)} must be a multiple of dt = {dt!r} ms, "
+            f"got {float(times[off][0])!r} ms; time_rounding='nearest' takes the nearest step"
         )
     return np.maximum(steps, 1)
 
@@ -248,10 +229,15 @@ def _build_lif(
 ) -> BuiltLIF:
     name, n, model = population.name, population.n, population.model
     rng: Any = _generator(seed, 0, index) if model.random() else None
-    model = model.drawn(n, rng)
+    if model.random():
+        with _check.located("a value drawn from its distribution"):
+            model = model.drawn(n, rng)
+    else:
+        model = model.drawn(n, rng)
     constants = model.constants(dt)
     parameters = {f.name: getattr(model, f.name) for f in fields(model)}
-    parameters["t_ref"] = _effective_t_ref(name, model.t_ref, constants.ref_steps, dt)
+    whose = f"population {name!r} (recording.parameters holds the values used)"
+    parameters["t_ref"] = refractory_period(model.t_ref, constants.ref_steps, dt, whose)
     filters = [synapse for synapse in own if not isinstance(synapse, Delta)]
     propagators = [s.propagators(model.tau_m, model.c_m, dt) for s in filters]
     ports = np.array([p[:4] for p in propagators], dtype=np.float64).reshape(-1, 4)
@@ -299,28 +285,24 @@ def _build_lif(
     )
 
 
+def _build_source(
+    population: Population, index: int, first: int, dt: float
+) -> BuiltPoisson | BuiltListed:
+    name, n, model = population.name, population.n, population.model
+    if isinstance(model, PoissonSource):
+        mean = _mean_counts("PoissonSource.rate", model.rate, n, dt)
+        parameters = {"rate": np.array(np.broadcast_to(model.rate, n))}
+        return BuiltPoisson(name, n, first, parameters, _stream(_POISSON_SOURCE, index, 0), mean)
+    steps = spike_steps("SpikeSource.times", model.times, model.time_rounding, dt)
+    order = np.lexsort((model.ids, steps))
+    parameters = {"times": model.times, "ids": model.ids}
+    return BuiltListed(name, n, first, parameters, steps[order], model.ids[order])
+
+
 def _check_interval(item: Any, dt: float) -> None:
     interval = getattr(item, "interval", None)
     if interval is not None:
         _check.n_steps(f"{type(item).__name__}.interval", interval, dt, minimum=1)
-
-
-def _effective_t_ref(name: str, t_ref: np.ndarray, ref_steps: np.ndarray, dt: float) -> np.ndarray:
-    """Return the refractory period on the grid; warn if it is not the one asked for."""
-    effective = ref_steps * dt
-    off = np.abs(t_ref - effective) > 1e-9 * np.maximum(t_ref, dt)
-    off &= ref_steps < 2**53
-    if np.any(off):
-        first = int(np.flatnonzero(off)[0])
-        warnings.warn(
-            f"LIF.t_ref of population {name!r} is rounded to steps of dt = {dt:g} ms: neuron "
-            f"{first} has {effective[first]:g} ms instead of {t_ref[first]:g} ms "
-            "(recording.parameters holds the values used)",
-            RoundingWarning,
-            stacklevel=5,
-        )
-        return effective
-    return t_ref
 
 
 def _mean_counts(label: str, rate: Any, n: int, dt: float) -> np.ndarray:

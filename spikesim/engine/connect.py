@@ -8,6 +8,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.distributions import Distribution
+from spikesim.distributions import drawn as draw
 from spikesim.engine.memory import readable, require_memory
 from spikesim.errors import ParameterError
 from spikesim.network.network import Network
@@ -80,30 +81,33 @@ def delay_steps(projection: Projection, n: int, dt: float, rng: np.random.Genera
     """Return `n` delays in steps; refuse those below one step or off the grid."""
     value = projection.delay
     drawn = isinstance(value, Distribution)
-    given = value.draw(rng, n) if drawn else np.asarray(value, dtype=np.float64)
-    given = _check.float_array("Projection.delay", given)
-    in_steps = given / dt
+    if drawn:
+        given = draw("Projection.delay", value, rng, n)
+    else:
+        given = np.asarray(value, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        in_steps = given / dt
     too_long = in_steps > _MOST_STEPS
     if np.any(too_long):
         longest = float(np.max(given))
         raise ParameterError(
             f"Projection.delay{_check._first(too_long)} must be shorter: {longest:g} ms are "
-            f"{longest / dt:g} steps of dt = {dt:g} ms, for which the ring buffer of a single "
-            f"neuron would need {readable(int(8 * longest / dt))} of memory"
+            f"{longest / dt:g} steps of dt = {dt!r} ms, for which the ring buffer of a single "
+            f"neuron would need {readable(8 * longest / dt)} of memory"
         )
     steps = np.rint(in_steps).astype(np.int64)
-    off = np.abs(given - steps * dt) > 1e-9 * np.maximum(given, dt)
+    off = _check.off_grid(given, steps, dt)
     if np.any(off) and not drawn and projection.delay_rounding == "error":
-        first = given[off].flat[0]
+        first = float(given[off].flat[0])
         raise ParameterError(
-            f"Projection.delay{_check._first(off)} must be a multiple of dt = {dt:g} ms, "
+            f"Projection.delay{_check._first(off)} must be a multiple of dt = {dt!r} ms, "
             f"got {first!r} ms; delay_rounding='nearest' takes the nearest step"
         )
     short = (steps < 1) | ((given < dt * (1.0 - 1e-9)) & ~np.asarray(drawn))
     if np.any(short):
         first = given[short].flat[0]
         raise ParameterError(
-            f"Projection.delay{_check._first(short)} must be at least one step of dt = {dt:g} ms, "
+            f"Projection.delay{_check._first(short)} must be at least one step of dt = {dt!r} ms, "
             f"got {first:g} ms"
         )
     return np.array(np.broadcast_to(steps.reshape(-1) if steps.ndim else steps, (n,)))
@@ -111,7 +115,7 @@ def delay_steps(projection: Projection, n: int, dt: float, rng: np.random.Genera
 
 def _per_synapse(label: str, value: Any, n: int, rng: np.random.Generator) -> np.ndarray:
     if isinstance(value, Distribution):
-        return _check.float_array(label, value.draw(rng, n))
+        return draw(label, value, rng, n)
     value = np.asarray(value, dtype=np.float64)
     return np.array(np.broadcast_to(value.reshape(-1) if value.ndim else value, (n,)))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from spikesim import _check
 from spikesim.engine.build import BuiltLIF
 from spikesim.engine.rng import fill_normals, fill_poisson
 from spikesim.network.inputs import NoiseCurrent, RampCurrent, SampledCurrent, SineCurrent
@@ -89,6 +91,8 @@ def _waveform(
 
 
 def _ceil(in_steps: float) -> float:
-    """Round up, but take what lies within 1e-9 of the grid as on it."""
+    """Round up, but take what rounding may have moved off the grid as on it."""
     nearest = np.rint(in_steps)
-    return nearest if abs(in_steps - nearest) <= 1e-9 * max(nearest, 1.0) else np.ceil(in_steps)
+    if math.isinf(in_steps) or not _check.off_grid(in_steps, nearest, 1.0):
+        return nearest
+    return np.ceil(in_steps)

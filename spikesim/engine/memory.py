@@ -51,12 +51,12 @@ def require_memory(what: str, n_bytes: int, hint: str) -> None:
         )
 
 
-def readable(n_bytes: int) -> str:
+def readable(n_bytes: float) -> str:
     """Return a number of bytes as a person would say it."""
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
         if n_bytes < 1024:
             return f"{n_bytes:.4g} {unit}"
-        n_bytes /= 1024  # type: ignore[assignment]
+        n_bytes /= 1024
     return f"{n_bytes:.4g} PiB"
 
 

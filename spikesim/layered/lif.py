@@ -6,16 +6,15 @@ adjoint, derived in :mod:`spikesim.layered.backward`.
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from spikesim._jit import kernel
-from spikesim.errors import ParameterError, RoundingWarning
+from spikesim.errors import ParameterError
 from spikesim.neurons import LIF
-from spikesim.neurons.lif import step
+from spikesim.neurons.lif import refractory_period, step
 from spikesim.synapses import Delta, Exponential
 
 __all__ = ["LIFLayer", "adjoint", "prepared", "run"]
@@ -51,7 +50,7 @@ class LIFLayer(NamedTuple):
 def prepared(neuron: LIF, synapse: Delta | Exponential, n: int, dt: float) -> LIFLayer:
     """Derive the constants of a layer of `n` units; warn when `t_ref` has to be rounded."""
     constants = neuron.constants(dt)
-    _warn_if_rounded(neuron, constants.ref_steps, dt)
+    refractory_period(neuron.t_ref, constants.ref_steps, dt, f"a layer of {n} units")
     v_init = neuron.v_rest if neuron.v_init is None else neuron.v_init
     fires = np.isfinite(constants.v_th)
     v_th_finite = np.where(
@@ -207,19 +206,6 @@ def adjoint(
 _NO_WEIGHTS = np.zeros((0, 0))
 _NO_WEIGHTS.flags.writeable = False
 _ZERO = np.zeros((0, 0, 0))
-
-
-def _warn_if_rounded(neuron: LIF, ref_steps: np.ndarray, dt: float) -> None:
-    t_ref = np.asarray(neuron.t_ref)
-    effective = ref_steps * dt
-    off = np.abs(effective - t_ref) > 1e-9 * np.maximum(t_ref, dt)
-    if np.any(off):
-        asked, got = np.broadcast_to(t_ref, off.shape)[off].flat[0], effective[off].flat[0]
-        warnings.warn(
-            f"LIF.t_ref = {asked:g} ms is not a multiple of dt = {dt:g} ms; {got:g} ms is used",
-            RoundingWarning,
-            stacklevel=4,
-        )
 
 
 @kernel

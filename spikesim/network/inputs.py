@@ -15,7 +15,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.distributions import Distribution
 from spikesim.errors import ParameterError
-from spikesim.network.population import population_name
+from spikesim.network.population import keep_population
 from spikesim.network.projection import number_or_array
 from spikesim.neurons.spike_source import spike_list
 from spikesim.synapses import Delta, Synapse
@@ -46,18 +46,16 @@ class Input:
     def _set_target(self) -> None:
         """Keep the target by name and the neurons as a read-only array."""
         label = type(self).__name__
-        object.__setattr__(self, "target", population_name(f"{label}.target", self.target))
+        keep_population(self, "target", f"{label}.target")
         if self.neurons is None:
             return
-        neurons = np.array(
-            _check.indices(f"{label}.neurons", self.neurons, np.iinfo(np.int64).max)
-        ).reshape(-1)
+        neurons = np.array(_check.indices(f"{label}.neurons", self.neurons, None)).reshape(-1)
         if len(np.unique(neurons)) != len(neurons):
             raise ParameterError(f"{label}.neurons must name each neuron once")
         neurons.flags.writeable = False
         object.__setattr__(self, "neurons", neurons)
 
-    def _set_per_neuron(self, *names: str) -> None:
+    def _set_per_neuron(self, *names: str, low: float | None = None) -> None:
         """Keep parameters that are a number or one value for each driven neuron."""
         for name in names:
             label = f"{type(self).__name__}.{name}"
@@ -66,13 +64,7 @@ class Input:
                 raise _check.ParameterTypeError(
                     f"{label} must be a number or have one value a neuron, not a distribution"
                 )
-            stored = number_or_array(label, value)
-            if np.ndim(stored) > 1:
-                raise ParameterError(
-                    f"{label} must be a number or have one value a neuron, "
-                    f"got shape {np.shape(stored)}"
-                )
-            object.__setattr__(self, name, stored)
+            object.__setattr__(self, name, _check.per_neuron(label, value, low=low))
 
     def _check_per_neuron(self, n: int, *names: str) -> None:
         driven = n if self.neurons is None else len(self.neurons)
@@ -222,6 +214,8 @@ class SampledCurrent(Input):
                 "SampledCurrent.values must have shape (n_samples,) or (n_samples, n_driven), "
                 f"got {values.shape}"
             )
+        if not len(values):
+            raise ParameterError("SampledCurrent.values must hold at least one sample, got none")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
         interval = _check.positive("SampledCurrent.interval", self.interval)
@@ -269,8 +263,8 @@ class NoiseCurrent(Input):
 
     def __post_init__(self) -> None:
         self._set_target()
-        self._set_per_neuron("mean", "sd")
-        _refuse_negative("NoiseCurrent.sd", self.sd)
+        self._set_per_neuron("mean")
+        self._set_per_neuron("sd", low=0.0)
         if self.interval is not None:
             interval = _check.positive("NoiseCurrent.interval", self.interval)
             object.__setattr__(self, "interval", interval)
@@ -315,8 +309,7 @@ class PoissonInput(Input):
 
     def __post_init__(self) -> None:
         self._set_target()
-        self._set_per_neuron("rate")
-        _refuse_negative("PoissonInput.rate", self.rate)
+        self._set_per_neuron("rate", low=0.0)
         object.__setattr__(self, "weight", _check.scalar("PoissonInput.weight", self.weight))
         _check_synapse("PoissonInput", self.synapse)
         if _check.boolean("PoissonInput.shared", self.shared) and isinstance(self.rate, np.ndarray):
@@ -362,7 +355,7 @@ class SpikeInput(Input):
 
     def __post_init__(self) -> None:
         self._set_target()
-        times, ids = spike_list("SpikeInput", self.times, self.ids, np.iinfo(np.int64).max)
+        times, ids = spike_list("SpikeInput", self.times, self.ids)
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "ids", ids)
         weight = number_or_array("SpikeInput.weight", self.weight)
@@ -390,15 +383,6 @@ def _set_window(item: Any) -> None:
         )
     object.__setattr__(item, "start", start)
     object.__setattr__(item, "stop", stop)
-
-
-def _refuse_negative(label: str, value: Any) -> None:
-    bad = np.asarray(value) < 0.0
-    if np.any(bad):
-        raise ParameterError(
-            f"{label}{_check._first(bad)} must be at least 0, "
-            f"got {np.asarray(value)[bad].flat[0]:g}"
-        )
 
 
 def _check_synapse(label: str, value: Any) -> None:

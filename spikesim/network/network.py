@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
@@ -68,13 +67,18 @@ class Network:
             label = f"Network.projections[{index}]"
             source = self.population(projection.source, f"{label}.source")
             target = self.population(projection.target, f"{label}.target")
+            _refuse_namesake(f"{label}.source", projection, "_source", source)
+            _refuse_namesake(f"{label}.target", projection, "_target", target)
             _refuse_source(f"{label}.target", target)
-            projection.check(source.n, target.n)
+            with _check.located(f"projection from {source.name!r} to {target.name!r}"):
+                projection.check(source.n, target.n)
         for index, item in enumerate(inputs):
             label = f"Network.inputs[{index}].target"
             target = self.population(item.target, label)
+            _refuse_namesake(label, item, "_target", target)
             _refuse_source(label, target)
-            item.check(target.n)
+            with _check.located(f"input into population {target.name!r}"):
+                item.check(target.n)
 
     def population(self, name: str, label: str = "name") -> Population:
         """Return the population called `name`.
@@ -88,8 +92,7 @@ class Network:
             if population.name == name:
                 return population
         names = [p.name for p in self.populations]
-        near = difflib.get_close_matches(str(name), names, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = _check._did_you_mean(name, names)
         raise ParameterError(
             f"{label}: the network has no population {name!r}{hint}; it has "
             f"{', '.join(map(repr, names))}"
@@ -106,9 +109,13 @@ class Network:
 
     def digest(self) -> str:
         """Return a digest (SHA-256) of the description: equal for equal networks."""
-        digest = hashlib.sha256()
-        _feed(digest, self)
-        return digest.hexdigest()
+        return _digest(self)
+
+
+def _digest(description: Any) -> str:
+    digest = hashlib.sha256()
+    _feed(digest, description)
+    return digest.hexdigest()
 
 
 def _feed(digest: Any, value: Any) -> None:
@@ -126,6 +133,17 @@ def _feed(digest: Any, value: Any) -> None:
         digest.update(np.ascontiguousarray(value))
     else:
         digest.update(repr(value).encode())
+
+
+def _refuse_namesake(label: str, item: Any, attribute: str, own: Population) -> None:
+    """Refuse an item made for another population than the network's own of that name."""
+    given = getattr(item, attribute, own)
+    if given is not own and _digest(given) != _digest(own):
+        raise ParameterError(
+            f"{label} is another population than the one called {own.name!r} in the network "
+            f"({given.n} {type(given.model).__name__} there, {own.n} {type(own.model).__name__} "
+            "here); pass the same object, or its name"
+        )
 
 
 def _refuse_source(label: str, population: Population) -> None:

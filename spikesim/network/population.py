@@ -9,7 +9,7 @@ from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.neurons import LIF, PoissonSource, SpikeSource
 
-__all__ = ["MODELS", "Population", "population_name"]
+__all__ = ["MODELS", "Population", "keep_population"]
 
 MODELS = (LIF, PoissonSource, SpikeSource)
 
@@ -58,9 +58,10 @@ class Population:
             _check.indices("SpikeSource.ids", self.model.ids, n)
 
 
-def population_name(label: str, value: Any) -> str:
-    """Return the name of a population given as such or by name."""
+def keep_population(item: Any, attribute: str, label: str) -> None:
+    """Replace a population given to `item` by its name, and keep it to be recognised later."""
+    value = getattr(item, attribute)
+    _check.instance(label, value, (Population, str), "a Population or its name")
     if isinstance(value, Population):
-        return value.name
-    _check.instance(label, value, str, "a Population or its name")
-    return value
+        object.__setattr__(item, f"_{attribute}", value)
+        object.__setattr__(item, attribute, value.name)

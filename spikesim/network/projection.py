@@ -10,7 +10,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.distributions import Distribution
 from spikesim.errors import ParameterError
-from spikesim.network.population import population_name
+from spikesim.network.population import keep_population
 from spikesim.network.rules import Rule
 from spikesim.synapses import Delta, Synapse
 
@@ -58,7 +58,7 @@ class Projection:
     def __post_init__(self) -> None:
         for name in ("source", "target"):
             label = f"Projection.{name}"
-            object.__setattr__(self, name, population_name(label, getattr(self, name)))
+            keep_population(self, name, label)
         _check.instance("Projection.rule", self.rule, Rule, "a connection rule such as AllToAll()")
         _check.instance(
             "Projection.synapse", self.synapse, Synapse, "Delta(), Exponential() or Alpha()"
@@ -94,10 +94,4 @@ def number_or_array(label: str, value: Any) -> Any:
     """Return a distribution as it is, a number as a float, an array as a read-only copy."""
     if isinstance(value, Distribution):
         return value
-    if np.ndim(value) == 0 and not isinstance(value, np.ndarray):
-        return _check.scalar(label, value)
-    array = _check.float_array(label, value, copy=True)
-    if array.ndim == 0:
-        return float(array)
-    array.flags.writeable = False
-    return array
+    return _check.number_or_array(label, value)

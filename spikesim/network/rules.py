@@ -118,7 +118,12 @@ class FixedInDegree(Rule):
     def check(self, n_pre: int, n_post: int, same: bool) -> None:
         """Refuse more synapses than there are sources to draw from."""
         sources = n_pre - (1 if same and not self.autapses else 0)
-        if self.k > 0 and (sources == 0 or (not self.multapses and self.k > sources)):
+        if self.k > 0 and sources == 0:
+            raise ParameterError(
+                "FixedInDegree.k must be 0 where the only source is the target itself and "
+                f"autapses are excluded, got {self.k}"
+            )
+        if not self.multapses and self.k > sources:
             raise ParameterError(
                 f"FixedInDegree.k must be at most {sources}, the number of sources a target may "
                 f"have without multapses, got {self.k}"
@@ -144,8 +149,7 @@ class ExplicitList(Rule):
 
     def __post_init__(self) -> None:
         for name in ("pre", "post"):
-            size = np.iinfo(np.int64).max
-            index = np.array(_check.indices(f"ExplicitList.{name}", getattr(self, name), size))
+            index = np.array(_check.indices(f"ExplicitList.{name}", getattr(self, name), None))
             _check.shape(f"ExplicitList.{name}", index, (None,))
             index.flags.writeable = False
             object.__setattr__(self, name, index)

@@ -28,7 +28,8 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.distributions import Distribution
+from spikesim.distributions import Distribution, drawn
+from spikesim.errors import RoundingWarning
 
 __all__ = ["LIF"]
 
@@ -68,7 +69,7 @@ class LIF:
         Reset potential (mV).
     t_ref : float, array_like or Distribution, default 2
         Absolute refractory period (ms), at least 0. It is rounded to the nearest step; a
-        warning says so once when that changes it.
+        warning says so when that changes it.
     i_ext : float, array_like or Distribution, default 0
         Constant input current (pA).
     v_init : float, array_like, Distribution or None, default None
@@ -160,7 +161,7 @@ class LIF:
             if value is None:
                 value = values["v_rest"]
             elif isinstance(value, Distribution):
-                value = value.draw(rng, n)
+                value = drawn(f"LIF.{name}", value, rng, n)
             elif np.ndim(value) == 1:
                 _check.shape(f"LIF.{name}", value, (n,))
             values[name] = np.array(np.broadcast_to(value, (n,)))
@@ -175,13 +176,15 @@ class LIF:
             Time step (ms).
         """
         decay_m = np.exp(-dt / np.asarray(self.tau_m))
+        with np.errstate(over="ignore"):
+            ref_steps = np.minimum(np.rint(np.asarray(self.t_ref) / dt), 2.0**53)
         return LIFConstants(
             decay_m=decay_m,
             leak_gain=-np.expm1(-dt / np.asarray(self.tau_m)) * self.r_m,
             v_rest=np.asarray(self.v_rest),
             v_th=np.asarray(self.v_th),
             v_reset=np.asarray(self.v_reset),
-            ref_steps=np.minimum(np.rint(np.asarray(self.t_ref) / dt), 2.0**53).astype(np.int64),
+            ref_steps=ref_steps.astype(np.int64),
             subtract=self.reset == "subtract",
         )
 
@@ -193,23 +196,7 @@ class LIF:
         if isinstance(value, Distribution):
             return
         label = f"LIF.{name}"
-        if np.ndim(value) == 0 and not isinstance(value, np.ndarray):
-            stored: Any = _check.scalar(label, value, finite=finite)
-        else:
-            stored = _check.float_array(label, value, finite=finite, copy=True)
-            if stored.ndim != 1:
-                raise _check.ParameterError(
-                    f"{label} must be a number or have one value a neuron, got shape {stored.shape}"
-                )
-            stored.flags.writeable = False
-        if low is not None:
-            bad = np.asarray(stored <= low if strict else stored < low)
-            if bad.any():
-                value = np.asarray(stored)[bad].flat[0]
-                raise _check.ParameterError(
-                    f"{label}{_check._first(bad)} must be "
-                    f"{'greater than' if strict else 'at least'} {low:g}, got {value:g}"
-                )
+        stored = _check.per_neuron(label, value, low=low, strict=strict, finite=finite)
         if name == "v_th" and np.any(np.isneginf(stored)):
             raise _check.ParameterError(f"{label} must not be -inf")
         object.__setattr__(self, name, stored)
@@ -233,6 +220,33 @@ def _refuse_reset_above_threshold(v_reset: Any, v_th: Any) -> None:
             f"LIF.v_reset{_check._first(bad)} must be below LIF.v_th = {threshold:g} mV, "
             f"got {reset:g} mV"
         )
+
+
+def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) -> np.ndarray:
+    """Return `t_ref` (ms) as it is on the grid; warn if it is not the one asked for.
+
+    Parameters
+    ----------
+    t_ref : float or ndarray
+        The period asked for (ms).
+    ref_steps : ndarray of int64
+        The same in steps, see :class:`LIFConstants`.
+    dt : float
+        Time step (ms).
+    whose : str
+        Whom it belongs to, for the message.
+    """
+    asked = np.asarray(t_ref, dtype=np.float64)
+    effective = ref_steps * dt
+    off = _check.off_grid(asked, ref_steps, dt) & (ref_steps < 2**53)
+    if not np.any(off):
+        return asked
+    _check.warn(
+        f"LIF.t_ref{_check._first(off)} = {asked[off].flat[0]:g} ms is not a multiple of "
+        f"dt = {dt!r} ms; {effective[off].flat[0]:g} ms is used in {whose}",
+        RoundingWarning,
+    )
+    return effective
 
 
 @kernel

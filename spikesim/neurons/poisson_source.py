@@ -41,19 +41,8 @@ class PoissonSource:
     recordable = ()
 
     def __post_init__(self) -> None:
-        rate = _check.float_array("PoissonSource.rate", self.rate, copy=True)
-        if rate.ndim > 1:
-            raise _check.ParameterError(
-                f"PoissonSource.rate must be a number or have one value a neuron, "
-                f"got shape {rate.shape}"
-            )
-        if np.any(rate < 0.0):
-            raise _check.ParameterError(
-                f"PoissonSource.rate{_check._first(rate < 0.0)} must be at least 0 Hz, "
-                f"got {rate[rate < 0.0].flat[0]:g}"
-            )
-        rate.flags.writeable = False
-        object.__setattr__(self, "rate", rate if rate.ndim else float(rate))
+        rate = _check.per_neuron("PoissonSource.rate", self.rate, low=0.0)
+        object.__setattr__(self, "rate", rate)
 
     def sizes(self) -> set[int]:
         """Return the lengths of the parameters given one value a neuron."""

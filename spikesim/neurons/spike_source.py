@@ -44,7 +44,7 @@ class SpikeSource:
     recordable = ()
 
     def __post_init__(self) -> None:
-        times, ids = spike_list("SpikeSource", self.times, self.ids, np.iinfo(np.int64).max)
+        times, ids = spike_list("SpikeSource", self.times, self.ids)
         _check.choice("SpikeSource.time_rounding", self.time_rounding, ("error", "nearest"))
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "ids", ids)
@@ -54,7 +54,7 @@ class SpikeSource:
         return set()
 
 
-def spike_list(owner: str, times: Any, ids: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
+def spike_list(owner: str, times: Any, ids: Any) -> tuple[np.ndarray, np.ndarray]:
     """Check listed spikes and return read-only copies of their times and ids."""
     times = _check.float_array(f"{owner}.times", times, copy=True)
     _check.shape(f"{owner}.times", times, (None,))
@@ -66,7 +66,7 @@ def spike_list(owner: str, times: Any, ids: Any, size: int) -> tuple[np.ndarray,
         )
     if ids is None:
         ids = np.zeros(len(times), dtype=np.int64)
-    ids = np.array(_check.indices(f"{owner}.ids", ids, size), copy=True)
+    ids = np.array(_check.indices(f"{owner}.ids", ids, None), copy=True)
     if ids.shape != times.shape:
         raise _check.ParameterError(
             f"{owner}.ids must have the shape of {owner}.times, got {ids.shape} and {times.shape}"
