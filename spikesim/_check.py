@@ -258,7 +258,7 @@ def n_steps(name: str, duration: Any, dt: float, *, minimum: int = 0) -> int:
         )
     if steps < minimum:
         raise ParameterError(
-            f"{name} must be at least {minimum} step(s) of dt = {dt:g} ms, got {value:g} ms"
+            f"{name} must be at least {minimum} step(s) of dt = {dt!r} ms, got {value:g} ms"
         )
     return steps
 

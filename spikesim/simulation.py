@@ -231,7 +231,7 @@ def _check_state(state: Any, network: Network, dt: float, seed: Any) -> None:
     _check.instance("simulate.state", state, State, "a recording's final_state")
     if state.built.dt != dt:
         raise ParameterError(
-            f"simulate.state is of a run with dt = {state.built.dt:g} ms, simulate.dt is {dt:g} ms"
+            f"simulate.state is of a run with dt = {state.built.dt!r} ms, simulate.dt is {dt!r} ms"
         )
     if state.network is not network and state.network.digest() != network.digest():
         raise ParameterError("simulate.state is of a run of another network")

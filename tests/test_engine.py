@@ -278,3 +278,18 @@ def test_the_noise_of_a_neuron_is_its_own(make, other):
     np.testing.assert_array_equal(v(*unfelt, make(b, None)), every)
     # A second one of its kind has its own noise: v, linear here, is not simply doubled.
     assert np.abs(v(make(b, None), make(b, None)) - 2.0 * every).max() > 0.1
+
+
+@pytest.mark.parametrize("synapse", [sp.Delta(), sp.Exponential(5.0)])
+def test_permuting_listed_spikes_of_different_weights_changes_no_bit(synapse):
+    rng = np.random.default_rng(6)
+    times, ids = rng.integers(1, 4, 60) * 1.0, rng.integers(0, 2, 60)
+    weights = rng.normal(0.1, 1.0, 60)
+    a = sp.Population("a", sp.LIF(v_rest=0.0, v_reset=-1.0, v_th=np.inf), 2)
+
+    def v(order):
+        spikes = sp.SpikeInput(a, times[order], ids[order], weights[order], synapse)
+        return sp.simulate(sp.Network([a], inputs=[spikes]), 10.0, record="v")["a"].v
+
+    for _ in range(5):
+        np.testing.assert_array_equal(v(rng.permutation(60)), v(np.arange(60)))
