@@ -11,11 +11,11 @@ the value taken that is best converged (Ridders 1982, Adv. Eng. Software 4(2):75
 
 Kinks limit what a difference can tell. The derivative of a ReLU unit jumps where its net input
 is 0, so there the difference is the mean of both sides while backpropagation takes one of them:
-an input that hits a kink exactly is reported as an error, though neither is wrong. The same holds
-for the MAE at loss 0. The derivatives of FastSigmoid and Triangle are continuous but have a
-corner at threshold (Triangle also at its ends); a unit closer to it than the narrowest step makes
-`rounding` large. A Step unit has a derivative of 0 everywhere but at its threshold, hence
-nothing to check behind it. Another input or another seed moves units away from kinks.
+an input that hits a kink exactly is reported as an error, though neither is wrong. The
+derivatives of FastSigmoid and Triangle are continuous but have a corner at threshold (Triangle
+also at its ends); a unit closer to it than the narrowest step makes `rounding` grow. A Step unit
+has a derivative of 0 everywhere but at its threshold, hence nothing to check behind it. Another
+input or another seed moves units away from kinks.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ def check_gradient(
     network: LayeredNetwork, rule: Backprop, x: Any, labels: Any, *, step: float = 1.0
 ) -> GradientCheck:
     """Compare the gradient of a rule with central differences.
+
+    Kinks, such as that of a ReLU unit at a net input of exactly 0, have no derivative to compare
+    with; :mod:`spikesim.learning.gradient_check` says how they show.
 
     Parameters
     ----------
