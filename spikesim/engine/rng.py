@@ -145,7 +145,7 @@ def fill_poisson(counts, stream, first_step, neurons, mean, k0, k1):
     """
     n, n_steps = counts.shape
     for i in range(n):
-        neuron, rate = neurons[i], mean[i]
+        neuron, rate = int(neurons[i]), mean[i]
         if rate > _INVERSION_LIMIT:
             for j in range(n_steps):
                 counts[i, j] = poisson_by_rejection(stream, neuron, first_step + j, rate, k0, k1)
@@ -164,7 +164,7 @@ def fill_normals(values, stream, first_index, neurons, k0, k1):
     """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neurons[i]."""
     n_samples, n = values.shape
     for i in range(n):
-        neuron = neurons[i]
+        neuron = int(neurons[i])
         u0, u1 = uniforms(stream, neuron, first_index >> 1, 0, k0, k1)
         for j in range(n_samples):
             index = first_index + j
