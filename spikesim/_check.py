@@ -253,8 +253,8 @@ def n_steps(name: str, duration: Any, dt: float, *, minimum: int = 0) -> int:
     if off_grid(value, steps, dt):
         raise ParameterError(
             f"{name} must be a multiple of dt = {dt!r} ms, got {value!r} ms; "
-            f"the nearest multiples are {math.floor(value / dt) * dt:g} "
-            f"and {math.ceil(value / dt) * dt:g}"
+            f"the nearest multiples are {math.floor(value / dt) * dt:.10g} "
+            f"and {math.ceil(value / dt) * dt:.10g}"
         )
     if steps < minimum:
         raise ParameterError(
