@@ -319,7 +319,7 @@ def known_keywords(name: str, given: Iterable[str], allowed: Sequence[str]) -> N
         if keyword not in allowed:
             raise ParameterTypeError(
                 f"{name} has no parameter {keyword!r}{_did_you_mean(keyword, allowed)}; "
-                f"it has {', '.join(allowed)}"
+                f"it has {', '.join(allowed) or 'none'}"
             )
 
 
