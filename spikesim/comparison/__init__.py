@@ -41,7 +41,7 @@ what it does:
   XOR and on Iris, beside classical methods; prints tables with intervals and writes a report.
 
 examples:
-  spikesim compare --quick               two minutes; 20 starts, 2 x 5 folds
+  spikesim compare --quick               a minute or two; 20 starts, 2 x 5 folds
   spikesim compare --tasks xor           the full run of one task
   spikesim compare --out my_results      100 starts, 10 x 10 folds: some ten minutes
 

@@ -44,7 +44,7 @@ def terminal_table(results: Results) -> str:
         summaries = results.summaries(task)
         if summaries:
             columns, rows = _table(task, summaries)
-            note = textwrap.fill(_below(results, task), 96)
+            note = "\n".join(textwrap.fill(text, 96) for text in _below(results, task))
             blocks.append(f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{note}")
     return "\n\n".join(blocks)
 
@@ -105,7 +105,7 @@ def _task(results: Results, task: str, figures: Mapping[str, bytes]) -> list[str
     columns, rows = _table(task, summaries)
     parts = [f"<h2>{TASK_TITLES[task]}</h2>"]
     parts.append(_html_table(columns, rows, CAPTIONS[task]))
-    parts.append(f'<p class="note">{html.escape(_below(results, task))}</p>')
+    parts += [f'<p class="note">{html.escape(text)}</p>' for text in _below(results, task)]
     return parts + _figures([name for name in CAPTIONS if name.startswith(f"{task}_")], figures)
 
 
@@ -181,7 +181,8 @@ def _table(task: str, summaries: Sequence[Summary]) -> tuple[tuple[str, ...], li
     return (_XOR_COLUMNS if solves else _IRIS_COLUMNS), rows
 
 
-def _below(results: Results, task: str) -> str:
+def _below(results: Results, task: str) -> list[str]:
+    """Return what stands under a table, a paragraph each."""
     parts = []
     detectable = results.detectable() if task == "iris" else None
     if detectable is not None:
@@ -196,18 +197,17 @@ def _below(results: Results, task: str) -> str:
     if diverged:
         kinds = dict.fromkeys(f"{row.contender} ({row.network})" for row in diverged)
         parts.append(f"{len(diverged)} runs diverged and count as all wrong: {', '.join(kinds)}.")
-    return " ".join(parts)
+    return parts
 
 
 def _failures(found: Mapping[str, Any]) -> str:
     """Say of the starts that fail with four hidden units whether they were only slow."""
     failed, solved = found["failed"], found["solved"]
     text = (
-        f"{found['contender']} ({found['network']}), 4 hidden: with four times the epochs, "
-        f"{solved} of the {failed} unsolved starts {'is' if solved == 1 else 'are'} solved"
+        f"4 hidden units, {found['contender']} ({found['network']}): unsolved {failed}; "
+        f"of these, solved with four times the epochs: {solved}."
     )
-    reason = WHY_STUCK.get(found["contender"]) if solved < failed else None
-    return f"{text}; {reason}." if reason else f"{text}."
+    return f"{text} {WHY_STUCK.get(found['contender'], '')}".strip() if solved < failed else text
 
 
 def _share(s: Summary) -> str:

@@ -114,7 +114,7 @@ def run_all(
     else:
         warm_up(work)
         # Chunks of equal kind would end unevenly: slow contenders come last in the table.
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1, pre_dispatch="all")
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
         groups = _chunks(work, 40 * max(1, abs(n_jobs)))
         batches = parallel(delayed(_run_chunk)(group) for group in groups)
         found = (outcome for batch in batches for outcome in batch)

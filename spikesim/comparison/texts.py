@@ -108,8 +108,8 @@ LIMITS = (
 
 # Seen by looking into starts that no number of epochs solved.
 WHY_STUCK = {
-    "backpropagation": "in the others two patterns with different answers have come to the same "
-    "saturated hidden activity, where no gradient is left to part them",
-    "committee": "in the others the votes go round in circles, each correction undoing an earlier "
-    "one",
+    "backpropagation": "Where it stays stuck, two patterns with different answers have come to the "
+    "same saturated hidden activity, and no gradient is left to part them.",
+    "committee": "Where it stays stuck, the votes go round in circles, each correction undoing an "
+    "earlier one.",
 }
