@@ -131,7 +131,7 @@ def draw(found: dict[str, Any], out: Path) -> list[Path]:
         plt.close(figure)
 
     ax = sp.plotting.membrane(found["step"])
-    ax.set_title("A current of 450 pA from 20 to 120 ms", loc="left", fontsize="medium")
+    ax.set_title("A current of 450 pA from 20 to 120 ms", loc="right", fontsize="medium")
     save(ax.figure, "membrane")
 
     fi = found["fi"]
