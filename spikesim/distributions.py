@@ -6,6 +6,7 @@ The draw happens when the network is built, from the seed of the simulation.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,12 @@ from spikesim import _check
 __all__ = ["Distribution", "LogNormal", "Normal", "Uniform"]
 
 
-class Distribution:
+class Distribution(ABC):
     """What every distribution can do: ``draw(rng, n)`` returns `n` float64 values."""
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
-        raise TypeError(f"{type(self).__name__} does not say how to draw")
 
 
 def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: int) -> np.ndarray:

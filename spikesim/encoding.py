@@ -18,6 +18,7 @@ centred within the range of the feature, from end to end.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
@@ -74,7 +75,7 @@ class Analog:
         return _table("Analog.features", features)[np.newaxis].copy()
 
 
-class _ScaledEncoder:
+class _ScaledEncoder(ABC):
     """What the spike codes share: the range of the features, and the optional bias line."""
 
     low: Any
@@ -176,8 +177,9 @@ class _ScaledEncoder:
         line[0] = 1.0
         return np.concatenate([spikes, line], axis=2)
 
+    @abstractmethod
     def _spikes(self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any) -> np.ndarray:
-        raise NotImplementedError
+        """Return the spikes of features scaled to [0, 1], shape (n_steps, n_samples, n_lines)."""
 
     def _scale(self, features: Any) -> np.ndarray:
         """Return the features scaled to [0, 1] and clipped."""

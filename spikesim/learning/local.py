@@ -24,6 +24,7 @@ unit and a trial, 0 for no change, and ``change(gain, w, e)``, the change of one
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,7 +92,7 @@ class NetInput:
         return -1.0, 1.0
 
 
-class LocalRule:
+class LocalRule(ABC):
     """Base of the rules that train one layer of threshold or LIF units from local quantities.
 
     A subclass is a frozen dataclass of hyperparameters that names its loop, made by
@@ -108,11 +109,13 @@ class LocalRule:
         return NetInput()
 
     @property
+    @abstractmethod
     def _loop(self) -> Any:
-        raise NotImplementedError
+        """Return the online loop over the kernels of the rule."""
 
+    @abstractmethod
     def _hyper(self) -> tuple[float, ...]:
-        raise NotImplementedError
+        """Return the numbers that the kernels take."""
 
     def _momentum(self) -> float:
         return 0.0

@@ -9,6 +9,7 @@ network that is trained by gradients.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,7 +53,7 @@ class Readout(Protocol):
         ...
 
 
-class _Decides:
+class _Decides(ABC):
     """The decision that all readouts share."""
 
     def decide(self, scores: np.ndarray, layer: Layer) -> np.ndarray:
@@ -61,8 +62,9 @@ class _Decides:
             return (scores[:, 0] >= self.threshold_of(layer)).astype(np.int64)
         return scores.argmax(axis=1)
 
+    @abstractmethod
     def threshold_of(self, layer: Layer) -> float:
-        raise NotImplementedError
+        """Return the score from which on a single unit says class 1."""
 
 
 @_check.suggest_keywords
