@@ -33,6 +33,7 @@ RANKS = {
     "learning": 7,
     "plotting": 8,
     "comparison": 9,
+    "ledger": 9,
     "doctor": 9,
     "cli": 10,
     "__main__": 11,
@@ -40,7 +41,7 @@ RANKS = {
 KERNELS = {"neurons", "synapses", "engine", "layered", "learning"}
 # The last two report its version.
 NUMBA = KERNELS | {"_jit", "doctor", "comparison"}
-MATPLOTLIB = {"plotting", "comparison", "cli"}
+MATPLOTLIB = {"plotting", "comparison", "ledger", "cli"}
 SKLEARN = {"datasets", "comparison"}
 
 

@@ -14,7 +14,7 @@ PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCur
 SimulationInterrupted SineCurrent SpikeInput SpikeSource SpikesimError SpikesimWarning Step
 StepCurrent Tanh Triangle
 Uniform __version__ check_gradient comparison datasets dense distributions encoding errors evaluate
-fit layered learning network neurons plotting recording simulate simulation surrogates synapses
+fit layered learning ledger network neurons plotting recording simulate simulation surrogates synapses
 """.split()
 
 
@@ -50,6 +50,7 @@ def test_an_unknown_name_is_an_attribute_error():
         "encoding",
         "layered",
         "learning",
+        "ledger",
         "network",
         "neurons",
         "recording",

@@ -18,8 +18,8 @@ Several units share the classes one against the rest: unit k is to fire for clas
 the decision is the unit with the largest excess. A single unit decides by firing (class 1).
 Trials are presented one after another in the order given; weights change after each.
 
-A rule is made of two kernels, ``gain(excess, fired, target, norm2, hyper)``, one number for a
-unit and a trial, 0 for no change, and ``change(gain, w, e)``, the change of one weight.
+A rule is made of two kernels: ``gain(excess, fired, target, norm2, hyper)``, one number for a unit
+and a trial, 0 for no change; and ``change(gain, w, e, hyper)``, the change of one weight.
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ def decide(scores, strict):
 
 
 @kernel
-def along_input(gain, w, e):
+def along_input(gain, w, e, hyper):
     """Change a weight in proportion to its eligibility."""
     return gain * e
 
@@ -339,7 +339,8 @@ def online(gain: Any, change: Any) -> Any:
                 if g == 0.0:
                     continue
                 for i in range(n_lines):
-                    velocity[k, i] = momentum * velocity[k, i] + change(g, w[k, i], eligible[k, i])
+                    moved = change(g, w[k, i], eligible[k, i], hyper)
+                    velocity[k, i] = momentum * velocity[k, i] + moved
                     w[k, i] += velocity[k, i]
                     if not abs(w[k, i]) <= LARGEST_WEIGHT:
                         return n_correct, trial, k

@@ -24,12 +24,12 @@ def _gain(excess, fired, target, norm2, hyper):
 
 
 @kernel
-def _every_weight(gain, w, e):
+def _every_weight(gain, w, e, hyper):
     return gain * w
 
 
 @kernel
-def _active_weights(gain, w, e):
+def _active_weights(gain, w, e, hyper):
     return gain * w if e > 0.0 else 0.0
 
 
