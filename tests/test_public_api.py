@@ -14,7 +14,8 @@ PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCur
 SimulationInterrupted SineCurrent SpikeInput SpikeSource SpikesimError SpikesimWarning Step
 StepCurrent Tanh Triangle
 Uniform __version__ check_gradient comparison datasets dense distributions encoding errors evaluate
-fit layered learning ledger network neurons plotting recording simulate simulation surrogates synapses
+fit layered learning ledger network neurons plotting recording simulate simulation surrogates
+synapses
 """.split()
 
 
