@@ -17,6 +17,7 @@ PROJECT = ROOT.parent
 RANKS = {
     "errors": 0,
     "_files": 0,
+    "_page": 0,
     "_check": 1,
     "_jit": 1,
     "distributions": 2,

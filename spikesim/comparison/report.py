@@ -7,10 +7,9 @@ import html
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
-from string import Template
 from typing import Any
 
+from spikesim._page import html_page
 from spikesim.comparison.contenders import NOTES
 from spikesim.comparison.results import Results, Summary
 from spikesim.comparison.texts import (
@@ -65,8 +64,7 @@ def render(results: Results, figures: Mapping[str, bytes]) -> str:
     if "rate_code" in figures:
         parts += [f"<h2>{HEADINGS['rate_code']}</h2>", *_figures(("rate_code",), figures)]
     parts += _closing(results)
-    template = resources.files("spikesim.comparison") / "report_template.html"
-    return Template(template.read_text(encoding="utf-8")).substitute(body="\n".join(parts))
+    return html_page(HEADINGS["page"], "\n".join(parts))
 
 
 def _opening(results: Results) -> list[str]:

@@ -22,6 +22,7 @@ TASK_NOTES = {
 }
 
 HEADINGS = {
+    "page": "Learning rules compared",
     "title": "Learning rules compared, with and without spikes",
     "asked": "What was asked",
     "rules": "The rules",
