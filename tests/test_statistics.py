@@ -128,3 +128,103 @@ def test_detectable_difference_is_found_with_the_power_asked_for():
     assert found == pytest.approx(0.8, abs=0.005)
     assert difference == pytest.approx(0.98 * sd, rel=0.02)
     assert st.detectable_difference(0.0, n, 135, 15) == 0.0
+
+
+def test_equal_shares_by_hand():
+    # No disagreement on n seeds: z = sqrt(n m / (1 - m)) against each end of the margin.
+    solved = np.ones(100, bool)
+    found = st.equivalent_shares(solved, solved, 0.1)
+    assert found.value == 0.0 and found.equivalent
+    assert found.p_value == pytest.approx(stats.norm.sf(math.sqrt(100 * 0.1 / 0.9)), rel=1e-9)
+    # The end of the interval is where z is the 95 % quantile: d / (1 - d) = z^2 / n.
+    share = stats.norm.ppf(0.95) ** 2 / 100
+    assert found.high == pytest.approx(share / (1 + share), rel=1e-6)
+    assert found.low == pytest.approx(-found.high, rel=1e-9)
+    # The same on 20 seeds proves nothing.
+    assert not st.equivalent_shares(solved[:20], solved[:20], 0.1).equivalent
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "margin"), [(3, 9, 0.2), (12, 5, 0.1), (0, 4, 0.05)])
+def test_equal_shares_against_the_constrained_likelihood(only_a, only_b, margin):
+    from scipy.optimize import minimize_scalar
+    from scipy.special import xlogy
+
+    n = 80
+    a, b = np.zeros(n, bool), np.zeros(n, bool)
+    a[:only_a] = True
+    b[only_a : only_a + only_b] = True
+    a[-30:] = b[-30:] = True
+
+    def z(d):
+        def unlikely(q):
+            rest = 1.0 - 2.0 * q - d
+            return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(n - only_a - only_b, rest))
+
+        low, high = max(0.0, -d) + 1e-12, (1.0 - d) / 2.0 - 1e-12
+        q = minimize_scalar(unlikely, bounds=(low, high), method="bounded",
+                            options={"xatol": 1e-12}).x  # fmt: skip
+        return (only_a - only_b - n * d) / math.sqrt(n * (2.0 * q + d * (1.0 - d)))
+
+    found = st.equivalent_shares(a, b, margin)
+    p_value = max(stats.norm.sf(z(-margin)), stats.norm.cdf(z(margin)))
+    assert found.p_value == pytest.approx(p_value, rel=1e-4)
+    assert found.value == pytest.approx((only_a - only_b) / n)
+    assert (z(found.low), z(found.high)) == pytest.approx(
+        (stats.norm.ppf(0.95), -stats.norm.ppf(0.95)), rel=1e-4
+    )
+    assert found.equivalent == (-margin < found.low and found.high < margin)
+    # A margin of nothing would be the score test of McNemar.
+    mirrored = st.equivalent_shares(b, a, margin)
+    assert mirrored.p_value == pytest.approx(found.p_value, rel=1e-9)
+
+
+def test_equal_shares_at_the_ends():
+    every, none = np.ones(20, bool), np.zeros(20, bool)
+    found = st.equivalent_shares(every, none, 0.1)
+    assert (found.value, found.high) == (1.0, 1.0) and 0.8 < found.low < 1.0
+    assert found.p_value > 0.999
+    found = st.equivalent_shares(none, every, 0.1)
+    assert (found.value, found.low) == (-1.0, -1.0) and -1.0 < found.high < -0.8
+
+
+def test_equal_means_against_two_one_sided_t_tests():
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(0.9, 0.05, 30), rng.normal(0.9, 0.05, 30)
+    found = st.equivalent_means(a, b, 0.04)
+    above = stats.ttest_1samp(a - b, -0.04, alternative="greater").pvalue
+    below = stats.ttest_1samp(a - b, 0.04, alternative="less").pvalue
+    assert found.p_value == pytest.approx(max(above, below), rel=1e-12)
+    interval = stats.ttest_1samp(a - b, 0.0).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx(tuple(interval), rel=1e-12)
+
+
+def test_equal_means_of_folds_by_hand():
+    # Differences 0, .02, .04: mean .02, sd .02; se = .02 sqrt(1/3 + 1/4), 2 degrees of freedom.
+    found = st.equivalent_means([0.9, 0.92, 0.94], [0.9] * 3, 0.1, n_train=120, n_test=30)
+    error = 0.02 * math.sqrt(1 / 3 + 30 / 120)
+    assert found.value == pytest.approx(0.02)
+    assert found.p_value == pytest.approx(stats.t.sf(0.08 / error, 2), rel=1e-9)
+    corrected = st.corrected_mean([0.0, 0.02, 0.04], 120, 30, level=0.9)
+    assert (found.low, found.high) == pytest.approx(corrected[1:], rel=1e-9)
+
+
+def test_equal_means_without_spread():
+    assert st.equivalent_means([0.5, 0.6], [0.5, 0.6], 0.01).p_value == 0.0
+    assert st.equivalent_means([1.0, 2.0], [0.0, 1.0], 0.5).p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: st.equivalent_shares([True], [True, False], 0.1), "equivalent_shares.solved_b"),
+        (lambda: st.equivalent_shares([], [], 0.1), "equivalent_shares.solved_b"),
+        (lambda: st.equivalent_shares([True], [True], 1.5), "equivalent_shares.margin"),
+        (lambda: st.equivalent_shares([True], [True], 0.1, 0.5), "equivalent_shares.level"),
+        (lambda: st.equivalent_means([1.0, 2.0], [1.0], 0.1), "equivalent_means.b"),
+        (lambda: st.equivalent_means([1.0, 2.0], [1.0, 2.0], 0.0), "equivalent_means.margin"),
+        (lambda: st.equivalent_means([1.0, 2.0], [1.0, 2.0], 0.1, n_train=9), "n_test"),
+    ],
+)
+def test_equivalence_says_what_is_wrong(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()
