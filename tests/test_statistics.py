@@ -181,10 +181,13 @@ def test_equal_shares_against_the_constrained_likelihood(only_a, only_b, margin)
 def test_equal_shares_at_the_ends():
     every, none = np.ones(20, bool), np.zeros(20, bool)
     found = st.equivalent_shares(every, none, 0.1)
-    assert (found.value, found.high) == (1.0, 1.0) and 0.8 < found.low < 1.0
-    assert found.p_value > 0.999
+    assert (found.value, found.high) == (1.0, 1.0) and found.p_value > 0.999
+    # By hand z^2 = n (1 - d) / (1 + d).
+    ratio = stats.norm.ppf(0.95) ** 2 / 20
+    assert found.low == pytest.approx((1 - ratio) / (1 + ratio), rel=1e-6)
     found = st.equivalent_shares(none, every, 0.1)
-    assert (found.value, found.low) == (-1.0, -1.0) and -1.0 < found.high < -0.8
+    assert (found.value, found.low) == (-1.0, -1.0)
+    assert found.high == pytest.approx(-(1 - ratio) / (1 + ratio), rel=1e-6)
 
 
 def test_equal_means_against_two_one_sided_t_tests():
