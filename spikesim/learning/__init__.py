@@ -2,8 +2,10 @@
 
 from spikesim.learning.backprop import Backprop
 from spikesim.learning.base import LearningRule, Metrics
-from spikesim.learning.committee import Committee, committee_network
+from spikesim.learning.committee import Committee
+from spikesim.learning.committees import committee_network
 from spikesim.learning.delta_rule import DeltaRule
+from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
 from spikesim.learning.local import NetInput
 from spikesim.learning.losses import MAE, MSE, CrossEntropy
@@ -20,6 +22,7 @@ from spikesim.learning.readouts import (
 from spikesim.learning.relaxation import Relaxation
 from spikesim.learning.tempotron import Tempotron
 from spikesim.learning.training import FitResult, History, TrainingInterrupted, evaluate, fit
+from spikesim.learning.winnow import Winnow
 
 __all__ = [
     "MAE",
@@ -30,6 +33,7 @@ __all__ = [
     "Committee",
     "CrossEntropy",
     "DeltaRule",
+    "ExponentiatedGradient",
     "FirstSpike",
     "FitResult",
     "GradientCheck",
@@ -45,6 +49,7 @@ __all__ = [
     "SpikeCount",
     "Tempotron",
     "TrainingInterrupted",
+    "Winnow",
     "check_gradient",
     "committee_network",
     "default_readout",
