@@ -38,7 +38,15 @@ _HOMES = {
     "spikesim.neurons": ("LIF", "PoissonSource", "ReLU", "Sigmoid", "SpikeSource", "Step", "Tanh"),
     "spikesim.recording": ("Recording",),
     "spikesim.simulation": ("Record", "SimulationInterrupted", "simulate"),
-    "spikesim.surrogates": ("ArcTan", "FastSigmoid", "Logistic", "Triangle"),
+    "spikesim.surrogates": (
+        "ArcTan",
+        "Boxcar",
+        "FastSigmoid",
+        "Logistic",
+        "OneSided",
+        "StraightThrough",
+        "Triangle",
+    ),
     "spikesim.synapses": ("Alpha", "Delta", "Exponential"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -104,7 +112,15 @@ if TYPE_CHECKING:
     from spikesim.neurons import LIF, PoissonSource, ReLU, Sigmoid, SpikeSource, Step, Tanh
     from spikesim.recording import Recording
     from spikesim.simulation import Record, SimulationInterrupted, simulate
-    from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
+    from spikesim.surrogates import (
+        ArcTan,
+        Boxcar,
+        FastSigmoid,
+        Logistic,
+        OneSided,
+        StraightThrough,
+        Triangle,
+    )
     from spikesim.synapses import Alpha, Delta, Exponential
 
 

@@ -12,6 +12,7 @@ whose spikes are :math:`\Phi(x)` is smooth, and its exact gradient is what the s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +20,16 @@ import numpy as np
 
 from spikesim import _check
 
-__all__ = ["ArcTan", "FastSigmoid", "Logistic", "Surrogate", "Triangle"]
+__all__ = [
+    "ArcTan",
+    "Boxcar",
+    "FastSigmoid",
+    "Logistic",
+    "OneSided",
+    "StraightThrough",
+    "Surrogate",
+    "Triangle",
+]
 
 
 class Surrogate(Protocol):
@@ -180,3 +190,100 @@ class Triangle:
         """Return the primitive at `x`."""
         inside = np.clip(x, -1.0 / self.slope, 1.0 / self.slope)
         return inside - 0.5 * self.slope * inside * np.abs(inside)
+
+
+@dataclass(frozen=True)
+class StraightThrough:
+    r"""The straight-through estimator: derivative 1 everywhere, as if the step were not there.
+
+    Primitive :math:`x`; the integral is infinite. A unit passes on its error however far it is
+    from threshold, so no unit is ever lost, and the gradient says nothing about which units are
+    close to a change. Sources: Hinton 2012, Neural Networks for Machine Learning (lectures);
+    Bengio, Leonard & Courville 2013, arXiv:1308.3432.
+    """
+
+    @property
+    def slope(self) -> float:
+        """1, as there is no width to set."""
+        return 1.0
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative: infinite."""
+        return math.inf
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return ones."""
+        return np.ones_like(x)
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return a copy of `x`."""
+        return np.array(x)
+
+
+@dataclass(frozen=True)
+class Boxcar:
+    r"""The clipped straight-through estimator: 1 for :math:`|x| \le 1/k`, else 0.
+
+    Primitive x clipped to :math:`\pm 1/k`; integral :math:`2/k`, with :math:`k` = `slope`. With
+    k = 1 it is the derivative of the hard tanh that trains networks of binary units. Source:
+    Hubara et al. 2016, NeurIPS (arXiv:1602.02830).
+
+    Parameters
+    ----------
+    slope : float, default 1
+        Steepness k > 0; the default reaches from rest to twice the threshold.
+    """
+
+    slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check.positive("Boxcar.slope", self.slope)
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative."""
+        return 2.0 / self.slope
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`."""
+        return np.where(np.abs(x) <= 1.0 / self.slope, 1.0, 0.0)
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the primitive at `x`."""
+        return np.clip(x, -1.0 / self.slope, 1.0 / self.slope)
+
+
+@dataclass(frozen=True)
+class OneSided:
+    r"""Fast sigmoid at and above threshold, :math:`1 / (1 + kx)^2`, and 0 below it.
+
+    Primitive :math:`x / (1 + kx)` for x >= 0, else 0; integral :math:`1/k`, with :math:`k` =
+    `slope`. No spike, no gradient: like exact spike-time gradients (Bohte, Kok & La Poutre 2002,
+    Neurocomputing 48:17) and like a ReLU it carries nothing through a unit that did not fire, so
+    a unit that is silent for all inputs never learns again. It is here to show that.
+
+    Parameters
+    ----------
+    slope : float, default 10
+        Steepness k > 0.
+    """
+
+    slope: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check.positive("OneSided.slope", self.slope)
+
+    @property
+    def integral(self) -> float:
+        """Area under the derivative."""
+        return 1.0 / self.slope
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """Return the surrogate derivative at `x`."""
+        return np.where(x >= 0.0, 1.0 / (1.0 + self.slope * np.abs(x)) ** 2, 0.0)
+
+    def primitive(self, x: np.ndarray) -> np.ndarray:
+        """Return the primitive at `x`."""
+        above = np.maximum(x, 0.0)
+        return above / (1.0 + self.slope * above)

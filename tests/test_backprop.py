@@ -8,22 +8,25 @@ import pytest
 from spikesim.datasets import xor
 from spikesim.encoding import LatencyEncoder
 from spikesim.errors import NonFiniteStateError
-from spikesim.layered import Layer, LayeredNetwork, dense
+from spikesim.layered import Layer, LayeredNetwork, dense, forward
 from spikesim.learning import (
     MAE,
     MSE,
     SGD,
     Adam,
     Backprop,
+    Committee,
     CrossEntropy,
     FirstSpike,
     MaxMembrane,
+    Perceptron,
     SpikeCount,
+    committee_network,
     default_readout,
     fit,
 )
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
-from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
+from spikesim.surrogates import ArcTan, Boxcar, FastSigmoid, Logistic, StraightThrough, Triangle
 from spikesim.synapses import Delta, Exponential
 
 XOR = xor()
@@ -98,12 +101,24 @@ def test_equal_hidden_units_stay_equal_and_never_learn_xor():
     assert result.history.solved_epoch is None
 
 
-def test_step_units_never_move():
+@pytest.mark.parametrize(
+    "rule", [Backprop(MSE()), Backprop(MAE(), SGD(10.0)), Backprop()], ids=repr
+)
+def test_step_units_never_move(rule):
     network = dense([2, 4, 1], Step(), bias_sd=1.0, rng=0)
-    result = fit(network, Backprop(MSE()), XOR.features, XOR.labels, epochs=10, warn=False)
+    result = fit(network, rule, XOR.features, XOR.labels, epochs=10, warn=False)
     for before, after in zip(network.layers, result.network.layers, strict=True):
-        np.testing.assert_array_equal(before.w, after.w)
-        np.testing.assert_array_equal(before.bias, after.bias)
+        assert before.w.tobytes() == after.w.tobytes()
+        assert before.bias.tobytes() == after.bias.tobytes()
+
+
+@pytest.mark.parametrize("surrogate", [StraightThrough(), Boxcar(1.0)], ids=repr)
+def test_step_units_with_a_surrogate_learn_xor_and_stay_steps(surrogate):
+    network = dense([2, 4, 1], Step(surrogate=surrogate), bias_sd=1.0, rng=3)
+    rule = Backprop(MSE(), Adam(0.05))
+    result = fit(network, rule, XOR.features, XOR.labels, epochs=1000, until="solved", seed=0)
+    assert result.history.solved_epoch is not None
+    assert set(np.unique(forward(result.network, XOR.features[None])[0].output)) == {0.0, 1.0}
 
 
 def test_a_saturated_wrong_unit_stalls_with_squared_error_and_not_with_cross_entropy():
@@ -188,3 +203,16 @@ def test_networks_that_cannot_be_trained_are_refused():
         Backprop().init(below)
     with pytest.raises(ValueError, match="RateOutput"):
         Backprop(readout=SpikeCount()).init(dense([2, 1], Sigmoid(), rng=0))
+
+
+def test_rules_without_derivatives_do_not_look_at_the_surrogate_of_a_step():
+    x, labels = XOR.features[None], XOR.labels
+    for rule in (Perceptron(), Committee()):
+        weights = []
+        for unit in (Step(), Step(surrogate=StraightThrough())):
+            committee = isinstance(rule, Committee)
+            network = (
+                committee_network(2, 3, 1, unit, rng=1) if committee else dense([2, 1], unit, rng=1)
+            )
+            weights.append(rule.step(network, rule.init(network), x, labels)[0].layers[0].w)
+        assert weights[0].tobytes() == weights[1].tobytes()

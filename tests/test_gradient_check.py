@@ -21,8 +21,16 @@ from spikesim.learning import (
     check_gradient,
 )
 from spikesim.learning.gradient_check import _extrapolated
-from spikesim.neurons import LIF, ReLU, Sigmoid, Tanh
-from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
+from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
+from spikesim.surrogates import (
+    ArcTan,
+    Boxcar,
+    FastSigmoid,
+    Logistic,
+    OneSided,
+    StraightThrough,
+    Triangle,
+)
 from spikesim.synapses import Delta, Exponential
 
 SURROGATES = [FastSigmoid(2.0), Logistic(4.0), ArcTan(3.0), Triangle(0.7)]
@@ -58,6 +66,17 @@ def test_spiking_networks(surrogate, detach_reset, reset):
         names = {"w", "bias", "w_rec"} if recurrent else {"w", "bias"}
         assert set(check.analytic[0]) == names
         assert all(np.linalg.norm(g) > 1e-3 for g in check.analytic[0].values())
+
+
+@pytest.mark.parametrize("surrogate", [StraightThrough(), Boxcar(0.5), OneSided(2.0)], ids=repr)
+def test_straight_through_and_one_sided_surrogates_of_spikes(surrogate):
+    base = spiking_network("to_potential", Delta(), True, 0.0)
+    # Positive weights, so that units reach their threshold and OneSided has something to carry.
+    network = LayeredNetwork([replace(a, w=np.abs(a.w), bias=a.bias + 3.0) for a in base.layers])
+    rule = Backprop(readout=SpikeCount(), surrogate=surrogate, detach_reset=False)
+    check = check_gradient(network, rule, spikes(n_steps=5), [0, 1, 1], step=1e-2)
+    assert check.max_relative_error < BOUND
+    assert all(np.linalg.norm(g) > 1e-3 for g in check.analytic[0].values())
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
@@ -101,6 +120,34 @@ def test_any_depth(depth):
     assert (
         check_gradient(network, Backprop(MSE()), x, [0, 1, 1, 0, 1, 0]).max_relative_error < BOUND
     )
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(
+    "surrogate", [StraightThrough(), Boxcar(0.1), FastSigmoid(2.0), Logistic()], ids=repr
+)
+def test_step_units_with_a_surrogate(surrogate, depth):
+    unit = Step(surrogate=surrogate)
+    network = dense([3, *[4] * (depth - 1), 2], unit, bias_sd=0.5, rng=depth)
+    layers = [replace(a, trainable=("w", "bias", "steepness")) for a in network.layers]
+    x = np.random.default_rng(3).standard_normal((2, 6, 3))
+    check = check_gradient(LayeredNetwork(layers), Backprop(MSE()), x, [0, 1, 1, 0, 1, 0])
+    assert check.max_relative_error < BOUND
+    assert all(np.any(g) for arrays in check.analytic for g in arrays.values())
+
+
+def test_step_units_outside_the_box_and_below_a_one_sided_surrogate_pass_nothing_on():
+    w = np.array([[1.0, 1.0, -1.0]])
+    for surrogate, bias, alive in (
+        (Boxcar(2.0), [0.0, 0.75, 0.0], [True, False, True]),
+        (OneSided(2.0), [0.0, 0.75, 0.0], [True, True, False]),
+    ):
+        hidden = Layer(w, Step(surrogate=surrogate), bias)
+        output = Layer(np.ones((3, 1)), Step(surrogate=StraightThrough()))
+        network = LayeredNetwork([hidden, output])
+        check = check_gradient(network, Backprop(MSE()), [[[0.3]]], [1], step=0.1)
+        assert check.max_relative_error < BOUND
+        assert (check.analytic[0]["w"][0] != 0.0).tolist() == alive
 
 
 def test_mixed_networks_with_units_that_differ_and_some_that_never_fire():

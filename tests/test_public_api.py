@@ -8,14 +8,13 @@ import spikesim as sp
 
 # A name that leaves this list breaks somebody's program; a new one is added here on purpose.
 PUBLIC = """
-AllToAll Alpha ArcTan Delta ExplicitList Exponential FastSigmoid FixedInDegree FixedProbability
-LIF Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneToOne PoissonInput
-PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
-SimulationInterrupted SineCurrent SpikeInput SpikeSource SpikesimError SpikesimWarning Step
-StepCurrent Tanh Triangle
-Uniform __version__ check_gradient comparison datasets dense distributions encoding errors evaluate
-fit layered learning ledger network neurons plotting recording simulate simulation surrogates
-synapses
+AllToAll Alpha ArcTan Boxcar Delta ExplicitList Exponential FastSigmoid FixedInDegree
+FixedProbability LIF Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided
+OneToOne PoissonInput PoissonSource Population Projection RampCurrent ReLU Record Recording
+SampledCurrent Sigmoid SimulationInterrupted SineCurrent SpikeInput SpikeSource SpikesimError
+SpikesimWarning Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient
+comparison datasets dense distributions encoding errors evaluate fit layered learning ledger
+network neurons plotting recording simulate simulation surrogates synapses
 """.split()
 
 

@@ -8,6 +8,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from spikesim.neurons import ReLU, Sigmoid, Step, Tanh
+from spikesim.surrogates import Boxcar, FastSigmoid, StraightThrough
 
 U = np.linspace(-40.0, 40.0, 801)
 
@@ -69,6 +70,19 @@ def test_step_at_its_threshold():
     assert Step("ge").forward(u).tolist() == [0.0, 1.0, 1.0]
     assert Step("gt").forward(u).tolist() == [0.0, 0.0, 1.0]
     assert not Step().derivative(u, u).any()
+
+
+@pytest.mark.parametrize("surrogate", [StraightThrough(), Boxcar(2.0), FastSigmoid(3.0)], ids=repr)
+def test_a_surrogate_takes_the_place_of_the_derivative_of_the_step_only(surrogate):
+    u = np.linspace(-2.0, 2.0, 41)
+    for fire_on in ("ge", "gt"):
+        unit = Step(fire_on, surrogate)
+        np.testing.assert_array_equal(unit.forward(u), Step(fire_on).forward(u))
+        np.testing.assert_array_equal(unit.derivative(u, unit.forward(u)), surrogate.derivative(u))
+    with pytest.raises(TypeError, match=r"Step\.surrogate must be a surrogate"):
+        Step(surrogate=type(surrogate))
+    with pytest.raises(TypeError, match=r"Step\.surrogate must be a surrogate"):
+        Step(surrogate="straight")
 
 
 def test_bad_parameters_are_refused():

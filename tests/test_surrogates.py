@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from spikesim.surrogates import ArcTan, FastSigmoid, Logistic, Triangle
+from spikesim.surrogates import (
+    ArcTan,
+    Boxcar,
+    FastSigmoid,
+    Logistic,
+    OneSided,
+    StraightThrough,
+    Triangle,
+)
 
-ALL = [
-    cls(slope) for cls in (FastSigmoid, Logistic, ArcTan, Triangle) for slope in (0.5, 1.0, 25.0)
-]
+WITH_SLOPE = [FastSigmoid, Logistic, ArcTan, Triangle, Boxcar, OneSided]
+FINITE = [cls(slope) for cls in WITH_SLOPE for slope in (0.5, 1.0, 25.0)]
+ALL = [*FINITE, StraightThrough()]
 
 
 @pytest.mark.parametrize("surrogate", ALL, ids=repr)
@@ -20,7 +28,11 @@ def test_peak_symmetry_and_fall(surrogate):
     assert y[0] == 1.0
     assert np.all(np.diff(y) <= 0.0)
     assert np.all(y >= 0.0)
-    np.testing.assert_array_equal(surrogate.derivative(-x), y)
+    mirrored = surrogate.derivative(-x)
+    if isinstance(surrogate, OneSided):
+        assert not mirrored[1:].any()
+    else:
+        np.testing.assert_array_equal(mirrored, y)
 
 
 @pytest.mark.parametrize("surrogate", ALL, ids=repr)
@@ -31,10 +43,14 @@ def test_the_derivative_is_that_of_the_primitive(surrogate):
     np.testing.assert_allclose(difference, surrogate.derivative(x), atol=2e-5)
 
 
-@pytest.mark.parametrize("surrogate", ALL, ids=repr)
+@pytest.mark.parametrize("surrogate", FINITE, ids=repr)
 def test_the_integral(surrogate):
-    half, _ = quad(lambda t: float(surrogate.derivative(np.array(t))), 0.0, np.inf, limit=200)
-    assert 2.0 * half == pytest.approx(surrogate.integral, rel=1e-6)
+    def area(low, high):
+        return quad(lambda t: float(surrogate.derivative(np.array(t))), low, high, limit=200)[0]
+
+    width = 1.0 / surrogate.slope
+    total = area(-np.inf, -width) + area(-width, 0.0) + area(0.0, width) + area(width, np.inf)
+    assert total == pytest.approx(surrogate.integral, rel=1e-6)
     far = 1e9 / surrogate.slope
     rise = surrogate.primitive(np.array(far)) - surrogate.primitive(np.array(-far))
     assert rise == pytest.approx(surrogate.integral, rel=1e-6)
@@ -43,7 +59,9 @@ def test_the_integral(surrogate):
 @pytest.mark.parametrize("surrogate", ALL, ids=repr)
 def test_nothing_overflows(surrogate):
     x = np.array([-1e300, -1e3, 1e3, 1e300])
-    with np.errstate(over="ignore" if isinstance(surrogate, (ArcTan, FastSigmoid)) else "raise"):
+    # The square of a large number is infinite, and its reciprocal 0, as it should be.
+    overflows = (ArcTan, FastSigmoid, OneSided)
+    with np.errstate(over="ignore" if isinstance(surrogate, overflows) else "raise"):
         assert np.all(np.isfinite(surrogate.derivative(x)))
         assert np.all(np.isfinite(surrogate.primitive(x)))
 
@@ -56,7 +74,27 @@ def test_known_values():
     assert Triangle(2.0).derivative(np.array(0.51)) == 0.0
 
 
-@pytest.mark.parametrize("cls", [FastSigmoid, Logistic, ArcTan, Triangle])
+def test_the_ends_of_the_box_and_the_side_of_the_threshold():
+    edge = np.array([-0.5001, -0.5, 0.0, 0.5, 0.5001])
+    assert Boxcar(2.0).derivative(edge).tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+    assert Boxcar(2.0).primitive(edge).tolist() == [-0.5, -0.5, 0.0, 0.5, 0.5]
+    below, at, above = OneSided(10.0).derivative(np.array([-1e-12, 0.0, 0.1]))
+    assert (below, at) == (0.0, 1.0) and above == pytest.approx(0.25)
+    np.testing.assert_allclose(OneSided(10.0).primitive(np.array([-1.0, 0.0, 0.1])), [0, 0, 0.05])
+
+
+def test_straight_through_is_as_if_the_step_were_not_there():
+    x = np.array([-3.0, 0.0, 2.0])
+    surrogate = StraightThrough()
+    assert surrogate.derivative(x).tolist() == [1.0, 1.0, 1.0]
+    assert surrogate.primitive(x).tolist() == x.tolist()
+    assert surrogate.primitive(x) is not x
+    assert (surrogate.slope, surrogate.integral) == (1.0, np.inf)
+    with pytest.raises(AttributeError):
+        surrogate.slope = 2.0
+
+
+@pytest.mark.parametrize("cls", WITH_SLOPE)
 @pytest.mark.parametrize("slope", [0.0, -1.0, np.nan, np.inf])
 def test_a_bad_slope_is_refused(cls, slope):
     with pytest.raises(ValueError, match=rf"{cls.__name__}\.slope"):

@@ -1,7 +1,8 @@
 r"""A smooth twin of the forward run, in plain NumPy, for the gradient check.
 
 A spike is :math:`\Phi(x)`, the primitive of the surrogate, instead of the step H(x), so that the
-network is differentiable and its true gradient is what the surrogate computes. What has no
+network is differentiable and its true gradient is what the surrogate computes. A threshold unit
+with a surrogate of its own gives the primitive of that in the same way. What has no
 derivative stays as it was in the base run: which units are refractory, and, where the reset is
 detached, the spikes that reset.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from spikesim.layered import lif
 from spikesim.layered.forward import Trace, run_layer
 from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.neurons import Step
 
 __all__ = ["relaxed_forward"]
 
@@ -53,10 +55,17 @@ def relaxed_forward(
             resets = None if reset_spikes is None else reset_spikes[index]
             trace = _spiking_layer(layer, x, network.dt, spike, held[index], resets)
         else:
-            trace = run_layer(layer, x, network.dt)
+            trace = _rate_layer(layer, x, network.dt)
         traces.append(trace)
         x = trace.output
     return tuple(traces)
+
+
+def _rate_layer(layer: Layer, x: np.ndarray, dt: float) -> Trace:
+    trace = run_layer(layer, x, dt)
+    if isinstance(layer.neuron, Step) and layer.neuron.surrogate is not None:
+        return trace._replace(output=layer.neuron.surrogate.primitive(trace.v))
+    return trace
 
 
 def _spiking_layer(

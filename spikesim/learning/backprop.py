@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,7 +52,9 @@ class Backprop:
         How the output is turned into scores; by default
         :func:`~spikesim.learning.readouts.default_readout` of the output layer.
     surrogate : Surrogate, default FastSigmoid()
-        Stands for the derivative of a spike; without meaning for rate networks.
+        Stands for the derivative of a spike. Rate units have their true derivative instead, and
+        :class:`~spikesim.neurons.Step` units the one they are made with (by default zero, so
+        that they do not learn).
     detach_reset : bool, default True
         Leave the path through the reset out of the gradient.
     """
@@ -62,6 +64,10 @@ class Backprop:
     readout: Any = None
     surrogate: Any = FastSigmoid()
     detach_reset: bool = True
+
+    _hints: ClassVar[dict[str, str]] = {
+        "learning_rate": "it is the optimiser's: Backprop(optimiser=Adam(learning_rate=0.05))"
+    }
 
     def __post_init__(self) -> None:
         for name, method in (

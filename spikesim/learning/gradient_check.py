@@ -2,8 +2,9 @@ r"""The gradient check: what backpropagation computes against differences of the
 
 A step has no useful derivative, so a spiking network is checked in a relaxed form: each spike is
 the primitive of the surrogate, of which the surrogate is the exact derivative
-(:mod:`spikesim.layered.relaxed`). Rate networks are checked as they are. Analytic and central
-differences must then agree but for the error of the differences themselves.
+(:mod:`spikesim.layered.relaxed`), and so is the output of a Step unit that has a surrogate.
+Other rate units are checked as they are. Analytic and central differences must then agree but
+for the error of the differences themselves.
 
 No single step suits every loss: a wide one misses the curvature, a narrow one drowns in rounding.
 Each derivative is therefore extrapolated from differences over narrower and narrower steps, and
@@ -11,11 +12,12 @@ the value taken that is best converged (Ridders 1982, Adv. Eng. Software 4(2):75
 
 Kinks limit what a difference can tell. The derivative of a ReLU unit jumps where its net input
 is 0, so there the difference is the mean of both sides while backpropagation takes one of them:
-an input that hits a kink exactly is reported as an error, though neither is wrong. The
-derivatives of FastSigmoid and Triangle are continuous but have a corner at threshold (Triangle
-also at its ends); a unit closer to it than the narrowest step makes `rounding` grow. A Step unit
-has a derivative of 0 everywhere but at its threshold, hence nothing to check behind it. Another
-input or another seed moves units away from kinks.
+an input that hits a kink exactly is reported as an error, though neither is wrong. So does the
+derivative of Boxcar at its ends and that of OneSided at threshold. The derivatives of FastSigmoid
+and Triangle are continuous but have a corner at threshold (Triangle also at its ends); a unit
+closer to it than the narrowest step makes `rounding` grow. A Step unit without a surrogate has a
+derivative of 0 everywhere but at its threshold, hence nothing to check behind it. Another input
+or another seed moves units away from kinks.
 """
 
 from __future__ import annotations
