@@ -90,7 +90,7 @@ def change(rule, w, e, counts, scale, excess, fired, target):
         return -rule.learning_rate * (excess - side * rule.margin) * e / (e @ e)
     if name == "Proportional":
         factor = max(1 - rule.learning_rate * excess, 0.1) if error else 1.0
-        chosen = e > 0 if rule.active_only else np.ones(len(w), bool)
+        chosen = e > 0 if rule.reading == "active" else np.ones(len(w), bool)
         return np.where(chosen, (factor - 1) * w, 0.0)
     raise ValueError(name)
 

@@ -36,7 +36,11 @@ HYPERPARAMETERS = [
     (Relaxation, {"margin": -0.1}, ValueError),
     (DeltaRule, {"margin": 0.0}, ValueError),
     (DeltaRule, {"margin": "wide"}, TypeError),
-    (Proportional, {"active_only": 1}, TypeError),
+    (Proportional, {"reading": "all"}, ValueError),
+    (Proportional, {"reading": 1}, ValueError),
+    (Proportional, {"credit": "mean"}, ValueError),
+    (Proportional, {"margin": -0.1}, ValueError),
+    (Proportional, {"spread": 0.0}, ValueError),
     (Tempotron, {"momentum": 1.0}, ValueError),
     (Tempotron, {"momentum": -0.5}, ValueError),
     (RateEncoder, {"duration": 0.0}, ValueError),
@@ -165,7 +169,6 @@ def single(neuron, **options):
 
 NETWORKS = [
     (single(Sigmoid()), TypeError, "must be Step or LIF"),
-    (dense([2, 3, 1], Step(), rng=0), ValueError, "must have one layer, got 2"),
     (single(Step(), trainable=("bias",)), ValueError, "w must be in Layer.trainable"),
     (single(Step(), steepness=[2.0]), ValueError, "steepness of threshold units must be 1"),
     (single(LIF.normalised(), w_rec=[[0.1]]), ValueError, "w_rec must be None"),
@@ -181,6 +184,20 @@ def test_a_network_that_cannot_be_trained_is_refused(rule, network, kind, messag
     with pytest.raises(kind, match=rf"{type(rule).__name__}\.network.*{message}") as caught:
         rule.init(network)
     assert isinstance(caught.value, SpikesimError)
+
+
+@pytest.mark.parametrize("rule", [Perceptron(), Tempotron()], ids=repr)
+def test_a_rule_of_one_layer_refuses_two(rule):
+    with pytest.raises(ValueError, match=r"\.network must have one layer, got 2"):
+        rule.init(dense([2, 3, 1], Step(), rng=0))
+
+
+def test_threshold_units_and_lif_units_do_not_mix():
+    network = dense([2, 3, 1], Step(), output=LIF.normalised(), rng=0)
+    with pytest.raises(ValueError, match=r"throughout, got Step in layer 0 and LIF in layer 1"):
+        Proportional().init(network)
+    with pytest.raises(TypeError, match=r"Proportional\.network: neuron must be Step or LIF"):
+        Proportional().init(dense([2, 3, 1], Step(), output=Sigmoid(), rng=0))
 
 
 X = np.zeros((1, 2, 2))

@@ -30,7 +30,7 @@ RULES = [
     DeltaRule(0.05, 0.7),
     Relaxation(0.8, 0.2),
     Proportional(0.1),
-    Proportional(0.1, active_only=True),
+    Proportional(0.1, reading="active"),
     Tempotron(0.3),
     Tempotron(0.3, momentum=0.5),
 ]
@@ -231,19 +231,19 @@ def test_error_driven_rules_separate_two_kinds_of_iris(rule):
 
 
 @pytest.mark.parametrize("unit", ["step", "delta"])
-@pytest.mark.parametrize("active_only", [False, True])
-def test_proportional_scaling_never_turns_a_sign(unit, active_only):
+@pytest.mark.parametrize("reading", ["every", "active"])
+def test_proportional_scaling_never_turns_a_sign(unit, reading):
     rng = np.random.default_rng(3)
     for _ in range(5):
         network, x, labels = problem(unit, 3, rng, gain=0.8)
-        rule = Proportional(0.05, active_only=active_only)
+        rule = Proportional(0.05, reading=reading)
         trained, *_ = rule.step(network, rule.init(network), x, labels)
         before, after = network.layers[0].w, trained.layers[0].w
         np.testing.assert_array_equal(np.sign(after), np.sign(before))
         np.testing.assert_array_equal(trained.layers[0].bias, network.layers[0].bias)
         lengths = np.linalg.norm(before, axis=0) * np.linalg.norm(after, axis=0)
         cosine = (before * after).sum(axis=0) / lengths
-        if active_only:
+        if reading == "active":
             assert cosine.min() < 1 - 1e-6
         else:
             np.testing.assert_allclose(cosine, 1.0, atol=1e-12)
@@ -328,7 +328,7 @@ def test_tempotron_learns_as_many_spike_patterns_as_it_has_inputs():
 @pytest.mark.parametrize(
     "rule",
     [Perceptron(), DeltaRule(), Relaxation(), Proportional(0.02),
-     Proportional(0.02, active_only=True), Tempotron()],
+     Proportional(0.02, reading="active"), Tempotron()],
     ids=repr,
 )  # fmt: skip
 @pytest.mark.parametrize("unit", ["step", "lif"])

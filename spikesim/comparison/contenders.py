@@ -173,7 +173,7 @@ def _proportional(s: Settings) -> Any:
 
 
 def _proportional_active(s: Settings) -> Any:
-    return Proportional(s["learning_rate"], active_only=True)
+    return Proportional(s["learning_rate"], reading="active")
 
 
 def _tempotron(s: Settings) -> Any:

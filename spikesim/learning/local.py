@@ -139,11 +139,7 @@ class LocalRule(ABC):
             )
         layer = network.layers[0]
         check_layer(name, layer)
-        if layer.neuron.spiking and layer.n_post > 1 and np.any(np.asarray(layer.neuron.t_ref)):
-            raise ParameterError(
-                f"{name}.network: LIF.t_ref must be 0 where several units compete, "
-                "since the decision compares their free potentials"
-            )
+        check_competition(name, layer)
         return np.zeros((layer.n_post, layer.n_pre + self._has_bias_line(layer)))
 
     def step(
@@ -221,9 +217,14 @@ def strict(layer: Layer) -> bool:
 
 def check_layer(name: str, layer: Layer) -> None:
     """Refuse a layer that local rules cannot train."""
-    _check.instance(f"{name}.network: neuron", layer.neuron, (LIF, Step), "Step or LIF")
+    check_units(name, layer)
     if "w" not in layer.trainable:
         raise ParameterError(f"{name}.network: w must be in Layer.trainable")
+
+
+def check_units(name: str, layer: Layer) -> None:
+    """Refuse a layer whose units have no excess or no eligibility."""
+    _check.instance(f"{name}.network: neuron", layer.neuron, (LIF, Step), "Step or LIF")
     if layer.w_rec is not None:
         raise ParameterError(f"{name}.network: w_rec must be None; the rule is feed-forward")
     if not layer.neuron.spiking:
@@ -238,6 +239,15 @@ def check_layer(name: str, layer: Layer) -> None:
             )
     if np.any(np.isinf(layer.neuron.v_th)):
         raise ParameterError(f"{name}.network: LIF.v_th must be finite, the unit has to fire")
+
+
+def check_competition(name: str, layer: Layer) -> None:
+    """Refuse an output layer whose units cannot be compared."""
+    if layer.neuron.spiking and layer.n_post > 1 and np.any(np.asarray(layer.neuron.t_ref)):
+        raise ParameterError(
+            f"{name}.network: LIF.t_ref must be 0 where several units compete, "
+            "since the decision compares their free potentials"
+        )
 
 
 def check_batch(
@@ -259,11 +269,12 @@ def check_batch(
     return x if x.flags.writeable else x.copy(), labels.copy()
 
 
-def refuse_divergence(name: str, trial: int, unit: int) -> None:
+def refuse_divergence(name: str, trial: int, unit: int, layer: int | None = None) -> None:
     """Raise if the loop stopped at a trial because a weight grew beyond all bounds."""
     if trial >= 0:
+        where = "" if layer is None else f" of layer {layer}"
         raise NonFiniteStateError(
-            f"{name}: the weights of unit {unit} diverged at trial {trial} of the batch; "
+            f"{name}: the weights of unit {unit}{where} diverged at trial {trial} of the batch; "
             "lower learning_rate, or scale the features"
         )
 
