@@ -1,4 +1,4 @@
-"""The command ``spikesim``: compare, simulate, doctor."""
+"""The command ``spikesim``: compare, ledger, simulate, doctor."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import spikesim
 from spikesim import comparison
 from spikesim._files import write_atomically
 from spikesim.errors import ParameterError, SpikesimError
+from spikesim.ledger import command as ledger_command
 
 __all__ = ["main"]
 
@@ -29,6 +30,7 @@ A first look:
   spikesim doctor                              is everything in place?
   spikesim simulate --out lif.png              one neuron, drawn
   spikesim compare --quick --out results/demo  learning rules side by side, in minutes
+  spikesim ledger --quick                      claims about learning, measured and judged
 """
 
 _SIMULATE = """\
@@ -127,6 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="put learning rules side by side")
     comparison.add_arguments(compare)
     compare.set_defaults(run=comparison.run_from_arguments)
+
+    ledger = commands.add_parser("ledger", help="measure and judge claims about learning")
+    ledger_command.add_arguments(ledger)
+    ledger.set_defaults(run=ledger_command.run_from_arguments)
 
     simulate = commands.add_parser(
         "simulate",

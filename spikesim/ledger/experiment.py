@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,13 @@ def main(
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--quick", action="store_true", help="fewer starts, wider intervals")
     budget.add_argument("--smoke", action="store_true", help="only try that it runs")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
     arguments = parser.parse_args(argv)
     size = "quick" if arguments.quick else "smoke" if arguments.smoke else "full"
-    found = run(config() if size == "full" else getattr(config, size)())
+    chosen = config() if size == "full" else getattr(config, size)()
+    if arguments.jobs is not None and hasattr(chosen, "n_jobs"):
+        chosen = replace(chosen, n_jobs=arguments.jobs)
+    found = run(chosen)
 
     import matplotlib.pyplot as plt
 

@@ -192,6 +192,7 @@ def write_chapter(
     found = {
         "command": command,
         "budget": budget,
+        "figures": list(figures),
         "rows": [asdict(row) for row in rows],
         "hypotheses": [asdict(hypothesis) for hypothesis in sorted(hypotheses, key=sort_key)],
     }
