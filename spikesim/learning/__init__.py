@@ -5,11 +5,14 @@ from spikesim.learning.base import LearningRule, Metrics
 from spikesim.learning.committee import Committee
 from spikesim.learning.committees import committee_network
 from spikesim.learning.delta_rule import DeltaRule
+from spikesim.learning.evolution import Evolution
 from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
 from spikesim.learning.local import NetInput
 from spikesim.learning.losses import MAE, MSE, CrossEntropy
+from spikesim.learning.madaline_i import MadalineI
 from spikesim.learning.optimisers import SGD, Adam
+from spikesim.learning.p_delta import PDelta
 from spikesim.learning.perceptron import Perceptron
 from spikesim.learning.proportional import Proportional
 from spikesim.learning.readouts import (
@@ -20,6 +23,7 @@ from spikesim.learning.readouts import (
     default_readout,
 )
 from spikesim.learning.relaxation import Relaxation
+from spikesim.learning.shares import update_shares
 from spikesim.learning.tempotron import Tempotron
 from spikesim.learning.training import FitResult, History, TrainingInterrupted, evaluate, fit
 from spikesim.learning.winnow import Winnow
@@ -33,15 +37,18 @@ __all__ = [
     "Committee",
     "CrossEntropy",
     "DeltaRule",
+    "Evolution",
     "ExponentiatedGradient",
     "FirstSpike",
     "FitResult",
     "GradientCheck",
     "History",
     "LearningRule",
+    "MadalineI",
     "MaxMembrane",
     "Metrics",
     "NetInput",
+    "PDelta",
     "Perceptron",
     "Proportional",
     "RateOutput",
@@ -55,4 +62,5 @@ __all__ = [
     "default_readout",
     "evaluate",
     "fit",
+    "update_shares",
 ]
