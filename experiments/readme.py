@@ -222,7 +222,8 @@ def main(argv: list[str] | None = None) -> None:
     summary = SUMMARY
     if arguments.summary is not None:
         summary = _place(arguments.out, SUMMARY)
-        shutil.copyfile(arguments.summary, summary)
+        if arguments.summary.resolve() != summary.resolve():
+            shutil.copyfile(arguments.summary, summary)
     picture = _place(arguments.out, PICTURE)
     draw(run(config), config).savefig(picture, dpi=110, metadata={"Software": None})
     page = _place(arguments.out, README)

@@ -14,7 +14,7 @@ import math
 import numbers
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -191,7 +191,7 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ParameterError(
             f"{name} must be one of {', '.join(map(repr, allowed))}, "
-            f"got {_show(value)}{_did_you_mean(value, allowed)}"
+            f"got {_show(value)}{did_you_mean(value, allowed)}"
         )
     return value
 
@@ -313,18 +313,25 @@ def generator(name: str, value: Any) -> np.random.Generator:
     return np.random.default_rng(seed_sequence(name, value))
 
 
-def known_keywords(name: str, given: Iterable[str], allowed: Sequence[str]) -> None:
-    """Refuse keywords outside `allowed`, with the nearest one as a suggestion."""
+def known_keywords(
+    name: str, given: Iterable[str], allowed: Sequence[str], hints: Mapping[str, str] | None = None
+) -> None:
+    """Refuse keywords outside `allowed`, with a hint or the nearest one as a suggestion."""
     for keyword in given:
         if keyword not in allowed:
+            if hints and keyword in hints:
+                raise ParameterTypeError(f"{name} has no parameter {keyword!r}; {hints[keyword]}")
             raise ParameterTypeError(
-                f"{name} has no parameter {keyword!r}{_did_you_mean(keyword, allowed)}; "
+                f"{name} has no parameter {keyword!r}{did_you_mean(keyword, allowed)}; "
                 f"it has {', '.join(allowed) or 'none'}"
             )
 
 
 def suggest_keywords(thing: Thing) -> Thing:
-    """Make a class or function name the nearest parameter when it is given an unknown one."""
+    """Make a class or function name the nearest parameter when it is given an unknown one.
+
+    A class may say in ``_hints`` what to do instead of giving it a parameter of some name.
+    """
     is_class = isinstance(thing, type)
     called = thing.__init__ if is_class else thing
     allowed = tuple(name for name in inspect.signature(called).parameters if name != "self")
@@ -332,7 +339,8 @@ def suggest_keywords(thing: Thing) -> Thing:
     @functools.wraps(called)
     def checked(*args: Any, **keywords: Any) -> Any:
         if not keywords.keys() <= known:
-            known_keywords(thing.__name__, keywords, allowed)
+            hints = getattr(thing, "_hints", None)
+            known_keywords(thing.__name__, keywords, allowed, hints)
         return called(*args, **keywords)
 
     known = frozenset(allowed)
@@ -342,8 +350,9 @@ def suggest_keywords(thing: Thing) -> Thing:
     return checked  # type: ignore[return-value]
 
 
-def _did_you_mean(value: Any, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(value), allowed, n=1)
+def did_you_mean(value: Any, allowed: Sequence[str]) -> str:
+    near = [name for name in allowed if name.lower() == str(value).lower()]
+    near = near or difflib.get_close_matches(str(value), allowed, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -37,6 +37,10 @@ class RoundingWarning(SpikesimWarning):
     """A duration that is not a multiple of the time step was rounded."""
 
 
+class UnitWarning(SpikesimWarning):
+    """A value that is plausible in another unit than the one that spikesim takes."""
+
+
 class CacheWarning(SpikesimWarning):
     """The folder of compiled kernels cannot be used, or held a damaged file."""
 

@@ -161,7 +161,7 @@ class Recording:
         if name not in self._populations:
             raise UnknownPopulationError(
                 f"the recording has no population {name!r}"
-                f"{_check._did_you_mean(name, self.populations)}; it has "
+                f"{_check.did_you_mean(name, self.populations)}; it has "
                 f"{', '.join(map(repr, self.populations))}"
             )
         return self._populations[name]

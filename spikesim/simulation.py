@@ -285,7 +285,8 @@ def _check_recordable(population: Population, variable: str) -> None:
     if variable not in population.model.recordable:
         raise ParameterError(
             f"simulate.record: population {population.name!r} of "
-            f"{type(population.model).__name__} has no variable {variable!r}; it has "
+            f"{type(population.model).__name__} has no variable {variable!r}"
+            f"{_check.did_you_mean(variable, population.model.recordable)}; it has "
             f"{', '.join(population.model.recordable) or 'spikes alone'}"
         )
 

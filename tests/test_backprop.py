@@ -216,3 +216,8 @@ def test_rules_without_derivatives_do_not_look_at_the_surrogate_of_a_step():
             )
             weights.append(rule.step(network, rule.init(network), x, labels)[0].layers[0].w)
         assert weights[0].tobytes() == weights[1].tobytes()
+
+
+def test_a_learning_rate_is_sent_to_the_optimiser():
+    with pytest.raises(TypeError, match=r"Backprop has no parameter.*optimiser=Adam\("):
+        Backprop(learning_rate=0.05)

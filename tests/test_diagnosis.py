@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spikesim.encoding import RateEncoder
-from spikesim.errors import DeadLayerWarning
+from spikesim.errors import DeadLayerWarning, ParameterError
 from spikesim.layered import Layer, LayeredNetwork
 from spikesim.learning import MSE, SGD, Backprop, SpikeCount, fit
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step
@@ -125,3 +125,26 @@ def test_no_warning_when_asked_not_to_nor_when_all_is_right_nor_at_once():
         history(dead, warn=False, epochs=10)
         history(dead, warn=True, epochs=2)
         history(right, warn=True, epochs=10, labels=np.array([0, 0]))
+
+
+def test_a_layer_that_is_not_trained_is_not_complained_of():
+    layers = [
+        Layer(np.full((1, 4), 1.0), LIF.normalised(t_ref=5.0)),
+        Layer(np.full((4, 2), 1e-3), LIF.normalised(), trainable=()),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history(layers, ALWAYS, warn=True, epochs=10, rule=Backprop(readout=SpikeCount()))
+
+
+def test_neurons_far_from_threshold_are_pointed_to_normalised_ones():
+    layers = [Layer(np.full((1, 4), 1.0), LIF()), Layer(np.ones((4, 2)), LIF())]
+    rule = Backprop(readout=SpikeCount())
+    with pytest.warns(DeadLayerWarning, match=r"15 mV above rest: with LIF\.normalised\(\)"):
+        history(layers, ALWAYS, warn=True, epochs=10, rule=rule)
+
+
+def test_spiking_units_are_not_fed_a_single_step():
+    layers = [Layer(np.full((1, 2), 1.0), LIF.normalised())]
+    with pytest.raises(ParameterError, match=r"fit\.features: Analog.*RateEncoder"):
+        history(layers)

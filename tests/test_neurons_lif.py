@@ -5,7 +5,7 @@ from scipy.integrate import quad
 from scipy.special import erfcx
 
 import spikesim as sp
-from spikesim.errors import ParameterError, RoundingWarning
+from spikesim.errors import ParameterError, RoundingWarning, UnitWarning
 
 DT = 0.1
 
@@ -214,3 +214,19 @@ def test_the_rate_in_the_diffusion_limit_is_that_of_siegert(mu, sigma):
     expected = siegert(mu, sigma, tau_m, t_ref, 20.0 + shift, 10.0)
     tolerance = 1.0 if config.DISABLE_JIT else 0.05
     assert recording.rate("a") == pytest.approx(expected, rel=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"v_rest": -0.065, "v_reset": -0.065, "v_th": -0.05}, r"LIF\.v_rest.*should it be -65"),
+        ({"tau_m": 0.02}, r"LIF\.tau_m is 0\.02 ms; should it be 20\?"),
+    ],
+)
+def test_volts_and_seconds_are_asked_about(values, text):
+    with pytest.warns(UnitWarning, match=text):
+        sp.LIF(**values)
+
+
+def test_the_normalised_neuron_is_not_asked_about():
+    assert sp.LIF.normalised().v_th == 1.0

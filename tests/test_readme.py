@@ -1,5 +1,6 @@
 """The README is held to what the code does: its examples, its table, its picture."""
 
+import math
 import re
 from pathlib import Path
 
@@ -26,12 +27,21 @@ def _run(block, folder, monkeypatch):
 
 
 def test_there_is_an_example_of_each_kind_in_about_ten_lines():
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 4
     assert all(len(block.strip().splitlines()) <= 12 for block in BLOCKS)
 
 
+def test_the_neuron_fires_as_its_closed_form_says(tmp_path, monkeypatch):
+    names = _run(BLOCKS[0], tmp_path, monkeypatch)
+    # 2 ms of rest, then from reset to threshold: tau_m ln(RI / (RI - 15 mV)), RI = 16 mV.
+    period = 2.0 + 10.0 * math.log(16.0)
+    times = names["recording"]["neuron"].spike_times
+    assert abs(times[1] - times[0] - period) < 0.1 and len(times) == 6
+    assert (tmp_path / "neuron.png").stat().st_size > 5000
+
+
 def test_the_simulation_runs_and_fires_irregularly(tmp_path, monkeypatch):
-    block = BLOCKS[0]
+    block = BLOCKS[1]
     assert "500.0" in block
     if config.DISABLE_JIT:
         block = block.replace("500.0", "60.0")
@@ -41,9 +51,23 @@ def test_the_simulation_runs_and_fires_irregularly(tmp_path, monkeypatch):
 
 
 def test_the_training_solves_xor(tmp_path, monkeypatch):
-    names = _run(BLOCKS[1], tmp_path, monkeypatch)
+    names = _run(BLOCKS[2], tmp_path, monkeypatch)
     data = sp.datasets.xor()
     assert names["result"].score(data.features, data.labels) == 1.0
+
+
+@pytest.mark.filterwarnings("ignore::spikesim.errors.DeadLayerWarning")
+@pytest.mark.parametrize("seed", [2, 3, 5] if config.DISABLE_JIT else range(2, 12))
+def test_the_training_does_not_hang_on_its_seed(seed, tmp_path, monkeypatch):
+    names = _run(BLOCKS[2].replace("rng=1", f"rng={seed}"), tmp_path, monkeypatch)
+    assert names["result"].history.solved_epoch is not None
+
+
+def test_other_rules_solve_it_too(tmp_path, monkeypatch, capsys):
+    _run(BLOCKS[3], tmp_path, monkeypatch)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("(")[0] for line in lines] == ["Tempotron", "Committee"]
+    assert all(int(line.split()[-1]) < 300 for line in lines)
 
 
 def test_the_table_is_what_the_script_makes_of_the_stored_summary():

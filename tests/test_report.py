@@ -241,5 +241,5 @@ def test_command_line_options(monkeypatch, tmp_path, capsys, results):
     )
     assert comparison.run_from_arguments(args) == 0
     assert seen["quick"] and seen["tasks"] == ["xor"] and seen["seeds"] == 3
-    assert seen["command"] == "spikesim compare --quick --tasks xor --seeds 3"
+    assert seen["command"] == f"spikesim compare --quick --tasks xor --seeds 3 --out {tmp_path}"
     assert "report.html" in capsys.readouterr().out

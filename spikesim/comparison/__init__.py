@@ -131,4 +131,5 @@ def _command(args: argparse.Namespace) -> str:
         parts.append("--tasks " + " ".join(args.tasks))
     if args.seeds is not None:
         parts.append(f"--seeds {args.seeds}")
+    parts.append(f"--out {args.out}")
     return " ".join(parts)

@@ -79,7 +79,7 @@ def xor_success(results: Results) -> Any:
     kinds = _kinds(deep)
     for index, kind in enumerate(kinds):
         members = [s for s in deep if (s.contender, s.network) == kind]
-        offset = _offsets(len(kinds), 0.5)[index]
+        offset = _offsets(len(kinds), 0.24)[index]
         x = [sizes.index(s.hidden) + offset for s in members]
         y = [100 * s.rate.value for s in members]
         low = [100 * (s.rate.value - s.rate.low) for s in members]
@@ -313,14 +313,15 @@ def _interval(ax: Any, summary: Summary, place: float) -> None:
 def _network_legend(ax: Any, summaries: list[Summary]) -> None:
     from matplotlib.lines import Line2D
 
-    networks = [n for n in ("rate", "LIF") if any(s.network == n for s in summaries)]
+    kinds = [(f, n) for f in ("local", "gradient") for n in ("rate", "LIF")]
     handles = [
         Line2D(
-            [], [], linestyle="", color=_FAMILY_COLOUR["local"], label=f"{network} units",
+            [], [], linestyle="", color=_FAMILY_COLOUR[family], label=f"{family}, {network} units",
             marker={"LIF": "o", "rate": "s"}[network],
             markerfacecolor="white" if network == "rate" else None,
         )
-        for network in networks
+        for family, network in kinds
+        if any((s.family, s.network) == (family, network) for s in summaries)
     ]  # fmt: skip
     if handles:
         ax.legend(handles=handles, frameon=False, fontsize="small", loc="lower right")

@@ -140,7 +140,7 @@ def _at_work(results: Results, settings: Mapping[str, Any]) -> Any:
         ax.tick_params(axis="y", labelsize="small")
     axes[0, 0].invert_yaxis()
     axes[1, 0].invert_yaxis()
-    axes[2, 0].set_ylabel("membrane potential (mV)")
+    axes[2, 0].set_ylabel("membrane (threshold 1)")
     figure.legend(
         *axes[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
         frameon=False, fontsize="small",

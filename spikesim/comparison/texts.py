@@ -84,7 +84,8 @@ METHOD = (
     "weights are the same standard normal draws, scaled; samples come in the same order.",
     "<b>Equal tuning.</b> Each contender had the same number of random-search trials over three "
     "settings (learning rate, scale of the initial weights, and one that belongs to the rule), "
-    "on starts and folds that are not those of the test. All trials are in the settings file.",
+    "on starts and folds that are not those of the test. The settings are listed below; "
+    "<code>spikesim compare --tune</code> finds them anew.",
     "<b>Same folds.</b> The splits of Iris are stored with a digest. One flower is in the data "
     "twice; its copies are always in one fold.",
     "<b>Honest intervals.</b> Training sets of cross-validation overlap, so the usual interval is "

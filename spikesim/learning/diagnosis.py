@@ -56,6 +56,7 @@ class _Layer:
         neuron = layer.neuron
         self.spiking = neuron.spiking
         self.never = neuron.spiking and bool(np.all(np.isinf(neuron.v_th)))
+        self.distance = float(np.max(neuron.v_th - neuron.v_rest)) if neuron.spiking else 0.0
         self.first_step = index + 1
         self.dt = dt
         self.trained = bool(layer.parameters())
@@ -164,14 +165,22 @@ class Diagnosis:
 
 def _complaint(layer: _Layer, epoch: int) -> str:
     """Say what is wrong with a layer and what to change, or nothing."""
+    if not layer.trained:
+        return ""
     silent, saturated, _, _ = layer.log[-1]
     since = f"in epochs {epoch - _EPOCHS_BEFORE_WARNING + 1} to {epoch}"
     if layer.streaks["silent"] >= _EPOCHS_BEFORE_WARNING:
         if layer.spiking:
-            return (
+            text = (
                 f"{silent:.0%} of its units never fired {since}; raise the gain of its weights "
                 "or its bias, or lower v_th"
             )
+            if layer.distance > 2.0:
+                text += (
+                    f", which lies {layer.distance:g} mV above rest: with LIF.normalised(), where "
+                    "it lies 1 above, weights of the usual size are enough"
+                )
+            return text
         return (
             f"{silent:.0%} of its units gave no output {since}; raise its biases, lower the "
             "learning rate, or use units without a flat side"

@@ -95,4 +95,10 @@ def encoded(
             f"{name} has {table.shape[1]} features, which {type(encoder).__name__} turns into "
             f"{x.shape[2]} inputs; the first layer takes {network.n_inputs}"
         )
+    if len(x) == 1 and network.layers[0].neuron.spiking:
+        raise ParameterError(
+            f"{name}: {type(encoder).__name__} gives a single step, and spiking units feel an "
+            "input one step later; take an encoder that spreads samples over time, such as "
+            "RateEncoder or LatencyEncoder"
+        )
     return x

@@ -92,7 +92,7 @@ class Network:
             if population.name == name:
                 return population
         names = [p.name for p in self.populations]
-        hint = _check._did_you_mean(name, names)
+        hint = _check.did_you_mean(name, names)
         raise ParameterError(
             f"{label}: the network has no population {name!r}{hint}; it has "
             f"{', '.join(map(repr, names))}"

@@ -29,7 +29,7 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.distributions import Distribution, drawn
-from spikesim.errors import RoundingWarning
+from spikesim.errors import RoundingWarning, UnitWarning
 
 __all__ = ["LIF"]
 
@@ -112,6 +112,7 @@ class LIF:
         _check.choice("LIF.reset", self.reset, ("to_potential", "subtract"))
         if not isinstance(self.v_reset, Distribution) and not isinstance(self.v_th, Distribution):
             _refuse_reset_above_threshold(self.v_reset, self.v_th)
+        self._warn_of_other_units()
 
     @classmethod
     def normalised(cls, tau_m: Any = 20.0, t_ref: Any = 0.0, reset: str = "to_potential") -> LIF:
@@ -187,6 +188,21 @@ class LIF:
             ref_steps=ref_steps.astype(np.int64),
             subtract=self.reset == "subtract",
         )
+
+    def _warn_of_other_units(self) -> None:
+        """Warn of potentials that look like volts and of a time constant that looks like seconds.
+
+        No neuron has its rest within 0.2 mV of zero without being exactly there, as normalised
+        ones are, nor a membrane that forgets within 0.1 ms.
+        """
+        for name, limit, unit, factor in (("v_rest", 0.2, "mV", 1000), ("tau_m", 0.1, "ms", 1000)):
+            value = getattr(self, name)
+            if isinstance(value, float) and 0.0 < abs(value) < limit:
+                _check.warn(
+                    f"LIF.{name} is {value:g} {unit}; should it be {factor * value:g}? "
+                    "Potentials are in mV, times in ms, currents in pA",
+                    UnitWarning,
+                )
 
     def _store(
         self, name: str, *, low: float | None = None, strict: bool = False, finite: bool = True

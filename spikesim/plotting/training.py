@@ -89,7 +89,10 @@ def decision_regions(
     if len(points) == 0:
         raise ParameterError("decision_regions.features must hold at least one sample")
     if not callable(predict):
-        raise ParameterTypeError("decision_regions.predict must be a function of features")
+        raise ParameterTypeError(
+            "decision_regions.predict must be a function of features, such as result.predict of "
+            f"what fit returned, got {type(predict).__name__}"
+        )
     resolution = _check.integer("decision_regions.resolution", resolution, minimum=2)
     margin = _check.non_negative("decision_regions.margin", margin)
 
