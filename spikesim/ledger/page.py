@@ -12,7 +12,7 @@ from spikesim._page import html_page
 from spikesim.ledger.answer import QUESTION, answer
 from spikesim.ledger.collect import Entry, Ledger
 from spikesim.ledger.contents import PARTS, expectations
-from spikesim.ledger.rows import Table
+from spikesim.ledger.rows import Row, Table
 from spikesim.ledger.words import SYMBOLS, count, interval, opening, value
 
 __all__ = ["figure_file", "render"]
@@ -36,8 +36,10 @@ h2 + section { border-top: 0; margin-top: 0; }
 @media screen and (max-width: 40rem) {
   .list thead { display: none; }
   .list tr { display: block; padding: .7rem 0; border-bottom: 1px solid var(--line); }
+  .list tr.group { border: 0; padding-bottom: 0; }
   .list td { display: block; padding: .1rem 0; border: 0; }
   .list td:empty { display: none; }
+  .list td[data-what]::before { content: attr(data-what) ": "; color: var(--soft); }
   figure img { padding: 0; }
 }
 @media print {
@@ -140,7 +142,8 @@ def _claims(ledger: Ledger) -> list[str]:
             parts.append(f'<tr class="group"><td colspan="4">{PARTS.get(part, part)}</td></tr>')
         parts.append(
             f'<tr><td><a href="#{row.id}">{row.id}</a></td><td>{_prose(row.claim, ledger)}</td>'
-            f"<td>{_number(entry)}</td><td>{_verdict(row.verdict)}</td></tr>"
+            f'<td>{_measured(row)} <span class="note">{html.escape(row.quantity)}</span></td>'
+            f"<td>{_verdict(row.verdict)}</td></tr>"
         )
     return [*parts, "</tbody></table></div>"]
 
@@ -156,10 +159,12 @@ def _hypotheses(ledger: Ledger) -> list[str]:
     for found in ledger.hypotheses:
         before = expected.get(found.id, ("", ""))[0]
         rows = f" [{', '.join(found.rows)}]" if found.rows else ""
-        parts.append(
-            f'<tr id="{found.id}"><td>{found.id}</td><td>{_prose(before, ledger)}</td>'
-            f"<td>{_prose(found.text + rows, ledger)}</td><td>{_verdict(found.outcome)}</td></tr>"
-        )
+        parts += [
+            f'<tr id="{found.id}"><td>{found.id}</td>',
+            f'<td data-what="expected">{_prose(before, ledger)}</td>',
+            f'<td data-what="came out">{_prose(found.text + rows, ledger)}</td>',
+            f"<td>{_verdict(found.outcome)}</td></tr>",
+        ]
     return [*parts, "</tbody></table></div>"]
 
 
@@ -190,7 +195,8 @@ def _section(
     if row.condition:
         word = "Holds if" if row.verdict == "holds if" else row.verdict.capitalize() + ":"
         parts.append(f"<p><b>{word}</b> {_prose(row.condition, ledger)}</p>")
-    parts.append(f"<p>{_number(entry)}</p>")
+    quantity = html.escape(row.quantity[:1].upper() + row.quantity[1:])
+    parts.append(f"<p>{quantity}: {_measured(row)}</p>")
     parts += _figure(entry, users, out)
     parts += [f"<p>{_prose(text, ledger)}</p>" for text in row.text.split("\n\n")]
     parts += [_table(table, ledger) for table in row.tables]
@@ -246,12 +252,10 @@ def _verdict(word: str) -> str:
     return f'<span class="v {_KIND.get(word, "open")}">{SYMBOLS[word]} {word}</span>'
 
 
-def _number(entry: Entry) -> str:
-    row = entry.row
-    text = f"<b>{html.escape(value(row))}</b>"
-    if spread := interval(row):
-        text += f" ({html.escape(spread)})"
-    return f'{text} <span class="note">{html.escape(row.quantity)}</span>'
+def _measured(row: Row) -> str:
+    spread = interval(row)
+    text = f"<b>{html.escape(value(row))}</b>" + (f" ({html.escape(spread)})" if spread else "")
+    return text.replace(" %", "\u00a0%")
 
 
 def _prose(text: str, ledger: Ledger) -> str:
@@ -263,7 +267,7 @@ def _prose(text: str, ledger: Ledger) -> str:
 
     pieces = []
     for index, piece in enumerate(text.split("`")):
-        safe = html.escape(piece, quote=False)
+        safe = html.escape(piece, quote=False).replace(" %", "\u00a0%")
         if index % 2 and text.count("`") % 2 == 0:
             pieces.append(f"<code>{safe}</code>")
         else:

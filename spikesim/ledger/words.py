@@ -80,7 +80,11 @@ def _decimals(row: Row) -> int | None:
 def count(ledger: Ledger) -> str:
     """Return in a sentence how many claims hold, and how many hypotheses held."""
     rows = ledger.rows.values()
-    said = _tally((row.verdict for row in rows), VERDICTS, {"holds": "hold", "fails": "fail"})
+    said = _tally(
+        (row.verdict for row in rows),
+        VERDICTS,
+        {"holds": "hold", "holds if": "hold if", "fails": "fail"},
+    )
     text = f"{len(ledger.entries)} of {len(ledger.entries) + len(ledger.missing)} claims"
     text += f": {said}." if said else "."
     outcomes = _tally((found.outcome for found in ledger.hypotheses), OUTCOMES, {})
