@@ -196,10 +196,22 @@ class Triangle:
 class StraightThrough:
     r"""The straight-through estimator: derivative 1 everywhere, as if the step were not there.
 
-    Primitive :math:`x`; the integral is infinite. A unit passes on its error however far it is
-    from threshold, so no unit is ever lost, and the gradient says nothing about which units are
-    close to a change. Sources: Hinton 2012, Neural Networks for Machine Learning (lectures);
-    Bengio, Leonard & Courville 2013, arXiv:1308.3432.
+    .. math:: \varphi(x) = 1, \qquad \delta_j = \sum_k w_{jk}\,\delta_k
+
+    for the error of unit j from those of the units k that follow, in
+    :class:`~spikesim.learning.Backprop`. Primitive :math:`x`; the integral is infinite.
+
+    *Each synapse must know* its input and an error that is carried back by the weights of later
+    layers, but nothing of how close its unit is to the threshold.
+
+    *Works* from any start: a unit passes on its error however far it is from threshold, so no
+    unit is ever lost. *Fails* to say which units are close to a change, and moves those that
+    cannot help as far as those that can; over many layers errors grow with the weights.
+
+    References
+    ----------
+    Hinton 2012, Neural Networks for Machine Learning (lectures); Bengio, Leonard & Courville
+    2013, arXiv:1308.3432.
     """
 
     @property

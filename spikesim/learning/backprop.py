@@ -36,11 +36,28 @@ __all__ = ["Backprop"]
 @_check.suggest_keywords
 @dataclass(frozen=True)
 class Backprop:
-    """Gradient descent by backpropagation, through time where there are spikes.
+    r"""Gradient descent by backpropagation, through time where there are spikes.
 
-    A synapse must know the activity before it and an error that is carried back through all
+    With inputs x, weighted inputs u, outputs y and the cost C of a batch,
+
+    .. math::
+
+        \frac{\partial C}{\partial w_{ij}} &= x_i\,\delta_j, \qquad
+        \delta_j = \varphi(u_j) \sum_k w_{jk}\,\delta_k \\
+        \delta_k &= \varphi(u_k)\,\frac{\partial C}{\partial y_k} \text{ in the last layer}
+
+    summed over trials; :math:`\varphi` is the derivative of the unit's output. For LIF units the
+    surrogate takes its place, the error also goes back from step to step along membrane and
+    synapse, and the gradient is summed over steps. The optimiser makes the weight change.
+
+    *Each synapse must know* the activity before it and an error that is carried back through all
     later layers and steps by the same weights that carried the activity forward. It is not
     local.
+
+    *Works* for any number of layers and any loss, as long as errors get through. *Fails* where
+    the derivative is zero: with the true one of the step nothing moves, a saturated sigmoid
+    passes hardly anything on, and a ReLU that is off for all data stays off. Where it comes to
+    rest need not be the best place.
 
     Parameters
     ----------
@@ -57,6 +74,11 @@ class Backprop:
         that they do not learn).
     detach_reset : bool, default True
         Leave the path through the reset out of the gradient.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams 1986, Nature 323:533; with surrogates through time: Neftci,
+    Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36(6):51.
     """
 
     loss: Any = CrossEntropy()

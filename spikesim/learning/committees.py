@@ -74,6 +74,14 @@ def committee_network(
     unit is of the same kind but of steepness 1: its slope is one factor common to all hidden
     units, and at a high steepness that factor is exactly zero in double precision.
 
+    *Each synapse must know* its input and, from its unit, the error of the vote times the slope
+    of the unit at its own net input. No weights come in, as those of the vote are all 1. (Those
+    of a threshold or LIF committee must know what its rule says.)
+
+    *Works* on XOR and other problems beyond a hyperplane. *Fails* as the units get steep: the
+    slope then leaves the move to the unit closest to its threshold, whatever it voted, and the
+    move gets smaller and smaller. Steps of fixed length (``SGD(normalised=True)``) keep it going.
+
     Parameters
     ----------
     n_inputs : int
@@ -98,6 +106,11 @@ def committee_network(
     Returns
     -------
     LayeredNetwork
+
+    References
+    ----------
+    Nilsson 1965, Learning Machines, chapter 6, for the committee; Rumelhart, Hinton & Williams
+    1986, Nature 323:533, for the descent.
     """
     n_inputs = _check.integer("committee_network.n_inputs", n_inputs, minimum=1)
     n_hidden = _check.integer("committee_network.n_hidden", n_hidden, minimum=1)
