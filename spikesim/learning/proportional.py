@@ -37,6 +37,8 @@ _READINGS = ("every", "active", "additive", "balanced")
 _EVERY, _ACTIVE, _ADDITIVE, _BALANCED = range(4)
 _CREDITS = ("sum", "weighted", "unanimous")
 _SUM, _WEIGHTED, _UNANIMOUS = range(3)
+_HIDDEN = ("error", "target")
+_TARGET = _HIDDEN.index("target")
 
 # A factor of zero or less would silence a unit for good, or turn all its signs around.
 _SMALLEST_FACTOR = 0.1
@@ -65,8 +67,15 @@ class Proportional:
       step were 1 (straight-through).
     * "unanimous": the sum if all :math:`E_k` are positive or all negative, else 0.
 
-    A hidden unit learns whenever its error is not 0, whether it fired or not. All errors are
-    found with the weights before the update; then all layers change, by their `reading`:
+    What a hidden unit makes of it is a matter of `hidden`:
+
+    * "error": :math:`E_j` is its error. It learns whenever that is not 0, whether it fired or not.
+    * "target": the sign of :math:`E_j` says what the unit is to do, to be silent (positive) or to
+      fire (negative). Its error is then its own, that of an output unit with this target: 0 if it
+      did so already, by the margin if there is one.
+
+    All errors are found with the weights before the update; then all layers change, by their
+    `reading`:
 
     * "every": :math:`w_i \leftarrow w_i\,\max(1 - \eta E,\ 0.1)` for all weights of the unit.
       A factor of zero or less would turn every sign around.
@@ -113,6 +122,8 @@ class Proportional:
     spread : float, default 0.5
         Geometric mean c of the two numbers behind a "balanced" weight, in the unit of a weight,
         greater than 0. Weights much smaller change by steps, much larger ones by percentages.
+    hidden : {"error", "target"}, default "error"
+        Whether a hidden unit takes over what it is told as its error, or as what it is to do.
 
     References
     ----------
@@ -127,6 +138,7 @@ class Proportional:
     credit: str = "sum"
     margin: float = 0.0
     spread: float = 0.5
+    hidden: str = "error"
 
     def __post_init__(self) -> None:
         _check.positive("Proportional.learning_rate", self.learning_rate)
@@ -134,6 +146,7 @@ class Proportional:
         _check.choice("Proportional.credit", self.credit, _CREDITS)
         _check.non_negative("Proportional.margin", self.margin)
         _check.positive("Proportional.spread", self.spread)
+        _check.choice("Proportional.hidden", self.hidden, _HIDDEN)
 
     @property
     def readout(self) -> NetInput:
@@ -197,6 +210,7 @@ class Proportional:
             np.array(trained),
             _READINGS.index(self.reading),
             _CREDITS.index(self.credit),
+            _HIDDEN.index(self.hidden),
             float(self.learning_rate),
             float(self.margin),
             float(self.spread),
@@ -206,14 +220,14 @@ class Proportional:
             loss=float(len(labels) - n_correct),
             n_correct=n_correct,
             n_trials=len(labels),
-            update_norms=tuple(float(np.linalg.norm(change)) for change in w - before),
+            update_norms=tuple(math.sqrt(np.vdot(change, change)) for change in w - before),
             traces=run(network, x),
         )
         return unpacked(network, w, trained, bias_trained), None, metrics
 
 
 @kernel
-def _learn(x, labels, stack, w, trained, reading, credit, learning_rate, margin, spread):
+def _learn(x, labels, stack, w, trained, reading, credit, hidden, learning_rate, margin, spread):
     n_layers = w.shape[0]
     last = n_layers - 1
     n_outputs = stack.widths[n_layers]
@@ -236,7 +250,12 @@ def _learn(x, labels, stack, w, trained, reading, credit, learning_rate, margin,
         for layer in range(last - 1, -1, -1):
             following = error[layer + 1, : stack.widths[layer + 2]]
             for j in range(stack.widths[layer + 1]):
-                error[layer, j] = _hidden_error(following, w[layer + 1, :, j], credit)
+                told = _hidden_error(following, w[layer + 1, :, j], credit)
+                if hidden == _TARGET and told != 0.0:
+                    told = _output_error(
+                        course.excess[layer, j], told < 0.0, stack.strict[layer], margin
+                    )
+                error[layer, j] = told
         for layer in range(n_layers):
             if not trained[layer]:
                 continue
