@@ -22,8 +22,9 @@ def moves(rule, units, excess, votes, target, e):
         result = {}
         for j in chosen(wrong, excess, needed):
             raw = e[j][0]
-            distance = sign * rule.margin - excess[j]
-            result[j] = rule.learning_rate * distance * raw / (raw @ raw)
+            if raw.any():
+                distance = sign * rule.margin - excess[j]
+                result[j] = rule.learning_rate * distance * raw / (raw @ raw)
         return result
     if name == "PDelta":
         too_high, too_low = vote and not target, target and not vote

@@ -1,4 +1,4 @@
-"""The committee machine: against its twin, by its vote in the simulated network, on XOR."""
+"""Rules of committees: against their twin, by the vote in the simulated network, on XOR."""
 
 import dataclasses
 
@@ -8,13 +8,19 @@ from numba import config
 
 from spikesim.datasets import iris, xor
 from spikesim.encoding import Analog, LatencyEncoder, RateEncoder
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered import Layer, LayeredNetwork, dense, forward
-from spikesim.learning import Committee, committee_network, fit
-from spikesim.neurons import LIF, Step
+from spikesim.learning import Committee, MadalineI, PDelta, committee_network, fit
+from spikesim.neurons import LIF, Sigmoid, Step, Tanh
 from spikesim.synapses import Delta, Exponential
-from tests import naive_local
+from tests import naive_committees
 
+RULES = [
+    Committee(0.4),
+    Committee(0.4, among="all"),
+    MadalineI(0.7, 0.6),
+    PDelta(0.1, 0.5, 0.4),
+]
 UNITS = {
     "step": (Step(), Delta()),
     "step gt": (Step("gt"), Delta()),
@@ -42,11 +48,15 @@ def decisions(network, x):
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(("n_hidden", "n_outputs"), [(1, 1), (4, 1), (5, 1), (3, 3), (2, 2)])
-def test_step_equals_the_equation(unit, n_hidden, n_outputs):
-    network, x, labels = problem(unit, n_hidden, n_outputs, np.random.default_rng(0))
-    rule = Committee(0.4)
-    trained, state, metrics = rule.step(network, rule.init(network), x, labels)
-    w, bias, n_correct = naive_local.committee_step(rule, network, x, labels)
+@pytest.mark.parametrize("trainable", [("w", "bias"), ("w",)], ids=["bias", "no bias"])
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_step_equals_the_equation(rule, trainable, unit, n_hidden, n_outputs):
+    n_trials = 6 if config.DISABLE_JIT else 20
+    network, x, labels = problem(unit, n_hidden, n_outputs, np.random.default_rng(0), n_trials)
+    hidden = dataclasses.replace(network.layers[0], trainable=trainable)
+    network = LayeredNetwork([hidden, network.layers[1]], network.dt)
+    trained, _, metrics = rule.step(network, rule.init(network), x, labels)
+    w, bias, n_correct = naive_committees.step(rule, network, x, labels)
     np.testing.assert_allclose(trained.layers[0].w, w, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(trained.layers[0].bias, bias, rtol=1e-7, atol=1e-9)
     assert trained.layers[1] is network.layers[1]
@@ -104,6 +114,21 @@ def test_just_enough_of_the_closest_wrong_voters_learn():
     np.testing.assert_array_equal(trained.layers[0].w, w)
 
 
+def test_the_closest_of_all_may_have_voted_rightly():
+    w = np.array([[-0.35, -0.5, -0.3, -0.9, 0.1]])
+    network = committee_network(1, 5, 1, Step(), rng=0)
+    hidden = dataclasses.replace(network.layers[0], w=w, bias=np.zeros(5), trainable=("w",))
+    network = LayeredNetwork([hidden, network.layers[1]])
+    rule, x = Committee(0.25, among="all"), np.ones((1, 1, 1))
+    trained, *_ = rule.step(network, None, x, np.array([1]))
+    # Two votes are missing; the closest unit votes yes already and takes one of the steps.
+    np.testing.assert_allclose(trained.layers[0].w - w, [[0.0, 0.0, 0.25, 0.0, 0.25]])
+    trained, *_ = rule.step(network, None, x, np.array([0]))
+    np.testing.assert_array_equal(trained.layers[0].w, w)
+    with pytest.raises(ParameterError, match=r"Committee\.among must be one of 'wrong', 'all'"):
+        Committee(among="right")
+
+
 SOLVERS = {
     "step": (Analog(), Step(), Delta(), 2.0, 1.0),
     "latency": (
@@ -119,17 +144,28 @@ SOLVERS = {
 
 @pytest.mark.parametrize("code", SOLVERS)
 def test_four_units_solve_xor_from_every_start(code):
-    encoder, neuron, synapse, gain, learning_rate = SOLVERS[code]
-    data = xor()
-    solved, seeds = 0, range(2 if config.DISABLE_JIT else 20)
+    rule, seeds = Committee(SOLVERS[code][-1]), range(2 if config.DISABLE_JIT else 20)
+    assert solved(rule, code, seeds) == len(seeds)
+
+
+def solved(rule, code, seeds):
+    """Return from how many starts four units learn XOR."""
+    encoder, neuron, synapse, gain, _ = SOLVERS[code]
+    data, count = xor(), 0
+    n_inputs = 2 + getattr(encoder, "bias_spike", False)
     for seed in seeds:
-        n_inputs = 2 + getattr(encoder, "bias_spike", False)
         network = committee_network(n_inputs, 4, 1, neuron, synapse=synapse, gain=gain, rng=seed)
-        result = fit(network, Committee(learning_rate), data.features, data.labels,
-                     encoder=encoder, epochs=400, seed=seed, until="solved", patience=3,
-                     warn=False)  # fmt: skip
-        solved += result.score(data.features, data.labels) == 1.0
-    assert solved == len(seeds)
+        result = fit(network, rule, data.features, data.labels, encoder=encoder, epochs=400,
+                     seed=seed, until="solved", patience=3, warn=False)  # fmt: skip
+        count += result.score(data.features, data.labels) == 1.0
+    return count
+
+
+@pytest.mark.parametrize("code", ["step", "latency"])
+@pytest.mark.parametrize("rule", [Committee(among="all"), MadalineI(), PDelta()], ids=repr)
+def test_the_other_rules_solve_xor_from_most_starts(rule, code):
+    seeds = range(3 if config.DISABLE_JIT else 20)
+    assert solved(rule, code, seeds) >= 0.6 * len(seeds)
 
 
 def test_one_unit_alone_does_not_solve_xor():
@@ -145,6 +181,16 @@ def test_three_committees_share_three_kinds_of_iris():
     scaled = (data.features - data.features.mean(0)) / data.features.std(0)
     result = fit(network, Committee(), scaled, data.labels, epochs=30, seed=0, warn=False)
     assert result.score(scaled, data.labels) > 0.9
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+def test_units_of_another_kind_are_refused(rule):
+    name = type(rule).__name__
+    for neuron in (Tanh(3.0), Sigmoid()):
+        with pytest.raises(ParameterTypeError, match=f"{name}.network: .* trained by Backprop"):
+            rule.init(committee_network(2, 3, 1, neuron, rng=0))
+    with pytest.raises(ParameterError, match=f"{name}.network: the second layer is not"):
+        rule.init(dense([2, 4, 1], Step(), rng=0))
 
 
 def test_other_networks_are_refused():

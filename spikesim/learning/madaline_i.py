@@ -46,6 +46,8 @@ class MadalineI(CommitteeRule):
 
     *Works* on XOR and other problems beyond a hyperplane, with a rate that needs no tuning to
     the scale of the data. *Fails* now and then by going round in circles, like the committee rule.
+    A LIF unit that is only inhibited is highest when it feels hardly any input, and the smaller
+    :math:`\lVert e \rVert`, the larger its step; nothing moves where there is no input at all.
 
     Build the network with :func:`~spikesim.learning.committee_network`.
 
