@@ -24,7 +24,8 @@ def update_shares(rule: Any, network: LayeredNetwork, x: Any, labels: Any) -> np
     in one step of the rule from its initial state, with the weights and the bias of a unit taken
     as one vector. One unit with a share near 1 is what a rule of least disturbance does; equal
     shares mean that the whole layer moves. The trials of `x` make one batch: give one trial to
-    see the change that it alone causes.
+    see the change that it alone causes. The change is that of the stored weights: one below
+    their last digit is none.
 
     Parameters
     ----------
