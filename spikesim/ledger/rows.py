@@ -109,7 +109,8 @@ class Row:
                 f"Row.interval of {self.id} must hold the value {self.value:g}, "
                 f"got {low:g} to {high:g}"
             )
-        if (self.interval is None) != (self.interval_kind == "exact"):
+        exact = self.interval_kind == "exact"
+        if (low, high) != (self.value, self.value) if exact else self.interval is None:
             raise ParameterError(f"Row.interval_kind of {self.id} must say what the interval is")
         if (self.verdict == "holds if") > bool(self.condition):
             raise ParameterError(f"Row.condition of {self.id} must say on what the claim hangs")
