@@ -11,6 +11,7 @@ from spikesim.learning.gradient_check import GradientCheck, check_gradient
 from spikesim.learning.local import NetInput
 from spikesim.learning.losses import MAE, MSE, CrossEntropy
 from spikesim.learning.madaline_i import MadalineI
+from spikesim.learning.madaline_ii import MadalineII
 from spikesim.learning.optimisers import SGD, Adam
 from spikesim.learning.p_delta import PDelta
 from spikesim.learning.perceptron import Perceptron
@@ -45,6 +46,7 @@ __all__ = [
     "History",
     "LearningRule",
     "MadalineI",
+    "MadalineII",
     "MaxMembrane",
     "Metrics",
     "NetInput",
