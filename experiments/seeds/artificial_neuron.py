@@ -1,0 +1,1202 @@
+"""Whether one sigmoid unit and gradient descent do what a tutorial says of them.
+
+Run ``python experiments/seeds/artificial_neuron.py``. Descent on a bowl, the unit and its two
+costs, two Iris species separated by a line, starts that are wrong and sure of it, minibatches.
+Where a slip in the tutorial's program changes a picture, both pictures are drawn: ours and the
+one "as printed".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+
+import spikesim as sp
+from spikesim.comparison.statistics import wilson
+from spikesim.learning import MAE, MSE, SGD, Backprop, CrossEntropy
+
+COSTS: dict[str, Any] = {
+    "absolute error": MAE(),
+    "squared error": MSE(),
+    "cross-entropy": CrossEntropy(),
+}
+TUTORIAL = ("absolute error", "squared error")
+RATE = 0.5
+BATCH = 32
+EPOCHS = 100
+START = 5.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """How much is trained.
+
+    Parameters
+    ----------
+    n_seeds : int
+        Minibatch runs of each kind.
+    epochs : int
+        Epochs of a minibatch run.
+    strengths : tuple of float
+        How sure of itself a wrong start is: factors of minus the solution.
+    n_neighbours : int
+        Further starts around each of them, every weight off by a tenth (one standard deviation).
+    patience : int
+        Epochs after which a run that has not recovered is given up.
+    seed : int
+        Source of neighbours and random units.
+    n_jobs : int
+        Number of processes; -1 takes every core.
+    """
+
+    n_seeds: int = 400
+    epochs: int = 50
+    strengths: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0)
+    n_neighbours: int = 10
+    patience: int = 20_000
+    seed: int = 1
+    n_jobs: int = -1
+
+    @classmethod
+    def quick(cls) -> Config:
+        """Return a run of some ten seconds."""
+        return cls(n_seeds=50, n_neighbours=1, patience=10_000)
+
+    @classmethod
+    def smoke(cls) -> Config:
+        """Return the smallest run that touches everything."""
+        return cls(
+            n_seeds=3, epochs=10, strengths=(0.5, 1.0), n_neighbours=1, patience=40, n_jobs=1
+        )
+
+
+# ---- descent on a bowl
+
+
+def descent(rate: float, n_steps: int) -> np.ndarray:
+    """Return the path of gradient descent on x² + y² from (5, 5), shape (n_steps + 1, 2)."""
+    optimiser, point = SGD(rate), [{"point": np.full(2, START)}]
+    path = [point[0]["point"]]
+    for _ in range(n_steps):
+        gradient = [{"point": 2.0 * point[0]["point"]}]
+        point, _ = optimiser.update(point, gradient, None)
+        path.append(point[0]["point"])
+    return np.array(path)
+
+
+def on_the_bowl(rates: np.ndarray, n_steps: int) -> dict[str, float]:
+    """Compare paths with ``(1 - 2 rate)**t`` and find the rates that converge."""
+    worst, arrived = 0.0, []
+    for rate in rates:
+        path = descent(rate, n_steps)[:, 0]
+        expected = START * (1.0 - 2.0 * rate) ** np.arange(n_steps + 1)
+        scale = np.maximum(np.abs(expected), np.finfo(float).tiny)
+        worst = max(worst, float((np.abs(path - expected) / scale)[np.abs(expected) > 0].max()))
+        arrived.append(abs(path[-1]) < 1e-6 * START)
+    arrived = np.array(arrived)
+    return {
+        "worst": worst,
+        "last": float(rates[arrived].max()),
+        "first": float(rates[~arrived].min()),
+        "one_rule": bool(np.all(arrived == (rates < 1.0))),
+        "steps_at_half": int(np.argmax(descent(0.5, 5)[:, 0] == 0.0)),
+    }
+
+
+# ---- the unit and its derivatives
+
+
+def saturation() -> tuple[float, float]:
+    """Return the net inputs from which a sigmoid output is exactly 1, and exactly 0."""
+    ends = []
+    for bound, inside, outside in ((1.0, 0.0, 100.0), (0.0, 0.0, -1000.0)):
+        while abs(outside - inside) > 1e-9:
+            middle = 0.5 * (inside + outside)
+            if sp.Sigmoid().forward(np.array(middle)) == bound:
+                outside = middle
+            else:
+                inside = middle
+        ends.append(outside)
+    return ends[0], ends[1]
+
+
+def derivative_errors() -> tuple[float, float]:
+    """Compare y (1 - y) with 1 / (4 cosh² (z / 2)).
+
+    Returns
+    -------
+    largest : float
+        Largest difference for z from -40 to 40.
+    relative : float
+        Relative difference at z = 30, where 1 - y has few digits left.
+    """
+    z = np.append(np.linspace(-40.0, 40.0, 8001), 30.0)
+    unit = sp.Sigmoid()
+    ours = unit.derivative(z, unit.forward(z))
+    exact = 0.25 / np.cosh(0.5 * z) ** 2
+    difference = np.abs(ours - exact)
+    return float(difference.max()), float(difference[-1] / exact[-1])
+
+
+def gradient_errors(name: str, n_units: int, seed: int) -> tuple[float, float]:
+    """Check the gradient of random units on the Iris data.
+
+    Returns
+    -------
+    by_differences : float
+        Largest relative difference from central differences.
+    by_formula : float
+        Largest difference from ``dC/dy * y (1 - y) * x``, averaged over the samples by hand.
+    """
+    data, x = iris()
+    rng = np.random.default_rng(seed)
+    rule = Backprop(COSTS[name], SGD(1.0))
+    by_differences = by_formula = 0.0
+    for _ in range(n_units):
+        network = neuron(rng.normal(0.0, 0.3, 2), rng.normal(0.0, 0.3))
+        check = sp.check_gradient(network, rule, x, data.labels)
+        by_differences = max(by_differences, check.max_relative_error)
+        y = output(network)
+        error = y - data.labels
+        slope = np.sign(error) if name == "absolute error" else error
+        push = slope * y * (1.0 - y)
+        by_hand = np.array([(push * column).mean() for column in (*data.features.T, np.ones(100))])
+        ours = np.append(check.analytic[0]["w"], check.analytic[0]["bias"])
+        by_formula = max(by_formula, float(np.abs(ours - by_hand).max()))
+    return by_differences, by_formula
+
+
+# ---- the unit on two species
+
+
+def iris() -> tuple[sp.datasets.Dataset, np.ndarray]:
+    """Return the data of the tutorial and its features as network input."""
+    data = sp.datasets.iris_two_features()
+    return data, np.ascontiguousarray(data.features)[np.newaxis]
+
+
+def neuron(w: Any = (0.0, 0.0), bias: float = 0.0) -> sp.LayeredNetwork:
+    """Return one sigmoid unit; by default all its weights are zero."""
+    return sp.LayeredNetwork([sp.Layer(np.reshape(w, (-1, 1)), sp.Sigmoid(), [bias])])
+
+
+def output(network: sp.LayeredNetwork) -> np.ndarray:
+    """Return the output for each flower, shape (100,)."""
+    return sp.layered.forward(network, iris()[1])[0].output[0, :, 0]
+
+
+def numbers(network: sp.LayeredNetwork) -> np.ndarray:
+    """Return w1, w2 and b of one unit."""
+    layer = network.layers[0]
+    return np.append(layer.w, layer.bias)
+
+
+def train(name: str, network: sp.LayeredNetwork | None = None, **options: Any) -> Any:
+    """Train the unit as the tutorial does: rate 0.5, 100 epochs, all flowers at once."""
+    data, _ = iris()
+    settings = {"epochs": EPOCHS, "seed": 0, "warn": False, "progress": False} | options
+    return sp.fit(
+        neuron() if network is None else network, Backprop(COSTS[name], SGD(RATE)),
+        data.features, data.labels, **settings,
+    )  # fmt: skip
+
+
+def by_hand(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Do what :func:`train` does in a dozen lines of NumPy; return costs and w1, w2, b."""
+    data, _ = iris()
+    w, b, costs = np.zeros(2), 0.0, []
+    for _ in range(EPOCHS):
+        y = 1.0 / (1.0 + np.exp(-(data.features @ w + b)))
+        error = y - data.labels
+        absolute = name == "absolute error"
+        costs.append(np.mean(np.abs(error) if absolute else 0.5 * error**2))
+        push = (np.sign(error) if absolute else error) * y * (1.0 - y)
+        w = w - RATE * np.mean(push[:, np.newaxis] * data.features, axis=0)
+        b = b - RATE * np.mean(push)
+    return np.array(costs), np.append(w, b)
+
+
+# ---- starts that are wrong and sure of it
+
+
+def epochs_to_recover(name: str, start: np.ndarray, patience: int) -> int | None:
+    """Return the updates from a start (w1, w2, b) until all flowers are right; None if given up."""
+    result = train(
+        name, neuron(start[:2], start[2]), epochs=patience, until="solved", patience=1
+    )  # fmt: skip
+    return result.history.solved_epoch
+
+
+def recoveries(config: Config) -> dict[tuple[str, float], list[int | None]]:
+    """Return for each cost and strength the epochs from each start, that on the line first."""
+    solution = numbers(train("squared error").network)
+    rng = np.random.default_rng(config.seed)
+    factors = 1.0 + 0.1 * rng.standard_normal((config.n_neighbours, 3))
+    starts = [solution, *(solution * factors)]
+    keys = [(name, strength) for name in COSTS for strength in config.strengths]
+    # Longest first, so that no process is left with a long one at the end.
+    jobs = [(name, -strength * start) for name, strength in keys for start in starts]
+    epochs = Parallel(n_jobs=config.n_jobs)(
+        delayed(epochs_to_recover)(name, start, config.patience) for name, start in jobs
+    )
+    n = len(starts)
+    return {key: list(epochs[i * n : (i + 1) * n]) for i, key in enumerate(keys)}
+
+
+def push_of_the_wrong(name: str, epoch: int) -> float:
+    """Return the share of all pushes on the net input that comes from flowers that are wrong.
+
+    After so many epochs from minus the solution of the squared error.
+    """
+    solution = numbers(train("squared error").network)
+    network = train(name, neuron(-solution[:2], -solution[2]), epochs=epoch).network
+    y, labels = output(network), iris()[0].labels
+    slope = COSTS[name].value_and_grad(y[:, np.newaxis], labels, 1)[1][:, 0]
+    push = np.abs(slope) * y * (1.0 - y)
+    wrong = (y >= 0.5) != labels
+    return float(push[wrong].sum() / push.sum())
+
+
+# ---- minibatches
+
+
+class Watched:
+    """Gradient descent that keeps what the history leaves out: each batch, each network.
+
+    Parameters
+    ----------
+    loss : MAE, MSE or CrossEntropy
+        What is descended.
+    divisor : int, optional
+        Divide the gradient of every batch by this number, as the tutorial's program does, in
+        place of the number of samples in it.
+    """
+
+    readout = None
+
+    def __init__(self, loss: Any, divisor: int | None = None):
+        self.loss, self.divisor = loss, divisor
+        self.inputs: list[np.ndarray] = []
+        self.sums: list[float] = []
+        self.networks: list[sp.LayeredNetwork] = []
+
+    def init(self, network: sp.LayeredNetwork) -> Any:
+        """Begin with nothing kept."""
+        return Backprop(self.loss, SGD(RATE)).init(network)
+
+    def step(self, network: Any, state: Any, x: np.ndarray, labels: np.ndarray) -> Any:
+        """Take one step and keep it."""
+        share = len(labels) / self.divisor if self.divisor else 1.0
+        rule = Backprop(self.loss, SGD(RATE * share))
+        network, state, metrics = rule.step(network, state, x, labels)
+        self.inputs.append(x[0])
+        self.sums.append(metrics.loss)
+        self.networks.append(network)
+        return network, state, metrics
+
+
+class Run(NamedTuple):
+    """The course of one minibatch run.
+
+    Attributes
+    ----------
+    running : ndarray, shape (epochs,)
+        Sum of all losses over the number of samples, each batch measured before its update.
+    summed : ndarray, shape (epochs,)
+        Sum of the means of the batches, each over its own size.
+    end : ndarray, shape (epochs,)
+        Mean loss of all samples after the epoch.
+    batches : ndarray, shape (epochs, n_batches)
+        Mean loss of each batch.
+    accuracy : float
+        After the last epoch.
+    """
+
+    running: np.ndarray
+    summed: np.ndarray
+    end: np.ndarray
+    batches: np.ndarray
+    accuracy: float
+
+
+def minibatch(
+    name: str, epochs: int, seed: int, *, printed: bool = False, shuffle: bool = True,
+    order: np.ndarray | None = None, batch_size: int = BATCH,
+) -> Run:  # fmt: skip
+    """Train with minibatches and watch.
+
+    Parameters
+    ----------
+    name : str
+        Cost.
+    epochs, seed, shuffle, batch_size
+        As in :func:`spikesim.fit`.
+    printed : bool, default False
+        Divide the gradient of the last, short batch by `batch_size` too.
+    order : ndarray of int, optional
+        Order of the data, which stays if `shuffle` is False.
+    """
+    data, x = iris()
+    order = np.arange(100) if order is None else order
+    rule = Watched(COSTS[name], batch_size if printed else None)
+    result = sp.fit(
+        neuron(), rule, data.features[order], data.labels[order], epochs=epochs, seed=seed,
+        batch_size=batch_size, shuffle=shuffle, warn=False, progress=False,
+    )  # fmt: skip
+    sizes = np.array([len(batch) for batch in rule.inputs]).reshape(epochs, -1)
+    batches = np.array(rule.sums).reshape(epochs, -1) / sizes
+    judge = Backprop(COSTS[name])
+    end = [
+        judge.loss_and_gradient(network, sp.layered.forward(network, x), data.labels)[0].mean()
+        for network in rule.networks[sizes.shape[1] - 1 :: sizes.shape[1]]
+    ]
+    accuracy = float(np.mean((output(result.network) >= 0.5) == data.labels))
+    return Run(result.history.loss, batches.sum(axis=1), np.array(end), batches, accuracy)
+
+
+def rises(curve: np.ndarray) -> int:
+    """Return how often a curve goes up."""
+    return int(np.count_nonzero(np.diff(curve) > 0.0))
+
+
+def visits(epochs: int, seed: int, shuffle: bool = True) -> list[np.ndarray]:
+    """Return which of 100 numbered samples each batch held."""
+    rule = Watched(MSE())
+    sp.fit(
+        neuron([0.0]), rule, np.arange(100.0)[:, np.newaxis], np.arange(100) // 50, epochs=epochs,
+        seed=seed, batch_size=BATCH, shuffle=shuffle, warn=False, progress=False,
+    )  # fmt: skip
+    return [batch[:, 0].astype(int) for batch in rule.inputs]
+
+
+def autocorrelation(batches: np.ndarray, n_lags: int) -> np.ndarray:
+    """Return the autocorrelation of the costs of batches, at lags 0 to `n_lags`.
+
+    Each cost is taken relative to the mean of its epoch, so that the descent itself is out.
+    """
+    series = (batches / batches.mean(axis=1, keepdims=True)).ravel() - 1.0
+    power = float(np.dot(series, series))
+    return np.array(
+        [np.dot(series[: len(series) - lag], series[lag:]) / power for lag in range(n_lags + 1)]
+    )
+
+
+# ---- what was found
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Measure everything; return the numbers, rows and hypotheses."""
+    full = {name: train(name) for name in COSTS}
+    kinds = [(name, printed) for name in TUTORIAL for printed in (False, True)]
+    runs = Parallel(n_jobs=config.n_jobs)(
+        delayed(minibatch)(name, config.epochs, seed, printed=printed)
+        for name, printed in kinds
+        for seed in range(config.n_seeds)
+    )
+    n = config.n_seeds
+    hand = {name: by_hand(name) for name in TUTORIAL}
+    found: dict[str, Any] = {
+        "config": config,
+        "bowl": on_the_bowl(0.02 * np.arange(1, 61), 1000),
+        "saturation": saturation(),
+        "derivative": derivative_errors(),
+        "gradient": {name: gradient_errors(name, 5, config.seed) for name in TUTORIAL},
+        "full": full,
+        "parity": max(
+            float(np.abs(ours - theirs).max())
+            for name in TUTORIAL
+            for ours, theirs in zip(
+                (full[name].history.loss, numbers(full[name].network)), hand[name], strict=True
+            )
+        ),
+        "recovery": recoveries(config),
+        "push": {name: push_of_the_wrong(name, 100) for name in TUTORIAL},
+        "minibatch": {kind: runs[i * n : (i + 1) * n] for i, kind in enumerate(kinds)},
+        "visits": visits(config.epochs, config.seed),
+        "unshuffled": {
+            size: minibatch(
+                "absolute error", config.epochs, 0, shuffle=False, batch_size=size
+            ).batches
+            for size in (20, 25, BATCH)
+        },
+    }
+    found["rows"] = [
+        *_rows_of_the_unit(found), *_rows_of_full_batch(found), _row_recovery(found),
+        *_rows_of_minibatches(found),
+    ]  # fmt: skip
+    found["hypotheses"] = [_wrong_starts(found), _divisor(found)]
+    return found
+
+
+def _row(
+    name: str, claim: str, quantity: str, value: float, verdict: str, figure: str, text: str,
+    **more: Any,
+) -> sp.ledger.Row:  # fmt: skip
+    return sp.ledger.Row(name, claim, quantity, value, verdict, figure, text, **more)
+
+
+def _holds(right: bool) -> str:
+    return "holds" if right else "fails"
+
+
+def _rows_of_the_unit(found: dict[str, Any]) -> list[sp.ledger.Row]:
+    bowl, (one, zero) = found["bowl"], found["saturation"]
+    largest, relative = found["derivative"]
+    mae, mse = (found["gradient"][name] for name in TUTORIAL)
+    at_target = MAE().value_and_grad(np.array([[1.0]]), np.array([1]), 1)[1][0, 0]
+    step = sp.Step().forward(np.array([-1e-9, 0.0, 1e-9]))
+    data, _ = iris()
+    gap = data.features[50:, 1].min() - data.features[:50, 1].max()
+    return [
+        _row(
+            "S3.1",
+            "Gradient descent finds the bottom of a bowl if its step is small enough",
+            "largest relative difference from the closed form", bowl["worst"],
+            "holds if" if bowl["worst"] < 1e-11 and bowl["one_rule"] else "fails", "descent",
+            "On C = x² + y² the gradient is (2x, 2y), so each step multiplies both coordinates by "
+            "1 - 2η. From (5, 5), 60 rates from 0.02 to 1.2 with 1000 steps each follow "
+            f"(1 - 2η)ᵗ · (5, 5) to a relative {bowl['worst']:.0e}, which is rounding. They reach "
+            f"the bottom up to η = {bowl['last']:.2f} and no longer from η = {bowl['first']:.2f} "
+            f"on. At η = 0.5 it takes {bowl['steps_at_half']} step; above that every step jumps "
+            "to the other side, at η = 1 for ever between two points, beyond it farther and "
+            "farther out.",
+            condition="the rate lies between 0 and 1; elsewhere it does not converge",
+        ),
+        _row(
+            "S3.2",
+            "A step takes the values 0 and 1, a sigmoid only values between them",
+            "net input from which a sigmoid in double precision is exactly 1", one,
+            "holds if" if step.tolist() == [0.0, 1.0, 1.0] and np.isfinite(one) else "fails",
+            "step_sigmoid",
+            "The step jumps from 0 to 1 at the threshold, and exactly there it is 1. The sigmoid "
+            "never touches its bounds in exact arithmetic. In double precision it does: its "
+            f"output is exactly 1 from a net input of {one:.2f} on (53 ln 2 = "
+            f"{53 * np.log(2):.2f}), and exactly 0 below {zero:.0f}. From there on its derivative "
+            "is exactly 0 as well, so a unit that saturates on the upper side can come to a "
+            "complete stop.",
+            condition="arithmetic is exact; in floating point both bounds are reached",
+        ),
+        _row(
+            "S3.3",
+            "The derivative of a sigmoid is its output times one minus its output",
+            "largest difference from 1 / (4 cosh² (z/2)), z from -40 to 40", largest,
+            _holds(largest < 1e-15), "gradients",
+            "y (1 - y) needs no second exponential. Against 1 / (4 cosh² (z/2)), which is the "
+            f"same function in another form, it is off by at most {largest:.0e}. Not all digits "
+            f"survive on the upper side, though: at z = 30 the relative error is {relative:.1e}, "
+            "since 1 - y is a small difference of nearly equal numbers.",
+        ),
+        _row(
+            "S3.4",
+            "With the absolute error each weight changes by the sign of the error times y (1 - y) "
+            "times its input",
+            "largest relative difference from finite differences", mae[0],
+            _holds(mae[0] < 1e-9 and mae[1] < 1e-14 and at_target == 0.0), "gradients",
+            "The gradients of five random units on 100 flowers agree with central differences to "
+            f"{mae[0]:.0e} and with the formula worked out by hand to {mae[1]:.0e}. At the target "
+            "itself the absolute value has a corner; the sign of 0 is taken as "
+            f"{abs(at_target):.0f}, so a perfect output is left alone.",
+        ),
+        _row(
+            "S3.5",
+            "With half the squared error the sign is replaced by the error itself",
+            "largest relative difference from finite differences", mse[0],
+            _holds(mse[0] < 1e-9 and mse[1] < 1e-14), "gradients",
+            "The same check for ½ (y - t)² gives agreement with central differences to "
+            f"{mse[0]:.0e} and with the formula to {mse[1]:.0e}. As outputs and targets lie "
+            "between 0 and 1, the error is never larger than 1: at every single point the squared "
+            "error pushes less than the absolute one.",
+        ),
+        _row(
+            "S3.6",
+            "A neuron that learns fits into a dozen lines: zero weights, mean gradient over all "
+            "samples, rate 0.5, 100 epochs",
+            "largest difference of costs and weights from the dozen lines", found["parity"],
+            _holds(found["parity"] < 1e-12), "absolute_error",
+            "The neuron was written out in a dozen lines of NumPy and, beside that, made of "
+            "spikesim's layer, cost and descent. Over 100 epochs and both costs no cost and no "
+            f"weight differs by more than {found['parity']:.0e}. The gradient is averaged over "
+            "the samples: a tutorial that defines its cost as a sum has, with the same rate, a "
+            "step 100 times as long. Zero weights are a fair start for one unit alone; hidden "
+            "units that start equal stay equal.",
+        ),
+        _row(
+            "S3.7",
+            "Sepal and petal length tell Iris setosa from Iris versicolor",
+            "gap between the petals of the two species", gap, _holds(gap > 0.0), "absolute_error",
+            f"Of {len(data.labels)} flowers, 50 of each species, the longest petal of setosa "
+            f"measures {data.features[:50, 1].max():.1f} cm and the shortest of versicolor "
+            f"{data.features[50:, 1].min():.1f} cm. Petal length alone separates them, by "
+            f"{gap:.1f} cm, so a line through both features certainly does. The lengths are used "
+            "in cm as they are. Any method solves this problem; it shows how learning goes, not "
+            "which rule is better.",
+            unit="cm",
+        ),
+    ]  # fmt: skip
+
+
+def _rows_of_full_batch(found: dict[str, Any]) -> list[sp.ledger.Row]:
+    rows = []
+    lengths = {name: result.history for name, result in found["full"].items()}
+    shown = (0, 1, 2, 10, 50, 99)
+    table = sp.ledger.Table(
+        "Cost before each epoch, all flowers in one batch",
+        ("cost", *(f"epoch {epoch}" for epoch in shown), "all right from"),
+        tuple(
+            (name, *(f"{h.loss[e]:.4f}" for e in shown), f"epoch {h.solved_epoch}")
+            for name, h in lengths.items()
+        ),
+    )
+    for row_id, name, figure, claim in (
+        (
+            "S3.8", "absolute error", "absolute_error",
+            "With the absolute error the line separates both species and the cost falls steadily "
+            "towards 0",
+        ),
+        (
+            "S3.9", "squared error", "squared_error",
+            "With the squared error the line separates them as well, with smaller costs",
+        ),
+    ):  # fmt: skip
+        history, (w1, w2, b) = lengths[name], numbers(found["full"][name].network)
+        first, last = history.loss[0], history.loss[-1]
+        right = history.accuracy[-1] == 1.0 and rises(history.loss) == 0
+        text = (
+            f"From zero weights the cost falls from {first:g} to {last:.4f} in {EPOCHS} epochs and "
+            f"goes up {rises(history.loss)} times. All flowers are right from epoch "
+            f"{history.solved_epoch} on; the line is {w1:.3f} · sepal + {w2:.3f} · petal "
+            f"{'+' if b >= 0 else '-'} {abs(b):.3f} = 0. "
+        )
+        if name == "absolute error":
+            text += "The remaining cost is distance from certainty, not a flower on the wrong side."
+        else:
+            right = right and first < lengths["absolute error"].loss[0]
+            ratio = lengths["absolute error"].loss[0] / first
+            text += (
+                f"The curve starts at 1/{ratio:g} of that of the absolute error because ½ · 0.5² "
+                "= 0.125: the smaller scale is a matter of units. Compared by what they get right, "
+                f"the costs do about the same here: all flowers from epoch "
+                f"{lengths['squared error'].solved_epoch} on, against "
+                f"{lengths['absolute error'].solved_epoch} and, with cross-entropy, "
+                f"{lengths['cross-entropy'].solved_epoch}."
+            )
+        rows.append(
+            _row(
+                row_id,
+                claim,
+                "cost in the last of 100 epochs",
+                last,
+                _holds(right),
+                figure,
+                text,
+                tables=(table,) if row_id == "S3.9" else (),
+            )  # fmt: skip
+        )
+    return rows
+
+
+def _epochs(value: int | None, patience: int) -> str:
+    return f"more than {patience:,}" if value is None else f"{value:,}"
+
+
+def _middle(values: list[int | None]) -> float:
+    """Return the median, infinite if half the runs or more were given up."""
+    return float(np.median([np.inf if value is None else value for value in values]))
+
+
+def _at_one(found: dict[str, Any]) -> tuple[dict[str, list[int | None]], float, float]:
+    """Return all epochs at strength 1 and two ratios, absolute to squared error.
+
+    The first ratio is that of the start on the line, the second that of the medians. A run that
+    was given up counts with the epochs that it had, so that its ratio is a lower bound.
+    """
+    patience = found["config"].patience
+    at = {name: found["recovery"][name, 1.0] for name in COSTS}
+    mae, mse = (at[name] for name in TUTORIAL)
+    exact = (mae[0] or patience) / (mse[0] or patience)
+    return at, exact, min(_middle(mae), patience) / min(_middle(mse), patience)
+
+
+def _row_recovery(found: dict[str, Any]) -> sp.ledger.Row:
+    config = found["config"]
+    at, ratio, of_medians = _at_one(found)
+    patience = config.patience
+    mae, mse, entropy = (_epochs(at[name][0], patience) for name in COSTS)
+    stuck = {
+        name: [s for s in config.strengths if found["recovery"][name, s][0] is None]
+        for name in COSTS
+    }
+    both = sorted(set(stuck["absolute error"]) & set(stuck["squared error"]))
+    never = (
+        f"From {both[0]:g} times minus the solution on, neither recovers within {patience:,} "
+        f"epochs, while cross-entropy needs "
+        f"{_epochs(found['recovery']['cross-entropy', config.strengths[-1]][0], patience)} "
+        f"from {config.strengths[-1]:g} times."
+        if both else "Both recover from every start that was tried."
+    )  # fmt: skip
+    smallest = config.strengths[0]
+    near = ", ".join(
+        f"{_epochs(found['recovery'][name, smallest][0], patience)} ({name})" for name in COSTS
+    )
+    around = "; ".join(_spread(name, at[name], patience) for name in COSTS)
+    push = {name: 100 * share for name, share in found["push"].items()}
+    return _row(
+        "S3.10",
+        "The squared error pays more for answers that are far off, so it gives the better signal",
+        "times as many epochs with the absolute as with the squared error, from minus the solution",
+        ratio, "holds if" if ratio > 1.0 and both else _holds(ratio > 1.0), "recovery",
+        "The unit starts with minus the weights that the squared error finds in 100 epochs: every "
+        f"flower is wrong, most of them confidently. All are right after {mae} epochs with the "
+        f"absolute error, {mse} with the squared error and {entropy} with cross-entropy. "
+        f"{never} From a mild start ({smallest:g} times) all three are alike: {near} epochs. "
+        "The reason is not a larger push, which would be a surprise anyway: the push on the net "
+        "input is y (1 - y) for the absolute error and that times the error, which is below 1, "
+        "for the squared one. What counts is who pushes. After 100 epochs on the way, flowers "
+        f"that are wrong make up {push['squared error']:.0f} % of all pushes with the squared "
+        f"error and {push['absolute error']:.0f} % with the absolute error, where those that "
+        "are right push as hard as those that are wrong. Both carry the factor y (1 - y), which "
+        "vanishes where the unit is sure of itself; cross-entropy does not, and so never stalls. "
+        "The numbers depend on the third digit of the start: with the solution rounded to three "
+        "decimals, as in an early trial of ours, one gets 8,050 and 117, and from twice the "
+        "start a recovery after 18,077 epochs that the exact start does not have. Among starts "
+        f"with weights off by a tenth the medians have a ratio of {of_medians:.0f} ({around}).",
+        condition="the start is not too wrong, for both costs stall where the unit saturates"
+        if both else "",
+        tables=(
+            sp.ledger.Table(
+                "Epochs until all flowers are right: from the exact start, and in brackets how "
+                f"many of {config.n_neighbours} starts nearby recovered within {patience:,} epochs",
+                ("start, times minus the solution", *COSTS),
+                tuple(
+                    (f"{s:g}", *(
+                        f"{_epochs(values[0], patience)} "
+                        f"({sum(v is not None for v in values[1:])})"
+                        for values in (found["recovery"][name, s] for name in COSTS)
+                    ))
+                    for s in config.strengths
+                ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _spread(name: str, values: list[int | None], patience: int) -> str:
+    ordered = sorted(patience + 1 if value is None else value for value in values)
+    low, high = (_epochs(v if v <= patience else None, patience) for v in (ordered[0], ordered[-1]))
+    return f"{name}: {low} to {high}"
+
+
+def _share(runs: list[Run], curve: str) -> Any:
+    """Return the share of runs whose curve goes up at least once, with its interval."""
+    return wilson(sum(rises(getattr(run, curve)) > 0 for run in runs), len(runs))
+
+
+def _mean(runs: list[Run], curve: str) -> float:
+    return float(np.mean([rises(getattr(run, curve)) for run in runs]))
+
+
+def _percent(share: Any) -> str:
+    return f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})"
+
+
+def _rows_of_minibatches(found: dict[str, Any]) -> list[sp.ledger.Row]:
+    config, n = found["config"], found["config"].n_seeds
+    batches = found["visits"]
+    per_epoch = len(batches) // config.epochs
+    epochs = [np.concatenate(batches[i : i + per_epoch]) for i in range(0, len(batches), per_epoch)]
+    once = float(np.mean([np.bincount(seen, minlength=100) == 1 for seen in epochs]))
+    sizes = [len(batch) for batch in batches[:per_epoch]]
+    orders = len({tuple(seen) for seen in epochs})
+
+    ours = {name: found["minibatch"][name, False] for name in TUTORIAL}
+    mae = _share(ours["absolute error"], "running")
+    mse = _share(ours["squared error"], "running")
+    final = {name: np.mean([run.running[-1] for run in ours[name]]) for name in TUTORIAL}
+    solved = {name: sum(run.accuracy == 1.0 for run in ours[name]) for name in TUTORIAL}
+    calm = max(rises(found["full"][name].history.loss) for name in TUTORIAL)
+    noisy = min(mae.low, mse.low) > 0.5 and calm == 0
+    down = all(final[name] < 0.5 * np.mean([r.running[0] for r in ours[name]]) for name in TUTORIAL)
+
+    samples = 100 / per_epoch
+    full = {name: found["full"][name].history.loss for name in TUTORIAL}
+    half = config.epochs // 2
+    equal_samples = {
+        name: (full[name][config.epochs], np.array([run.end[-1] for run in ours[name]]))
+        for name in TUTORIAL
+    }
+    equal_updates = {
+        name: np.mean([run.end[half - 1] for run in ours[name]])
+        / full[name][min(half * per_epoch, EPOCHS - 1)]
+        for name in TUTORIAL
+    }
+    ahead = all((end < cost).all() for cost, end in equal_samples.values())
+
+    lags = {s: autocorrelation(b, min(12, 3 * b.shape[1])) for s, b in found["unshuffled"].items()}
+    period = {size: int(np.argmax(values[1:]) + 1) for size, values in lags.items()}
+    counts = {size: b.shape[1] for size, b in found["unshuffled"].items()}
+    at_four = np.array([autocorrelation(r.batches, 4)[4] for r in ours["absolute error"]])
+    return [
+        _row(
+            "S3.11",
+            "In every epoch the samples are shuffled and cut into minibatches, so that each is "
+            "seen once",
+            "sample-epochs in which the sample was seen exactly once", once,
+            _holds(once == 1.0 and orders == len(epochs)), "order",
+            f"100 numbered samples were trained on for {config.epochs} epochs in minibatches of "
+            f"{BATCH}. Each epoch had batches of {', '.join(map(str, sizes))}, in which every "
+            f"sample occurred exactly once; {orders} of {len(epochs)} orders were different. The "
+            "last batch is short and is averaged over its own size.",
+            condition="" if once == 1.0 else "a sample was missed or seen twice",
+        ),
+        _row(
+            "S3.12",
+            "With minibatches the cost is noisier and sometimes goes up, but its trend is down",
+            "runs whose running cost goes up at least once, absolute error", mae.value,
+            _holds(noisy and down), "minibatch",
+            f"In {n} runs of {config.epochs} epochs with minibatches of {BATCH}, "
+            f"{_percent(mae)} of the curves rise at least once with the absolute error and "
+            f"{_percent(mse)} with the squared error, on average "
+            f"{_mean(ours['absolute error'], 'running'):.1f} and "
+            f"{_mean(ours['squared error'], 'running'):.1f} of {config.epochs - 1} times; with all "
+            f"flowers in one batch it is {calm} times. The last running costs are "
+            f"{final['absolute error']:.4f} and {final['squared error']:.4f} on average, and "
+            f"{min(solved.values())} of {n} runs end with every flower right. These are running "
+            "costs: each batch is measured before it is learnt from. A surprise: the cost of all "
+            "flowers after each epoch rises more often, "
+            f"{_mean(ours['absolute error'], 'end'):.1f} and "
+            f"{_mean(ours['squared error'], 'end'):.1f} times, because the last batch of an epoch "
+            "is only 4 flowers, whose mean is the noisiest step of all and the last one before "
+            "the measurement.",
+            interval=(mae.low, mae.high), interval_kind="95 % Wilson",
+            condition="" if noisy and down else "most curves fall steadily, or do not fall",
+            tables=(_rise_table(found),),
+        ),
+        _row(
+            "S3.13",
+            "A minibatch update is cheaper than one with all samples",
+            "samples for a minibatch update, for each one of a full-batch update", samples / 100,
+            _holds(samples < 100 and ahead), "samples",
+            f"An epoch of 100 flowers has {per_epoch} minibatch updates of {samples:g} flowers on "
+            "average, and one full-batch update of 100. Counted in flowers, an update costs a "
+            "quarter. After equal numbers of flowers "
+            f"({100 * config.epochs:,}) the minibatches are ahead in every run: a cost of "
+            f"{equal_samples['absolute error'][1].mean():.4f} against "
+            f"{equal_samples['absolute error'][0]:.4f} (absolute) and "
+            f"{equal_samples['squared error'][1].mean():.4f} against "
+            f"{equal_samples['squared error'][0]:.4f} (squared). After equal numbers of updates "
+            f"({half * per_epoch}) the costs are nearly the same, "
+            f"{equal_updates['absolute error']:.2f} and {equal_updates['squared error']:.2f} "
+            "times those of the full batch: here the direction of a quarter of the data is as "
+            "good as that of all. The tutorial compares 50 epochs of minibatches (200 updates, "
+            "5,000 flowers) with 100 full-batch epochs (100 updates, 10,000 flowers), which is "
+            "neither. Wall time is left out: for two weights it says more about the interpreter "
+            "than about the method.",
+            condition="" if ahead else "some run is behind after equal numbers of samples",
+        ),
+        _row(
+            "S3.14",
+            "Without shuffling the costs of the batches repeat in a cycle",
+            f"autocorrelation of the batch costs one epoch ({counts[BATCH]} batches) apart",
+            lags[BATCH][counts[BATCH]],
+            _holds(lags[BATCH][counts[BATCH]] > 0.5 and period == counts), "order",
+            "With the flowers in the order of the file, first all setosa, then all versicolor, "
+            "the mean costs of the batches (relative to their epoch, so that the descent is out) "
+            f"repeat with the number of batches: the highest autocorrelation lies at a lag of "
+            + ", ".join(
+                f"{period[size]} for batches of {size}" for size in sorted(counts, reverse=True)
+            )
+            + f", and for batches of {BATCH} it is {lags[BATCH][counts[BATCH]]:.2f}. Shuffled "
+            f"anew every epoch it is {at_four.mean():.2f} on average over {n} runs (middle 95 %: "
+            f"{np.quantile(at_four, 0.025):.2f} to {np.quantile(at_four, 0.975):.2f}).",
+            condition="" if period == counts else "the period is not the number of batches",
+        ),
+    ]  # fmt: skip
+
+
+def _rise_table(found: dict[str, Any]) -> sp.ledger.Table:
+    curves = (
+        ("running", "sum of losses / 100"),
+        ("summed", "sum of batch means"),
+        ("end", "all flowers after the epoch"),
+    )
+    rows = []
+    for (name, printed), runs in found["minibatch"].items():
+        cells = [f"{_percent(_share(runs, c))}, {_mean(runs, c):.1f}" for c, _ in curves]
+        rows.append((name, str(BATCH) if printed else "own size", *cells))
+    return sp.ledger.Table(
+        "Runs whose curve goes up at least once (with 95 % Wilson interval), and mean number of "
+        "rises, by the divisor of the short batch's gradient and by how the cost is measured",
+        ("cost", "divisor", *(label for _, label in curves)), tuple(rows),
+    )  # fmt: skip
+
+
+def _wrong_starts(found: dict[str, Any]) -> sp.ledger.Hypothesis:
+    at, ratio, of_medians = _at_one(found)
+    patience = found["config"].patience
+    first = {name: values[0] if values[0] is not None else np.inf for name, values in at.items()}
+    zero = {name: found["full"][name].history.solved_epoch for name in COSTS}
+    ordered = first["cross-entropy"] < first["squared error"] < first["absolute error"]
+    factors = all(10.0 <= factor <= 100.0 for factor in (ratio, of_medians))
+    alike = max(zero.values()) <= 2 * min(zero.values())
+    outcome = "failed"
+    if ordered and factors:
+        outcome = "held" if alike else "held in part"
+    censored = " or more, as the absolute error was given up" if at["absolute error"][0] is None \
+        else ""  # fmt: skip
+    text = (
+        "From minus the solution: "
+        + ", ".join(f"{_epochs(at[name][0], patience)} epochs ({name})" for name in COSTS)
+        + f", a factor of {ratio:.0f}{censored}; {of_medians:.0f} for the medians over starts "
+        "nearby. The factor hangs on the start: it is about 1 for mild ones and unknown where "
+        "both were given up. From zero weights "
+        + ", ".join(f"{zero[name]} ({name})" for name in COSTS)
+        + (
+            " epochs, within a factor of two."
+            if alike
+            else " epochs: cross-entropy needs about twice as many, which is not quite the same "
+            "number (within a factor of two, a limit set only now)."
+        )
+    )
+    return sp.ledger.Hypothesis("H11", outcome, text, ("S3.8", "S3.9", "S3.10"))
+
+
+def _divisor(found: dict[str, Any]) -> sp.ledger.Hypothesis:
+    parts, fewer, apart = [], [], []
+    for name in TUTORIAL:
+        right, printed = (
+            _share(found["minibatch"][name, flag], "running") for flag in (False, True)
+        )
+        fewer.append(printed.value < right.value)
+        apart.append(printed.high < right.low)
+        parts.append(f"{_percent(printed)} of runs against {_percent(right)} ({name})")
+    outcome = "held" if all(apart) else "held in part" if all(fewer) else "failed"
+    summed = {
+        flag: _mean(found["minibatch"]["absolute error", flag], "summed") for flag in (False, True)
+    }
+    text = (
+        f"With the divisor of {BATCH} for a batch of 4, {' and '.join(parts)} show any rise. The "
+        "noise is in the gradient: those 4 flowers move the weights an eighth as far. Dividing "
+        "their cost by 32 too makes the printed curve 100/32 = 3.125 times the mean, with the "
+        "same rises. A curve that sums proper batch means instead lets 4 flowers count like 32 "
+        f"and rises in nearly every third epoch ({summed[False]:.1f} times) with either gradient "
+        f"({summed[True]:.1f} with the wrong one): that is noise of the measurement."
+    )
+    return sp.ledger.Hypothesis("H12", outcome, text, ("S3.12",))
+
+
+# ---- figures
+
+
+def draw(found: dict[str, Any]) -> dict[str, Any]:
+    """Draw all figures."""
+    return {
+        "descent": _draw_descent(),
+        "step_sigmoid": _draw_step(found),
+        "gradients": _draw_gradients(),
+        "absolute_error": _draw_unit(found, "absolute error"),
+        "squared_error": _draw_unit(found, "squared error"),
+        "recovery": _draw_recovery(found),
+        "minibatch": _draw_minibatch(found),
+        "divisor": _draw_divisor(found),
+        "samples": _draw_samples(found),
+        "order": _draw_order(found),
+    }
+
+
+def _style(index: int, **more: Any) -> dict[str, Any]:
+    return {
+        "color": sp.plotting.COLOURS[index],
+        "linestyle": sp.plotting.LINE_STYLES[index],
+    } | more
+
+
+def _finish(*axes: Any, columns: int = 2) -> None:
+    """Take away needless lines and put legends above the axes, where they cover nothing."""
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend(
+                frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0.0, 1.0),
+                ncols=columns, borderaxespad=0.2, handlelength=2.4, columnspacing=1.2,
+            )  # fmt: skip
+
+
+def _panels(n: int, **more: Any) -> Any:
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(1, n, **{"figsize": (7.2, 3.4), "layout": "constrained"} | more)
+
+
+def _draw_descent() -> Any:
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=(7.2, 6.2), layout="constrained")
+    surface = figure.add_subplot(2, 2, 1, projection="3d")
+    top, below = figure.add_subplot(2, 2, 2), figure.add_subplot(2, 1, 2)
+    colours, markers = sp.plotting.COLOURS, sp.plotting.MARKERS
+    grid = np.linspace(-6.0, 6.0, 41)
+    x, y = np.meshgrid(grid, grid)
+    cost = x**2 + y**2
+    path = descent(0.1, 15)
+    surface.plot_surface(x, y, cost, cmap="Greys", alpha=0.5, linewidth=0, rstride=1, cstride=1)
+    surface.plot(
+        *path.T, (path**2).sum(axis=1), color=colours[1], marker="o", markersize=3, zorder=10
+    )  # fmt: skip
+    surface.set(xlabel="x", ylabel="y", zlabel="C = x² + y²")
+    surface.view_init(elev=32, azim=-120)
+    surface.set_box_aspect(None, zoom=0.88)
+    top.contour(x, y, cost, levels=np.array([1, 4, 9, 16, 25, 36, 50]), colors="0.75")
+    # Another point to start from for each rate, so that straight paths do not hide each other.
+    for index, (rate, sides) in enumerate(((0.1, (1, 1)), (0.4, (1, -1)), (0.9, (-1, 1)))):
+        way = descent(rate, 15) * sides
+        top.plot(
+            *way.T, marker=markers[index], markersize=4, linewidth=1.2,
+            **_style(index, label=f"η = {rate:g}"),
+        )  # fmt: skip
+    top.set(xlabel="x", ylabel="y", xlim=(-6, 6), ylim=(-6, 6))
+    top.set_aspect("equal")
+    for index, rate in enumerate((0.1, 0.4, 0.9, 0.5, 1.0, 1.05)):
+        below.plot(
+            descent(rate, 15)[:, 0], marker=markers[index], markersize=4, linewidth=1.2,
+            **_style(index, label=f"η = {rate:g}"),
+        )  # fmt: skip
+    below.set(xlabel="step", ylabel="x", ylim=(-16, 16))
+    below.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
+    _finish(top, columns=3)
+    _finish(below, columns=6)
+    return figure
+
+
+def _draw_step(found: dict[str, Any]) -> Any:
+    figure, (left, right) = _panels(2, sharey=True)
+    z = np.linspace(-8.0, 8.0, 801)
+    unit = sp.Step()
+    blue, red = sp.plotting.COLOURS[:2]
+    for part in (z[z < 0], z[z >= 0]):
+        left.plot(part, unit.forward(part), color=blue)
+    for value, filled in ((0.0, "white"), (1.0, blue)):
+        left.plot(0.0, value, "o", color=blue, markerfacecolor=filled)
+    left.set(xlabel="net input z", ylabel="output", title="step: 0 or 1")
+    right.plot(z, sp.Sigmoid().forward(z), color=red)
+    for value in (0.0, 1.0):
+        right.axhline(value, color="0.5", linewidth=0.8, linestyle=":")
+    right.set(xlabel="net input z", title="sigmoid: between 0 and 1")
+    right.annotate(
+        f"in double precision exactly 1\nfrom z = {found['saturation'][0]:.1f} on",
+        (8, 1), (7.6, 0.72), ha="right", fontsize="small", color="0.35",
+    )  # fmt: skip
+    _finish(left, right)
+    return figure
+
+
+def _draw_gradients() -> Any:
+    figure, (slope, pushes) = _panels(2)
+    z = np.linspace(-8.0, 8.0, 401)
+    few, h = np.linspace(-7.5, 7.5, 13), 1e-5
+    unit, ones = sp.Sigmoid(), np.ones(len(few), dtype=int)
+    y = unit.forward(z)
+    slope.plot(z, unit.derivative(z, y), **_style(0, label="y (1 - y)"))
+    slope.plot(
+        few, (unit.forward(few + h) - unit.forward(few - h)) / (2 * h), "o",
+        color=sp.plotting.COLOURS[6], markersize=4, label="finite difference",
+    )  # fmt: skip
+    slope.set(xlabel="net input z", ylabel="derivative of the sigmoid")
+    rates = {"absolute error": y * (1 - y), "squared error": y * (1 - y) ** 2,
+             "cross-entropy": 1 - y}  # fmt: skip
+    for index, (name, loss) in enumerate(COSTS.items()):
+        pushes.plot(z, rates[name], **_style(index, label=name))
+
+        def cost(at: np.ndarray, loss: Any = loss) -> np.ndarray:
+            if isinstance(loss, CrossEntropy):
+                return loss.of_logistic_units(at[np.newaxis, :, np.newaxis], ones)[0]
+            return loss.value_and_grad(unit.forward(at)[:, np.newaxis], ones, 1)[0]
+
+        pushes.plot(
+            few, (cost(few - h) - cost(few + h)) / (2 * h), sp.plotting.MARKERS[index],
+            color=sp.plotting.COLOURS[index], markersize=4,
+        )  # fmt: skip
+    pushes.set(xlabel="net input z (target 1)", ylabel="push towards the target, -dC/dz")
+    _finish(slope, columns=1)
+    _finish(pushes, columns=1)
+    return figure
+
+
+def _draw_unit(found: dict[str, Any], name: str) -> Any:
+    data, _ = iris()
+    result = found["full"][name]
+    figure, (plane, curve) = _panels(2, figsize=(7.2, 3.3))
+    sp.plotting.decision_regions(
+        result.predict, data.features, data.labels, plane, class_names=data.class_names,
+        feature_names=tuple(f"{feature} (cm)" for feature in data.feature_names),
+    )  # fmt: skip
+    (w1, w2, b), x = numbers(result.network), np.array(plane.get_xlim())
+    limits = plane.get_ylim()
+    plane.plot(x, -(w1 * x + b) / w2, color="black", linewidth=1.4)
+    plane.set(xlim=x, ylim=limits)
+    curve.plot(result.history.loss, color=sp.plotting.COLOURS[list(COSTS).index(name)])
+    curve.set(xlabel="epoch", ylabel=f"cost ({name})")
+    curve.set_ylim(0.0, 1.05 * result.history.loss[0])
+    curve.axvline(result.history.solved_epoch, color="0.5", linewidth=0.8, linestyle=":")
+    curve.annotate(
+        f"all flowers right from epoch {result.history.solved_epoch} on",
+        (result.history.solved_epoch, 0.98 * result.history.loss[0]), (6, 0),
+        textcoords="offset points", fontsize="small", color="0.35", va="top",
+    )  # fmt: skip
+    curve.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_recovery(found: dict[str, Any]) -> Any:
+    config = found["config"]
+    figure, ax = _panels(1, figsize=(7.2, 4.0))
+    strengths = np.array(config.strengths)
+    for index, name in enumerate(COSTS):
+        runs = [found["recovery"][name, strength] for strength in strengths]
+        colour, marker = sp.plotting.COLOURS[index], sp.plotting.MARKERS[index]
+        shift = 1.0 + 0.035 * (index - 1)
+        solved = np.array([np.nan if values[0] is None else values[0] for values in runs])
+        ax.plot(strengths * shift, solved, marker=marker, **_style(index, label=name))
+        for strength, values in zip(strengths, runs, strict=True):
+            near = [value for value in values[1:] if value is not None]
+            ax.plot(
+                np.full(len(near), strength * shift), near, marker, color=colour, markersize=3,
+                alpha=0.5, markeredgewidth=0,
+            )  # fmt: skip
+            given_up = sum(value is None for value in values)
+            if given_up:
+                level = config.patience * (1.35, 2.0, 2.9)[index]
+                ax.plot(
+                    strength * shift, level, marker, color=colour, markerfacecolor="white",
+                    clip_on=False,
+                )  # fmt: skip
+                ax.annotate(
+                    f"{given_up}", (strength * shift, level), (6, 0), fontsize="small",
+                    textcoords="offset points", color=colour, va="center",
+                )  # fmt: skip
+    ax.axhline(config.patience, color="0.35", linewidth=0.8, linestyle=":")
+    ax.annotate(
+        f"above: given up after {config.patience:,} epochs (of {1 + config.n_neighbours})",
+        (strengths[0] * 0.93, config.patience), (0, 4), textcoords="offset points",
+        fontsize="small", color="0.35",
+    )  # fmt: skip
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(strengths, [f"{strength:g}" for strength in strengths])
+    ax.minorticks_off()
+    ax.set_ylim(top=4.2 * config.patience)
+    ax.set(xlabel="start, times minus the solution", ylabel="epochs until all flowers are right")
+    _finish(ax, columns=3)
+    return figure
+
+
+def _band(ax: Any, x: np.ndarray, curves: list[np.ndarray], index: int, label: str) -> None:
+    """Draw one run in full, and the middle 95 % of all."""
+    low, high = np.quantile(curves, (0.025, 0.975), axis=0)
+    ax.fill_between(x, low, high, color=sp.plotting.COLOURS[index], alpha=0.2, linewidth=0)
+    ax.plot(x, curves[0], **_style(index, label=label, linewidth=1.2))
+
+
+def _draw_minibatch(found: dict[str, Any]) -> Any:
+    figure, axes = _panels(2)
+    epochs = np.arange(1, found["config"].epochs + 1)
+    for ax, name in zip(axes, TUTORIAL, strict=True):
+        runs = found["minibatch"][name, False]
+        _band(ax, epochs, [run.running for run in runs], 0, "running, during the epoch")
+        _band(ax, epochs, [run.end for run in runs], 1, "all flowers, after the epoch")
+        ax.set(xlabel="epoch", ylabel=f"cost ({name})", yscale="log")
+        _plain_decades(ax)
+    _finish(*axes, columns=1)
+    return figure
+
+
+def _plain_decades(ax: Any) -> None:
+    """Write 0.01 and not 10 to the minus 2."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_divisor(found: dict[str, Any]) -> Any:
+    figure, axes = _panels(2)
+    epochs = np.arange(1, found["config"].epochs + 1)
+    for ax, name in zip(axes, TUTORIAL, strict=True):
+        ours = [run.running for run in found["minibatch"][name, False]]
+        # With one divisor for all, the sum of the batches' costs is the sum of losses over 32.
+        printed = [run.running * 100 / BATCH for run in found["minibatch"][name, True]]
+        _band(ax, epochs, printed, 1, "as printed: all batches over 32, summed")
+        _band(ax, epochs, ours, 0, "ours: each over its size, mean")
+        ax.set(xlabel="epoch", ylabel=f"running cost ({name})", yscale="log")
+        _plain_decades(ax)
+    _finish(*axes, columns=1)
+    return figure
+
+
+def _draw_samples(found: dict[str, Any]) -> Any:
+    figure, axes = _panels(2, sharey=True)
+    name, epochs = "absolute error", np.arange(1, found["config"].epochs + 1)
+    runs = found["minibatch"][name, False]
+    per_epoch = runs[0].batches.shape[1]
+    full = found["full"][name].history.loss
+    scales = {"samples seen": (100, 100), "updates": (1, per_epoch)}
+    for ax, (label, (of_full, of_batches)) in zip(axes, scales.items(), strict=True):
+        ax.plot(np.arange(EPOCHS) * of_full, full, **_style(0, label="all 100 flowers at once"))
+        _band(ax, epochs * of_batches, [run.end for run in runs], 1, f"minibatches of {BATCH}")
+        ax.set(xlabel=label, yscale="log")
+        _plain_decades(ax)
+    axes[0].set_ylabel("cost of all flowers (absolute error)")
+    _finish(*axes, columns=1)
+    return figure
+
+
+def _draw_order(found: dict[str, Any]) -> Any:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.4), layout="constrained")
+    n_epochs = 3
+    for ax, shuffle in zip(axes[0], (True, False), strict=True):
+        batches = visits(n_epochs, found["config"].seed, shuffle)
+        per_epoch = len(batches) // n_epochs
+        for update, batch in enumerate(batches):
+            index = update // per_epoch
+            ax.plot(
+                np.full(len(batch), update + 1), batch, sp.plotting.MARKERS[index], markersize=2.5,
+                color=sp.plotting.COLOURS[index],
+                label=f"epoch {index + 1}" if update % per_epoch == 0 else None,
+            )  # fmt: skip
+        ax.set(xlabel="update", ylabel="sample", xticks=range(1, len(batches) + 1))
+    name = "absolute error"
+    fixed = found["unshuffled"][BATCH]
+    shuffled = found["minibatch"][name, False][0].batches
+    n_shown = 7 * fixed.shape[1]
+    updates = np.arange(1, n_shown + 1)[: fixed.size]
+    costs, lags = axes[1]
+    for index, (label, batches) in enumerate((("shuffled", shuffled), ("not shuffled", fixed))):
+        costs.plot(
+            updates, batches.ravel()[:n_shown], marker=sp.plotting.MARKERS[index], markersize=3,
+            linewidth=1.0, **_style(index, label=label),
+        )  # fmt: skip
+        values = autocorrelation(batches, 12)
+        lags.plot(
+            values, marker=sp.plotting.MARKERS[index], markersize=4, linewidth=1.0,
+            **_style(index, label=label),
+        )  # fmt: skip
+    costs.set(xlabel="update", ylabel=f"mean cost of the batch ({name})")
+    lags.set(xlabel="lag (batches)", ylabel="autocorrelation", xticks=range(0, 13, 4))
+    lags.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
+    _finish(*axes[0], columns=3)
+    _finish(*axes[1])
+    return figure
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the experiment, print its rows and write its chapter."""
+    sp.ledger.main("artificial_neuron", __doc__.splitlines()[0], Config, run, draw, argv)
+
+
+if __name__ == "__main__":
+    main()
