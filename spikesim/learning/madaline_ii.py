@@ -88,7 +88,7 @@ class MadalineII:
     References
     ----------
     Winter & Widrow 1988, IEEE Int. Conf. Neural Networks 1:401; Widrow & Lehr 1990,
-    Proc. IEEE 78:1415, section V-B.
+    Proc. IEEE 78:1415.
     """
 
     learning_rate: float = 0.5
