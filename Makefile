@@ -5,7 +5,7 @@
 # Another Python: make PYTHON=python3.12 demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nojit lint readme clean
+.PHONY: help demo ledger test test-nojit lint readme clean
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -18,6 +18,7 @@ endif
 
 help:
 	@echo "make demo        compare learning rules and simulate; then look at results/demo/report.html"
+	@echo "make ledger      measure every claim of the ledger: half an hour; results/ledger/ledger.html"
 	@echo "make test        lint, type-check and test"
 	@echo "make test-nojit  the tests once more as plain Python, without the compiler"
 	@echo "make readme      renew the table and the pictures of the README"
@@ -50,6 +51,11 @@ demo: $(VENV)/installed
 	@echo "The report:   $(CURDIR)/results/demo/report.html (open it in a browser)"
 	@echo "Its figures:  $(CURDIR)/results/demo/figures/"
 	@echo "The tour:     $(CURDIR)/results/tour/"
+
+# The page in the docs follows the results.
+ledger: $(VENV)/installed
+	$(BIN)/spikesim ledger --out results/ledger
+	$(BIN)/python docs/build_ledger.py results/ledger
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check --output-format concise .

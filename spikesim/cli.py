@@ -30,7 +30,7 @@ A first look:
   spikesim doctor                              is everything in place?
   spikesim simulate --out lif.png              one neuron, drawn
   spikesim compare --quick --out results/demo  learning rules side by side, in minutes
-  spikesim ledger --quick                      claims about learning, measured and judged
+  spikesim ledger --quick --out results/ledger claims about learning, measured and judged
 """
 
 _SIMULATE = """\

@@ -13,7 +13,7 @@ from spikesim.doctor import Finding
 from spikesim.simulation import SimulationInterrupted
 
 
-@pytest.mark.parametrize("command", [[], ["compare"], ["simulate"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["compare"], ["ledger"], ["simulate"], ["doctor"]])
 def test_help_teaches(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])
@@ -26,7 +26,7 @@ def test_the_first_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     text = capsys.readouterr().out
-    assert all(f"spikesim {name}" in text for name in ("compare", "simulate", "doctor"))
+    assert all(f"spikesim {name}" in text for name in ("compare", "ledger", "simulate", "doctor"))
 
 
 def test_version(capsys):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import spikesim as sp
+from docs import build_rules
+from tests.test_learning_contract import rules
 
 PROJECT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -140,11 +142,103 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
 
 
 def test_every_page_is_reached_from_the_index():
+    """A folder may have an index of its own, which the one of all links."""
     docs = PROJECT / "docs"
-    index = (docs / "index.md").read_text(encoding="utf-8")
+    indices = {path.parent: path.read_text(encoding="utf-8") for path in docs.rglob("index.md")}
     for page in docs.rglob("*.md"):
-        if page.name != "index.md":
-            assert f"({page.relative_to(docs).as_posix()})" in index, page.name
+        home = docs if page.name == "index.md" or page.parent not in indices else page.parent
+        if page != docs / "index.md":
+            assert f"({page.relative_to(home).as_posix()})" in indices[home], page
+
+
+def test_the_pages_of_the_rules_are_those_that_their_docstrings_make():
+    """If this fails: ``python docs/build_rules.py``."""
+    made = build_rules.pages()
+    found = {path.name: path.read_text(encoding="utf-8") for path in build_rules.FOLDER.iterdir()}
+    assert set(found) == set(made)
+    for name, text in made.items():
+        assert found[name] == text, name
+
+
+def test_every_rule_has_its_page():
+    index = (build_rules.FOLDER / "index.md").read_text(encoding="utf-8")
+    names = {kind.__name__ for kind in rules()}
+    assert names == set(build_rules.rules())
+    assert all(f"[{name}](" in index for name in names)
+
+
+_RULE = r"""Move.
+
+.. math:: w \leftarrow 2 w
+
+*Each synapse must know* itself.
+
+*Works* at times; *fails* at others.
+
+References
+----------
+Nobody 1900.
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("*Each synapse must know* itself.", r"of Mine does not say \*Each synapse must know\*"),
+        ("*Works* at times; ", r"of Mine does not say \*Works\*"),
+        ("; *fails* at others", r"of Mine does not say \*Fails\*"),
+        (".. math:: w \\leftarrow 2 w", "of Mine has no equation"),
+        ("Nobody 1900.\n", "of Mine has no section References"),
+    ],
+)
+def test_a_docstring_that_lacks_a_part_is_named(part, message):
+    assert part in _RULE
+    with pytest.raises(ValueError, match=message):
+        build_rules.parse("Mine", _RULE.replace(part, ""))
+
+
+def test_a_docstring_becomes_markdown():
+    text = r"""Move it.
+
+    All :math:`w_i`, as :class:`~spikesim.learning.Perceptron` does with ``None``:
+
+    .. math::
+
+        w_i &\leftarrow 2 w_i \\
+        b &\leftarrow 0
+
+    *Each synapse must know* :math:`a
+    + b` and this.
+
+    *Works* now. *Fails* later.
+
+    Build it yourself.
+
+    Parameters
+    ----------
+    rate, other : float, default 1
+        In :math:`\eta` of
+        something.
+
+    References
+    ----------
+    Nobody 1900.
+    """
+    parts = build_rules.parse("Mine", inspect.cleandoc(text))
+    assert parts == {
+        "summary": "Move it.",
+        "how": [
+            "All $`w_i`$, as [Perceptron](perceptron.md) does with `None`:",
+            "```math\n\\begin{aligned}\nw_i &\\leftarrow 2 w_i \\\\\nb &\\leftarrow 0\n"
+            "\\end{aligned}\n```",
+        ],
+        "know": ["Each synapse must know $`a + b`$ and this."],
+        "works": ["It works now."],
+        "fails": ["It fails later."],
+        "more": ["Build it yourself."],
+        "parameters": ["- `rate`, `other` (float, default 1): In $`\\eta`$ of something."],
+        "sources": "Nobody 1900.",
+    }
 
 
 def test_vocabulary_is_used():
