@@ -14,18 +14,26 @@ from spikesim.learning import (
     Committee,
     CrossEntropy,
     DeltaRule,
+    ExponentiatedGradient,
+    MadalineI,
+    PDelta,
     Perceptron,
     Proportional,
     Relaxation,
     Tempotron,
+    Winnow,
     committee_network,
 )
-from spikesim.neurons import LIF, Sigmoid, Step
+from spikesim.learning.committees import CommitteeRule
+from spikesim.neurons import LIF, ReLU, Sigmoid, Step
 
 HYPERPARAMETERS = [
     *[
         (rule, {"learning_rate": value}, kind)
-        for rule in (Perceptron, DeltaRule, Relaxation, Proportional, Tempotron, Committee)
+        for rule in (
+            Perceptron, DeltaRule, Relaxation, Proportional, Tempotron, Committee,
+            ExponentiatedGradient, MadalineI, PDelta,
+        )
         for value, kind in [
             (-1.0, ValueError), (0.0, ValueError), (float("nan"), ValueError),
             (float("inf"), ValueError), ("0.1", TypeError), (None, TypeError), (True, TypeError),
@@ -33,6 +41,14 @@ HYPERPARAMETERS = [
         ]
     ],
     (Relaxation, {"learning_rate": 2.0}, ValueError),
+    (MadalineI, {"learning_rate": 2.0}, ValueError),
+    (MadalineI, {"margin": 0.0}, ValueError),
+    (PDelta, {"margin": float("nan")}, ValueError),
+    (PDelta, {"clear_margin_weight": -1.0}, ValueError),
+    (ExponentiatedGradient, {"spread": 0.0}, ValueError),
+    (Winnow, {"factor": 1.0}, ValueError),
+    (Winnow, {"factor": "2"}, TypeError),
+    (Committee, {"among": "right"}, ValueError),
     (Relaxation, {"margin": -0.1}, ValueError),
     (DeltaRule, {"margin": 0.0}, ValueError),
     (DeltaRule, {"margin": "wide"}, TypeError),
@@ -41,6 +57,7 @@ HYPERPARAMETERS = [
     (Proportional, {"credit": "mean"}, ValueError),
     (Proportional, {"margin": -0.1}, ValueError),
     (Proportional, {"spread": 0.0}, ValueError),
+    (Proportional, {"hidden": "goal"}, ValueError),
     (Tempotron, {"momentum": 1.0}, ValueError),
     (Tempotron, {"momentum": -0.5}, ValueError),
     (RateEncoder, {"duration": 0.0}, ValueError),
@@ -81,7 +98,8 @@ def test_a_bad_setting_is_refused_by_name(thing, arguments, kind):
 
 def test_an_unknown_setting_is_refused():
     for thing in (
-        Perceptron, DeltaRule, Relaxation, Proportional, Tempotron, Committee, SGD, Adam
+        Perceptron, DeltaRule, Relaxation, Proportional, Tempotron, Committee,
+        ExponentiatedGradient, MadalineI, PDelta, SGD, Adam,
     ):  # fmt: skip
         with pytest.raises(
             TypeError, match=f"{thing.__name__} .*'learning_rat'.*did you mean 'learning_rate'"
@@ -217,9 +235,11 @@ BATCHES = [
 
 
 @pytest.mark.parametrize(("x", "labels", "kind", "message"), BATCHES)
-@pytest.mark.parametrize("rule", [Perceptron(), Relaxation(), Committee()], ids=repr)
+@pytest.mark.parametrize(
+    "rule", [Perceptron(), Relaxation(), Winnow(), Committee(), MadalineI(), PDelta()], ids=repr
+)
 def test_a_bad_batch_is_refused_by_name(rule, x, labels, kind, message):
-    committee = isinstance(rule, Committee)
+    committee = isinstance(rule, CommitteeRule)
     network = committee_network(2, 3, 1, Step(), rng=0) if committee else single(Step())
     state = rule.init(network)
     with pytest.raises(kind, match=rf"{type(rule).__name__}\.{message}") as caught:
@@ -234,7 +254,7 @@ def test_a_bad_batch_is_refused_by_name(rule, x, labels, kind, message):
         ("n_inputs", 0, ValueError),
         ("n_hidden", 2.5, TypeError),
         ("n_outputs", -1, ValueError),
-        ("neuron", Sigmoid(), TypeError),
+        ("neuron", ReLU(), TypeError),
         ("gain", -1.0, ValueError),
         ("bias_sd", float("nan"), ValueError),
         ("dt", 0.0, ValueError),
