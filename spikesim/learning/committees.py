@@ -80,7 +80,8 @@ def committee_network(
 
     *Works* on XOR and other problems beyond a hyperplane. *Fails* as the units get steep: the
     slope then leaves the move to the unit closest to its threshold, whatever it voted, and the
-    move gets smaller and smaller. Steps of fixed length (``SGD(normalised=True)``) keep it going.
+    move gets smaller and smaller. Steps of fixed length (``SGD(normalised=True)``) help, and so
+    do more units.
 
     Parameters
     ----------

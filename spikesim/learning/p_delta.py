@@ -69,14 +69,16 @@ class PDelta(CommitteeRule):
     what sets it apart from :class:`~spikesim.learning.Committee`, which has to search for the
     closest.
 
-    *Works* on XOR and other problems beyond a hyperplane, best with many units and small steps;
-    its authors show that it descends a suitable error, without taking derivatives. *Fails* where units that start alike stay alike, as all
-    wrong voters move together; and, since its threshold is fixed and its length too, where a
-    LIF unit starts with weights too short to fire or to be silenced.
+    *Works* on XOR and other problems beyond a hyperplane; its authors show that it descends a
+    suitable error, although it takes no derivative. *Fails* where the push out of the margin,
+    which comes in almost every trial, outweighs the corrections, which come on errors: spikes
+    that are drawn anew in each trial, as in a rate code, ask for a small `clear_margin_weight`.
+    Units that start alike stay alike, as all wrong voters move together; and since threshold and
+    length are both fixed, a LIF unit that starts with weights too short to fire never will.
 
-    Differences to the paper: it is given there for one output in [-1, 1] with an accuracy to be
-    chosen, of which this is the binary case; the length is 1 there and reached gradually, by
-    :math:`-\eta\,(\lVert w \rVert^2 - 1)\,w`; and its margin may be tuned during training.
+    Differences to the paper: its output is a number in [-1, 1], wanted to an accuracy to be
+    chosen, of which this is the binary case; its threshold is 0 and its weight vectors have
+    length 1; and its margin may be tuned while learning.
 
     Build the network with :func:`~spikesim.learning.committee_network`.
 
