@@ -204,9 +204,10 @@ class StraightThrough:
     *Each synapse must know* its input and an error that is carried back by the weights of later
     layers, but nothing of how close its unit is to the threshold.
 
-    *Works* from any start: a unit passes on its error however far it is from threshold, so no
-    unit is ever lost. *Fails* to say which units are close to a change, and moves those that
-    cannot help as far as those that can; over many layers errors grow with the weights.
+    *Works* without losing a unit: each passes on its error however far it is from threshold.
+    *Fails* to say which units are close to a change, and moves those that cannot help as far as
+    those that can: small threshold networks get stuck on XOR from starts that a surrogate which
+    falls off (:class:`FastSigmoid`) solves. Over many layers errors grow with the weights.
 
     References
     ----------
