@@ -72,7 +72,7 @@ def _claims(ledger: Ledger) -> list[str]:
         row = entry.row
         number = f"**{measured(row)}** {row.quantity}"
         lines.append(
-            f"| {_link(row.id)} | {_cell(row.claim, ledger)} | {_cell(number, ledger, True)} "
+            f"| {_link(row.id)} | {_cell(entry.claim, ledger)} | {_cell(number, ledger, True)} "
             f"| {SYMBOLS[row.verdict]} {row.verdict} |"
         )
     return ["## The claims", "\n".join(lines)]
@@ -95,7 +95,7 @@ def _section(
     entry: Entry, ledger: Ledger, users: Sequence[str], more: Sequence[str], figures: dict[str, str]
 ) -> list[str]:
     row = entry.row
-    parts = [f"### {row.id}", f"**{_prose(row.claim, ledger)}**"]
+    parts = [f"### {row.id}", f"**{_prose(entry.claim, ledger)}**"]
     verdict = f"{SYMBOLS[row.verdict]} {row.verdict.capitalize()}"
     if row.condition:
         joint = " " if row.verdict == "holds if" else ": "
@@ -104,7 +104,7 @@ def _section(
     quantity = row.quantity[:1].upper() + row.quantity[1:]
     parts.append(f"{_prose(quantity, ledger)}: **{measured(row)}**")
     if row.id == users[0]:
-        parts.append(f"![{_alternative(row.claim)}]({figures[entry.figure]})")
+        parts.append(f"![{_alternative(entry.claim)}]({figures[entry.figure]})")
         if len(users) > 1:
             parts.append(f"<sub>Shows {', '.join(users)}.</sub>")
     else:

@@ -38,6 +38,11 @@ class Entry:
     budget: str
 
     @property
+    def claim(self) -> str:
+        """The claim, as a heading ends."""
+        return self.row.claim.rstrip(".")
+
+    @property
     def figure(self) -> str:
         """The figure, relative to the folder of the ledger."""
         return f"{self.chapter}/{self.row.figure}.svg"

@@ -27,6 +27,8 @@ _STYLE = """\
 .good { color: var(--good); } .half { color: var(--half); } .bad { color: var(--bad); }
 .open { color: var(--soft); }
 td .note { display: block; margin: 0; }
+td.n + td:not(.n), th.n + th:not(.n) { padding-left: 1rem; }
+td[data-what] { width: 42%; }
 .claim { font-size: 1.08rem; font-weight: 600; margin-top: .2rem; }
 .problem { border-left: 4px solid var(--bad); padding: .2rem 1rem; margin: 1.4rem 0; }
 section { border-top: 1px solid var(--line); margin-top: 2.2rem; }
@@ -39,6 +41,7 @@ h2 + section { border-top: 0; margin-top: 0; }
   .list tr.group { border: 0; padding-bottom: 0; }
   .list td { display: block; padding: .1rem 0; border: 0; }
   .list td:empty { display: none; }
+  .list td[data-what] { width: auto; }
   .list td[data-what]::before { content: attr(data-what) ": "; color: var(--soft); }
   figure img { padding: 0; }
 }
@@ -141,7 +144,7 @@ def _claims(ledger: Ledger) -> list[str]:
             part = row.id.split(".")[0]
             parts.append(f'<tr class="group"><td colspan="4">{PARTS.get(part, part)}</td></tr>')
         parts.append(
-            f'<tr><td><a href="#{row.id}">{row.id}</a></td><td>{_prose(row.claim, ledger)}</td>'
+            f'<tr><td><a href="#{row.id}">{row.id}</a></td><td>{_prose(entry.claim, ledger)}</td>'
             f'<td>{_measured(row)} <span class="note">{html.escape(row.quantity)}</span></td>'
             f"<td>{_verdict(row.verdict)}</td></tr>"
         )
@@ -190,7 +193,7 @@ def _section(
     row = entry.row
     parts = [
         f'<section id="{row.id}"><h3>{row.id} {_verdict(row.verdict)}</h3>',
-        f'<p class="claim">{_prose(row.claim, ledger)}</p>',
+        f'<p class="claim">{_prose(entry.claim, ledger)}</p>',
     ]
     if row.condition:
         word = "Holds if" if row.verdict == "holds if" else row.verdict.capitalize() + ":"
@@ -213,7 +216,7 @@ def _figure(entry: Entry, users: Sequence[str], out: Path) -> list[str]:
     if entry.row.id != users[0]:
         return [f'<p class="note">The figure is that of <a href="#{users[0]}">{users[0]}</a>.</p>']
     caption = f"Shows {', '.join(users)}." if len(users) > 1 else ""
-    alternative = f"Figure of {', '.join(users)}: {entry.row.claim}"
+    alternative = f"Figure of {', '.join(users)}: {entry.claim}"
     return [_embedded(entry.figure, out, alternative, caption)]
 
 
