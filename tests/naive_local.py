@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from spikesim.layered import LayeredNetwork, forward
 from spikesim.synapses import Delta
 
 
@@ -38,9 +39,9 @@ def eligibility(layer, dt, trial):
     return e, np.array(constant)
 
 
-def free_excess(layer, dt, trial, unit):
+def free_excess(layer, dt, trial, unit, responses=None):
     """Free potential of one unit minus its threshold, (n_steps,)."""
-    e, constant = eligibility(layer, dt, trial)
+    e, constant = responses or eligibility(layer, dt, trial)
     excess = e @ layer.w[:, unit] + layer.bias[unit] * constant
     neuron = layer.neuron
     if not neuron.spiking:
@@ -89,9 +90,7 @@ def change(rule, w, e, counts, scale, excess, fired, target):
             return np.zeros_like(w)
         return -rule.learning_rate * (excess - side * rule.margin) * e / (e @ e)
     if name == "Proportional":
-        factor = max(1 - rule.learning_rate * excess, 0.1) if error else 1.0
-        chosen = e > 0 if rule.reading == "active" else np.ones(len(w), bool)
-        return np.where(chosen, (factor - 1) * w, 0.0)
+        return proportional_change(rule, w, e, excess if error else 0.0)
     raise ValueError(name)
 
 
@@ -99,7 +98,7 @@ def step(rule, network, x, labels):
     """One pass over the trials; return w, bias and the number of right decisions."""
     (layer,) = network.layers
     n_units = layer.n_post
-    trains_bias = "bias" in layer.trainable and type(rule).__name__ != "Proportional"
+    trains_bias = "bias" in layer.trainable and getattr(rule, "reading", "") in ("", "additive")
     w, bias = layer.w.copy(), layer.bias.copy()
     velocity = np.zeros((n_units, layer.n_pre + 1))
     scale = np.append(
@@ -143,39 +142,94 @@ def step(rule, network, x, labels):
     return w, bias, n_correct
 
 
-def committee_step(rule, network, x, labels):
-    """One pass of the committee rule; return hidden w, bias and the number of right decisions."""
-    hidden, output = network.layers
-    spiking = hidden.neuron.spiking
-    size = hidden.n_post // output.n_post
-    w, bias = hidden.w.copy(), hidden.bias.copy()
-    scale = peak_of_one_spike(hidden, network.dt)
-    if spiking:
-        x = x[:-1]
+def proportional_change(rule, w, e, error):
+    """The weight change of a unit by its error, in the reading of the rule."""
+    if rule.reading == "additive":
+        return -rule.learning_rate * error * e / (e @ e) if e.any() else np.zeros_like(w)
+    active = e > 0
+    if rule.reading == "balanced":
+        plus = w / 2 + np.sqrt(w**2 / 4 + rule.spread**2)
+        minus = plus - w
+        factor = np.exp(-rule.learning_rate * error)
+        return np.where(active, plus * factor - minus / factor - w, 0.0)
+    factor = max(1 - rule.learning_rate * error, 0.1)
+    return np.where(active | (rule.reading == "every"), w * factor - w, 0.0)
+
+
+def passed_on(layer, dt, incoming, excess):
+    """What the units of a layer send to the next, (n_steps, n_units)."""
+    if not layer.neuron.spiking:
+        return fires(layer, np.array([excess])).astype(float)
+    (trace,) = forward(LayeredNetwork([layer], dt), incoming[:, np.newaxis])
+    return trace.output[:, 0]
+
+
+def wrong_by(rule, layer, excess, target):
+    side = 1 if target else -1
+    right = fires(layer, excess) == target and side * excess >= rule.margin
+    return 0.0 if right else excess - side * rule.margin
+
+
+def output_errors(rule, layer, excess, label):
+    wanted = [label == (k if len(excess) > 1 else 1) for k in range(len(excess))]
+    return np.array([wrong_by(rule, layer, *pair) for pair in zip(excess, wanted, strict=True)])
+
+
+def hidden_errors(rule, w, following):
+    """Errors of the units before weights `w`, (n_units, n_following)."""
+    if rule.credit == "weighted":
+        return w @ following
+    agree = (following > 0).all() or (following < 0).all()
+    total = following.sum() if rule.credit == "sum" or agree else 0.0
+    return np.full(len(w), total)
+
+
+def proportional_step(rule, network, x, labels):
+    """One pass through all layers; return the network and the number of right decisions."""
     n_correct = 0
     for b, label in enumerate(labels):
-        current = hidden.updated(w=w, bias=bias)
-        e, constant = eligibility(hidden, network.dt, x[:, b])
-        paths = [free_excess(current, network.dt, x[:, b], j) for j in range(hidden.n_post)]
-        excess = [path.max() for path in paths]
-        votes = [bool(fires(hidden, value)) for value in excess]
-        counts = [sum(votes[k * size : (k + 1) * size]) for k in range(output.n_post)]
-        if output.n_post == 1:
-            n_correct += int(counts[0] > size / 2) == label
-        else:
-            n_correct += counts.index(max(counts)) == label
-        for k, count in enumerate(counts):
-            target = label == (k if output.n_post > 1 else 1)
-            if (count > size / 2) == target:
-                continue
-            needed = size // 2 + 1 - count if target else count - size // 2
-            wrong = [j for j in range(k * size, (k + 1) * size) if votes[j] != target]
-            wrong.sort(key=lambda j: abs(excess[j]))
-            for j in wrong[:needed]:
-                t_max = last_maximum(paths[j])
-                sign = 1 if target else -1
-                w[:, j] += sign * rule.learning_rate * e[t_max] / scale
-                if "bias" in hidden.trainable:
-                    r_m = hidden.neuron.r_m if spiking else 1.0
-                    bias[j] += sign * rule.learning_rate * constant[t_max] / r_m
-    return w, bias, n_correct
+        incoming, seen = x[:, b], []
+        for layer in network.layers:
+            e, constant = eligibility(layer, network.dt, incoming)
+            paths = [
+                free_excess(layer, network.dt, incoming, k, (e, constant))
+                for k in range(layer.n_post)
+            ]
+            excess = np.array([path.max() for path in paths])
+            seen.append((e, constant, [last_maximum(path) for path in paths], excess))
+            incoming = passed_on(layer, network.dt, incoming, excess)
+        output = network.layers[-1]
+        decision = int(fires(output, excess[0])) if len(excess) == 1 else int(np.argmax(excess))
+        n_correct += decision == label
+        errors = [output_errors(rule, output, excess, label)]
+        for index in range(len(network.layers) - 1, 0, -1):
+            told = hidden_errors(rule, network.layers[index].w, errors[0])
+            if rule.hidden == "target":
+                layer, excess = network.layers[index - 1], seen[index - 1][3]
+                told = np.array(
+                    [
+                        wrong_by(rule, layer, value, demand < 0) if demand else 0.0
+                        for value, demand in zip(excess, told, strict=True)
+                    ]
+                )
+            errors.insert(0, told)
+        layers = []
+        for layer, error, (e, constant, t_max, _) in zip(network.layers, errors, seen, strict=True):
+            w, bias = layer.w.copy(), layer.bias.copy()
+            for k in range(layer.n_post):
+                if "w" not in layer.trainable:
+                    continue
+                line_w, line_e = w[:, k], e[t_max[k]]
+                trains_bias = "bias" in layer.trainable and rule.reading == "additive"
+                if trains_bias:
+                    line_w, line_e = (
+                        np.append(line_w, bias[k]),
+                        np.append(line_e, constant[t_max[k]]),
+                    )
+                dw = proportional_change(rule, line_w, line_e, error[k])
+                w[:, k] += dw[: layer.n_pre]
+                if trains_bias:
+                    bias[k] += dw[-1]
+            layers.append(layer.updated(w=w, bias=bias))
+        network = network.updated(layers)
+    return network, n_correct

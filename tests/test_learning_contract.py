@@ -25,6 +25,8 @@ NETWORKS = {
     "two steps": (lambda s: dense([2, 2], Step(), rng=s), Analog()),
     "lif": (lambda s: dense([LINES, 1], LIF.normalised(), rng=s, **OPTIONS), SPIKING),
     "two lif": (lambda s: dense([LINES, 2], LIF.normalised(), rng=s, **OPTIONS), SPIKING),
+    "step layers": (lambda s: dense([2, 3, 1], Step(), rng=s), Analog()),
+    "lif hidden": (lambda s: dense([LINES, 4, 2], LIF.normalised(), rng=s, **OPTIONS), SPIKING),
     "step committee": (lambda s: committee_network(2, 3, 1, Step(), rng=s), Analog()),
     "lif committees": (
         lambda s: committee_network(LINES, 3, 2, LIF.normalised(), rng=s, **OPTIONS), SPIKING,

@@ -134,34 +134,6 @@ def test_net_input_exactly_at_the_threshold(fire_on, fires):
     assert metrics.n_correct == 1
 
 
-def presented(rule, network, x, label, times):
-    """Present one trial again and again; return the net input before each."""
-    state, nets = rule.init(network), []
-    for _ in range(times):
-        nets.append(float(x[0, 0] @ network.layers[0].w[:, 0]))
-        network, state, metrics = rule.step(network, state, x, np.array([label]))
-    return nets, network, metrics
-
-
-def test_the_percentage_rule_approaches_the_threshold_and_reaches_it_by_rounding_alone():
-    x = np.ones((1, 1, 2))
-    network = threshold_unit([3.0, 2.5], 5.0, "gt")
-    nets, network, metrics = presented(Proportional(0.1), network, x, 0, 60)
-    np.testing.assert_allclose(nets[:4], [5.5, 5.225, 5.1074375, 5.0525644684], rtol=1e-9)
-    assert np.all(np.diff(nets) <= 0.0) and nets[40] > 5.0
-    assert metrics.n_correct == 1 and nets[-1] == pytest.approx(5.0, abs=1e-14)
-    # A unit that fires at the threshold is never silenced.
-    _, _, metrics = presented(Proportional(0.1), threshold_unit([3.0, 2.5], 5.0, "ge"), x, 0, 200)
-    assert metrics.n_correct == 0
-
-
-def test_the_additive_reading_takes_its_share_of_the_error():
-    x = np.ones((1, 1, 2))
-    rule = Relaxation(0.1, margin=0.0)
-    nets, *_ = presented(rule, threshold_unit([3.0, 2.5], 5.0), x, 0, 3)
-    np.testing.assert_allclose(nets, [5.5, 5.45, 5.405], rtol=1e-14)
-
-
 @given(
     share=st.floats(0.01, 1.99),
     margin=st.floats(0.0, 2.0),
@@ -230,42 +202,7 @@ def test_error_driven_rules_separate_two_kinds_of_iris(rule):
     assert result.score(data.features, data.labels) == 1.0
 
 
-@pytest.mark.parametrize("unit", ["step", "delta"])
-@pytest.mark.parametrize("reading", ["every", "active"])
-def test_proportional_scaling_never_turns_a_sign(unit, reading):
-    rng = np.random.default_rng(3)
-    for _ in range(5):
-        network, x, labels = problem(unit, 3, rng, gain=0.8)
-        rule = Proportional(0.05, reading=reading)
-        trained, *_ = rule.step(network, rule.init(network), x, labels)
-        before, after = network.layers[0].w, trained.layers[0].w
-        np.testing.assert_array_equal(np.sign(after), np.sign(before))
-        np.testing.assert_array_equal(trained.layers[0].bias, network.layers[0].bias)
-        lengths = np.linalg.norm(before, axis=0) * np.linalg.norm(after, axis=0)
-        cosine = (before * after).sum(axis=0) / lengths
-        if reading == "active":
-            assert cosine.min() < 1 - 1e-6
-        else:
-            np.testing.assert_allclose(cosine, 1.0, atol=1e-12)
-
-
-@given(net=st.floats(-4.0, 0.99), rate=st.floats(0.01, 0.5))
-@settings(max_examples=50, deadline=None)
-def test_a_silent_unit_is_helped_only_by_a_positive_net_input(net, rate):
-    x = np.ones((1, 1, 1))
-    nets, *_ = presented(Proportional(rate), threshold_unit([net], 1.0), x, 1, 2)
-    distance = 1.0 - np.array(nets)
-    assert distance[1] == pytest.approx(distance[0] * (1 - rate * net), rel=1e-9)
-    if net > 1e-9:
-        assert distance[1] < distance[0]
-    elif net < -1e-9:
-        assert distance[1] > distance[0]
-
-
 def test_divergence_is_an_error_and_never_a_nan():
-    x = np.ones((1, 1, 1))
-    with pytest.raises(NonFiniteStateError, match="Proportional: the weights of unit 0 diverged"):
-        presented(Proportional(0.5), threshold_unit([-1.0], 1.0), x, 1, 100)
     rng = np.random.default_rng(0)
     network, x, labels = problem("step", 2, rng, n_trials=2000)
     with pytest.raises(NonFiniteStateError, match="DeltaRule.*lower learning_rate"):
