@@ -169,6 +169,19 @@ def test_shares_work_for_any_rule_and_take_bias_and_weights_as_one_vector():
     assert update_shares(Backprop(), lif, np.ones((8, 1, 2)), [1]).sum() == pytest.approx(1.0)
 
 
+def test_shares_are_lengths_of_weights_and_bias_together():
+    network = committee_network(2, 4, 1, Tanh(), gain=2.0, bias_sd=1.0, rng=0)
+    x = np.random.default_rng(0).standard_normal((1, 5, 2))
+    before, labels = network.layers[0], np.array([0, 1, 1, 0, 1])
+    after = NORMALISED.step(network, NORMALISED.init(network), x, labels)[0].layers[0]
+    lengths = np.array([
+        np.sqrt(((after.w - before.w)[:, j] ** 2).sum() + (after.bias - before.bias)[j] ** 2)
+        for j in range(4)
+    ])  # fmt: skip
+    shares = update_shares(NORMALISED, network, x, labels)
+    np.testing.assert_allclose(shares, lengths / lengths.sum(), rtol=1e-12)
+
+
 def test_nothing_is_shared_where_steep_units_are_saturated():
     shares = update_shares(NORMALISED, units_at([0.5, 0.7], Tanh(100.0)), np.ones((1, 1, 1)), [0])
     np.testing.assert_array_equal(shares, [0.0, 0.0])
