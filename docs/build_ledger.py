@@ -17,7 +17,8 @@ from spikesim.ledger.collect import Entry, Ledger, collect
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.page import figure_file
 from spikesim.ledger.rows import Table
-from spikesim.ledger.words import SYMBOLS, count, measured, opening
+from spikesim.ledger.summary import count, opening
+from spikesim.ledger.words import SYMBOLS, measured
 
 DOCS = Path(__file__).resolve().parent
 

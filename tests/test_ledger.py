@@ -25,7 +25,8 @@ from spikesim.ledger.contents import CHAPTERS, HYPOTHESES, IDS, expectations, ex
 from spikesim.ledger.page import figure_file, render
 from spikesim.ledger.rows import read_chapter, write_chapter
 from spikesim.ledger.runner import choose, run
-from spikesim.ledger.words import count, interval, measured, number, value
+from spikesim.ledger.summary import count
+from spikesim.ledger.words import interval, measured, number, value
 
 AWKWARD = 'w < 0 & "v" > 1, 5 $ a | b, w_1 * w_2 [x], `a < b`'
 

@@ -15,7 +15,7 @@ import spikesim
 from spikesim import _check
 from spikesim._files import write_atomically
 from spikesim.errors import ParameterError
-from spikesim.ledger import page, runner, words
+from spikesim.ledger import page, runner, summary
 from spikesim.ledger.collect import Ledger, collect, read_about
 
 __all__ = ["add_arguments", "run_from_arguments"]
@@ -86,7 +86,7 @@ def run_from_arguments(args: argparse.Namespace, folder: Path | None = None) -> 
     seconds, problems = runner.run(scripts, out, options)
     ledger = collect(out, _about(args, {**earlier, **seconds}), problems)
     write(ledger, out)
-    print(f"\n{words.plain_table(ledger)}\n\n{words.count(ledger)}")
+    print(f"\n{summary.plain_table(ledger)}\n\n{summary.count(ledger)}")
     _print_missing(ledger)
     print(f"\npage: {(out / 'ledger.html').resolve()}")
     return int(bool(ledger.problems) or (args.only is None and bool(ledger.missing)))

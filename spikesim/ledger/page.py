@@ -13,7 +13,8 @@ from spikesim.ledger.answer import QUESTION, answer
 from spikesim.ledger.collect import Entry, Ledger
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.rows import Row, Table
-from spikesim.ledger.words import SYMBOLS, count, interval, opening, value
+from spikesim.ledger.summary import count, opening
+from spikesim.ledger.words import SYMBOLS, interval, value
 
 __all__ = ["figure_file", "render"]
 
@@ -47,7 +48,8 @@ h2 + section { border-top: 0; margin-top: 0; }
 }
 @media print {
   :root { --good: #000; --half: #000; --bad: #000; }
-  .list thead { display: table-header-group; } .back { display: none; }
+  figure img { width: auto; max-width: 100%; max-height: 8.5cm; }
+  .group { break-after: avoid; } .list thead { display: table-header-group; } .back { display: none; }
   .claim { break-after: avoid; }
 }
 """

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
-from spikesim.ledger.collect import Ledger
-from spikesim.ledger.rows import OUTCOMES, VERDICTS, Row
+from spikesim.ledger.rows import Row
 
-__all__ = ["SYMBOLS", "count", "interval", "measured", "number", "opening", "plain_table", "value"]
+__all__ = ["SYMBOLS", "interval", "measured", "number", "value"]
 
 SYMBOLS = {
     "holds": "✓",
@@ -75,48 +73,3 @@ def _decimals(row: Row) -> int | None:
     if low == high:
         return None
     return min(8, max(0, 1 - math.floor(math.log10(high - low))))
-
-
-def count(ledger: Ledger) -> str:
-    """Return in a sentence how many claims hold, and how many hypotheses held."""
-    rows = ledger.rows.values()
-    said = _tally(
-        (row.verdict for row in rows),
-        VERDICTS,
-        {"holds": "hold", "holds if": "hold if", "fails": "fail"},
-    )
-    text = f"{len(ledger.entries)} of {len(ledger.entries) + len(ledger.missing)} claims"
-    text += f": {said}." if said else "."
-    outcomes = _tally((found.outcome for found in ledger.hypotheses), OUTCOMES, {})
-    if outcomes:
-        text += f" {len(ledger.hypotheses)} hypotheses: {outcomes}."
-    return text
-
-
-def _tally(found: Iterable[str], kinds: Iterable[str], plural: dict[str, str]) -> str:
-    found = list(found)
-    counted = [(found.count(kind), kind) for kind in kinds]
-    return ", ".join(
-        f"{n} {plural.get(kind, kind) if n != 1 else kind}" for n, kind in counted if n
-    )
-
-
-def opening(ledger: Ledger) -> str:
-    """Return in a line with what the ledger was made."""
-    about = ledger.about
-    budgets = sorted({entry.budget for entry in ledger.entries})
-    parts = [f"spikesim {about['version']}"] if "version" in about else []
-    if budgets:
-        parts.append(f"{' and '.join(budgets)} run")
-    if "date" in about:
-        parts.append(about["date"])
-    return ", ".join(parts)
-
-
-def plain_table(ledger: Ledger) -> str:
-    """Return the rows as aligned text for the terminal."""
-    lines = []
-    for row in ledger.rows.values():
-        lines.append(f"{row.id:6} {SYMBOLS[row.verdict]} {row.verdict:9} {measured(row)}")
-        lines.append(f"{'':19}{row.quantity}")
-    return "\n".join(lines)
