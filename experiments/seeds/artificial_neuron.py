@@ -997,7 +997,7 @@ def _draw_step(found: dict[str, Any]) -> Any:
         right.axhline(value, color="0.5", linewidth=0.8, linestyle=":")
     right.set(xlabel="net input z", title="sigmoid: between 0 and 1")
     right.annotate(
-        f"in double precision exactly 1\nfrom z = {found['saturation'][0]:.1f} on",
+        f"exactly 1 in\ndouble precision\nfrom z = {found['saturation'][0]:.1f} on",
         (8, 1), (8, 0.3), ha="right", fontsize="small", color="0.35",
     )  # fmt: skip
     _finish(left, right)
@@ -1090,15 +1090,14 @@ def _draw_recovery(found: dict[str, Any]) -> Any:
                 )  # fmt: skip
     ax.axhline(config.patience, color="0.35", linewidth=0.8, linestyle=":")
     ax.annotate(
-        f"not within {config.patience:,} epochs:\nhow many of {1 + config.n_neighbours} starts",
-        (strengths[0] * 0.93, config.patience), (0, 6), textcoords="offset points",
-        fontsize="small", color="0.35",
+        f"not within {config.patience:,} epochs, and how many of {1 + config.n_neighbours} starts",
+        (strengths[0] * 0.93, 4.5 * config.patience), fontsize="small", color="0.35",
     )  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set_xticks(strengths, [f"{strength:g}" for strength in strengths])
     ax.minorticks_off()
-    ax.set_ylim(top=4.2 * config.patience)
+    ax.set_ylim(top=8.0 * config.patience)
     ax.set(xlabel="start, times minus the solution", ylabel="epochs until all flowers are right")
     _finish(ax, columns=3)
     return figure
@@ -1122,10 +1121,10 @@ def _draw_minibatch(found: dict[str, Any]) -> Any:
         ours = found["minibatch"][name, False]
         # With one divisor for all, the sum of the batches' costs is the sum of losses over 32.
         printed = [run.running * 100 / BATCH for run in found["minibatch"][name, True]]
-        _band(upper, epochs, [run.running for run in ours], 0, "running, during the epoch")
-        _band(upper, epochs, [run.end for run in ours], 1, "all flowers, after the epoch")
-        _band(lower, epochs, printed, 2, "running, as printed (all over 32, summed)")
-        _band(lower, epochs, [run.running for run in ours], 0, "running, ours (own size, mean)")
+        _band(upper, epochs, [run.running for run in ours], 0, "running, in the epoch")
+        _band(upper, epochs, [run.end for run in ours], 1, "all flowers, after it")
+        _band(lower, epochs, printed, 2, "as printed: all over 32, summed")
+        _band(lower, epochs, [run.running for run in ours], 0, "ours: own size, mean")
         lower.set(xlabel="epoch", ylabel=f"cost ({name})")
         upper.set(ylabel=f"cost ({name})", yscale="log")
         _plain_decades(upper)
