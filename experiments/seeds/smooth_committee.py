@@ -108,17 +108,17 @@ class Config:
     def quick(cls) -> Config:
         """Return a run of seconds."""
         return cls(
-            n_draws=50, n_checks=12, n_committees=200, xor_steepness=(1.0, 4.0, 16.0), rates=(0.1, 0.3, 1.0),
-            n_tune=8, n_starts=30, n_trials=4, n_layer_tune=4, n_layer_starts=20, n_tune_folds=2,
-            n_folds=10, layer_epochs=150, iris_epochs=30,
+            n_draws=50, n_checks=12, n_committees=200, xor_steepness=(1.0, 4.0, 16.0),
+            rates=(0.1, 0.3, 1.0), n_tune=8, n_starts=30, n_trials=4, n_layer_tune=4,
+            n_layer_starts=20, n_tune_folds=2, n_folds=10, layer_epochs=150, iris_epochs=30,
         )  # fmt: skip
 
     @classmethod
     def smoke(cls) -> Config:
         """Return the smallest run that touches everything."""
         return cls(
-            n_draws=4, n_checks=2, epochs=5, n_committees=12, steepness=(1.0, 10.0, 200.0), hidden=3,
-            xor_steepness=(1.0, 16.0), rates=(1.0,), n_tune=1, n_starts=2, xor_epochs=3,
+            n_draws=4, n_checks=2, epochs=5, n_committees=12, steepness=(1.0, 10.0, 200.0),
+            hidden=3, xor_steepness=(1.0, 16.0), rates=(1.0,), n_tune=1, n_starts=2, xor_epochs=3,
             n_trials=1, n_layer_tune=1, n_layer_starts=1, n_tune_folds=1, n_folds=2,
             layer_epochs=2, iris_epochs=1, n_jobs=1,
         )  # fmt: skip
@@ -633,9 +633,9 @@ def random_committees(config: Config) -> dict[str, Any]:
         By steepness, one value a draw: ``share`` of the closest unit, ``size`` of the step,
         ``hit`` (whether the largest share was the closest unit's; NaN where nothing moved), and,
         for draws that the committee gets wrong, ``overlap``, the share that falls to units that
-        Nilsson's rule moves, NaN as before. ``agree``: whether the closest unit is one of those; ``chance``:
-        the share of wrong voters among all units; ``off``: largest difference of a share from
-        the closed form.
+        Nilsson's rule moves, NaN as before. ``agree``: whether the closest unit is one of those;
+        ``chance``: the share of wrong voters among all units; ``off``: largest difference of a
+        share from the closed form.
     """
     x, labels = flowers()
     rng = np.random.default_rng(config.seed + 4)
@@ -660,7 +660,8 @@ def random_committees(config: Config) -> dict[str, Any]:
             smooth = committee(
                 sp.Tanh(steepness), x.shape[1], config.hidden, np.random.SeedSequence(seed)
             )
-            rule = descent(sp.learning.MSE())
+            # A step of fixed length: a tiny one would drown in the rounding of the weights.
+            rule = descent(sp.learning.MSE(), normalised=True)
             share = sp.learning.update_shares(rule, smooth, datum, label)
             off = max(off, float(np.abs(share - shares(u, steepness)).max()))
             found["share"][steepness].append(share[closest])
