@@ -298,12 +298,14 @@ def test_divergence_is_an_error_and_never_a_nan(reading, hidden):
 
 
 def test_an_error_beyond_double_precision_is_divergence():
-    rng = np.random.default_rng(0)
-    network, x, labels = deep_problem("step", [5, 4, 4, 4, 4, 1], rng)
-    layers = [layer.updated(w=layer.w * 1e99) for layer in network.layers]
-    rule = Proportional(1e-300, "every", "weighted")
-    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(NonFiniteStateError):
-        trained(rule, network.updated(layers), x, labels)
+    # Too much by so much that each factor would stop at its lowest, as for an error of 10.
+    layer = Layer([[1e99]], Step(), trainable=("w",))
+    network, x = LayeredNetwork([layer] * 5), np.ones((1, 1, 1))
+    rule = Proportional(1.0, "every", "weighted")
+    with np.errstate(over="ignore"), pytest.raises(NonFiniteStateError, match="unit 0 of layer 0"):
+        trained(rule, network, x, [0])
+    after = trained(rule, LayeredNetwork([layer] * 2), x, [0])
+    np.testing.assert_allclose([one.w[0, 0] for one in after.layers], 1e98, rtol=1e-12)
 
 
 @given(seed=SEEDS, rate=st.floats(0.01, 2.0), spread=st.floats(0.01, 10.0))

@@ -135,7 +135,7 @@ class LocalRule(ABC):
         if len(network.layers) != 1:
             raise ParameterError(
                 f"{name}.network must have one layer, got {len(network.layers)}; "
-                "Committee trains two, Backprop any number"
+                "Committee trains two, Proportional and Backprop any number"
             )
         layer = network.layers[0]
         check_layer(name, layer)
