@@ -49,8 +49,8 @@ h2 + section { border-top: 0; margin-top: 0; }
 @media print {
   :root { --good: #000; --half: #000; --bad: #000; }
   figure img { width: auto; max-width: 100%; max-height: 8.5cm; }
-  .group { break-after: avoid; } .list thead { display: table-header-group; } .back { display: none; }
-  .claim { break-after: avoid; }
+  .list thead { display: table-header-group; } .back { display: none; }
+  .group, .claim { break-after: avoid; }
 }
 """
 
