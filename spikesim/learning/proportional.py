@@ -104,14 +104,16 @@ class Proportional:
     grows for net < 0, where the rule makes the error worse until the weights diverge (a
     :class:`~spikesim.errors.NonFiniteStateError`). A unit that is to stay silent has its error e
     become :math:`(1 - \eta\theta)\,e - \eta e^2`, and nears the threshold without getting below
-    it unless there is a margin. "balanced" weights change signs. "sum" fails where outputs
-    disagree, since a hidden unit then hears of the error of one output what helps the other.
+    it unless there is a margin. "balanced" weights change signs. With a "sum", errors of opposite
+    sign cancel, so that hidden units hear nothing where outputs disagree. With ``hidden="error"``
+    a unit goes on in the direction that it is told after it has done what was wanted, often
+    beyond the reach of any input.
 
     Parameters
     ----------
     learning_rate : float, default 0.1
         Share :math:`\eta` of the error, greater than 0; per unit of error (1/mV for LIF units)
-        except for "additive", where it is a pure number below 2.
+        except for "additive", where it is a pure number; convergence needs one below 2.
     reading : {"every", "active", "additive", "balanced"}, default "every"
         Which weights change, and how.
     credit : {"sum", "weighted", "unanimous"}, default "sum"
