@@ -94,11 +94,17 @@ def unit(w: Any, theta: float = THETA, fire_on: str = "ge") -> sp.LayeredNetwork
 
 
 def presented(network: Any, rule: Any, x: Any, labels: Any, times: int) -> list[np.ndarray]:
-    """Return the weights of one unit before and after each of `times` passes through `x`."""
+    """Return the weights of one unit before and after each of `times` passes through `x`.
+
+    There are fewer if they diverge.
+    """
     x, labels = np.array(x, dtype=float)[np.newaxis], np.array(labels)
     state, weights = rule.init(network), [network.layers[0].w[:, 0]]
     for _ in range(times):
-        network, state, _ = rule.step(network, state, x, labels)
+        try:
+            network, state, _ = rule.step(network, state, x, labels)
+        except sp.errors.NonFiniteStateError:
+            break
         weights.append(network.layers[0].w[:, 0])
     return weights
 
@@ -312,11 +318,10 @@ def learnt(
             streak = streak + 1 if right else 0
             if right and not solved:
                 solved = max(epoch, 1)
-            if streak >= stay:
-                return Learnt(solved, True, before)
-    except sp.errors.SpikesimError as error:
-        if not isinstance(error, sp.errors.NonFiniteStateError):
-            raise
+            # Weights that no sample moves stay as they are.
+            if streak >= stay or not any(metrics.update_norms):
+                return Learnt(solved, right, before)
+    except sp.errors.NonFiniteStateError:
         return Learnt(solved or -1, False, None)
     return Learnt(solved, streak >= stay, before)
 
@@ -330,7 +335,7 @@ def active_inputs(config: Config) -> dict[str, Any]:
         ``flips`` of signs among ``n_changes`` changes of weights; ``zeros``, whether weights of
         zero stayed; ``uneven``, how far the factors of the active weights of a trial differ;
         ``cosine``, the smallest between a start and its end; ``tasks``: for task, reading and
-        whether the signs of the start fit, how many of how many starts were right.
+        whether all weights were positive at first, how many of how many starts were right.
     """
     rng = np.random.default_rng(config.seed)
     flips, n_changes, zeros, uneven, cosines = 0, 0, True, 0.0, [1.0]
@@ -356,19 +361,18 @@ def active_inputs(config: Config) -> dict[str, Any]:
             cosines.append(float(new @ w / np.linalg.norm(new) / np.linalg.norm(w)))
     patterns = np.array(list(product((0.0, 1.0), repeat=5)))
     first, second = patterns[:, 0] > 0.0, patterns[:, 1] > 0.0
-    wanted = {"x1 or x2": (first | second, 1.0), "x1 and not x2": (first & ~second, -1.0)}
+    wanted = {"x1 or x2": first | second, "x1 and not x2": first & ~second}
     tasks = {}
-    for task, (labels, sign) in wanted.items():
+    for task, labels in wanted.items():
         for reading in READINGS:
             learner = sp.learning.Proportional(ETA, reading=reading, margin=0.05)
-            for fit in (True, False):
-                starts = np.random.default_rng(config.seed).normal(0, 1, (config.n_starts, 5))
-                fits = (starts[:, 0] > 0.0) & (sign * starts[:, 1] > 0.0)
+            for positive in (True, False):
+                starts = np.random.default_rng(config.seed).normal(0.0, 1.0, (config.n_starts, 5))
                 ends = [
                     learnt(unit(w, 1.0), learner, patterns, labels.astype(int), 200, config.seed)
-                    for w in starts[fits == fit][: config.n_starts // 4 + 1]
+                    for w in (np.abs(starts) if positive else starts)[: config.n_starts // 4 + 1]
                 ]
-                tasks[task, reading, fit] = sum(end.solved > 0 for end in ends), len(ends)
+                tasks[task, reading, positive] = sum(end.solved > 0 for end in ends), len(ends)
     return {
         "flips": flips, "n_changes": n_changes, "zeros": zeros, "uneven": uneven,
         "cosine": min(cosines), "tasks": tasks,
@@ -382,8 +386,8 @@ def additive(config: Config) -> dict[str, Any]:
     -------
     dict
         ``apart``, the largest difference of a weight between the two rules; ``n_compared``
-        weights; ``epochs``: for each factor the epochs until Iris with two features was right,
-        0 where it never was.
+        weights; for each factor ``iris``, the epochs until two features of Iris were right, and
+        ``narrow``, until a window of a twentieth of the weight was hit; 0 where they never were.
     """
     x, labels = _flowers()
     apart, n_compared = 0.0, 0
@@ -399,13 +403,20 @@ def additive(config: Config) -> dict[str, Any]:
             )
             apart = max(apart, float(np.max(np.abs(one - other))))
             n_compared += one.size
-    epochs: dict[float, np.ndarray] = {}
-    starts = np.random.default_rng(config.seed).normal(0, 0.5, (config.n_starts // 4 + 1, 2))
-    for factor in config.factors:
-        rule = sp.learning.Proportional(factor, "additive", margin=0.1)
-        ends = [learnt(unit(w, 1.0), rule, x, labels, 500, config.seed) for w in starts]
-        epochs[factor] = np.array([max(end.solved, 0) for end in ends])
-    return {"apart": apart, "n_compared": n_compared, "epochs": epochs}
+    rng = np.random.default_rng(config.seed)
+    found: dict[str, Any] = {"apart": apart, "n_compared": n_compared, "iris": {}, "narrow": {}}
+    n = config.n_starts // 4 + 1
+    # A single weight: the first input is to fire the unit, the second one, smaller, is not.
+    window = np.array([[1.0], [1.0 / 1.05]]), np.array([1, 0])
+    tasks = {
+        "iris": (x, labels, 0.1, rng.normal(0, 0.5, (n, 2))),
+        "narrow": (*window, 0.01, rng.normal(0, 0.5, (n, 1))),
+    }
+    for (task, (x, labels, margin, starts)), factor in product(tasks.items(), config.factors):
+        rule = sp.learning.Proportional(factor, "additive", margin=margin)
+        ends = [learnt(unit(w, 1.0), rule, x, labels, 1000, config.seed) for w in starts]
+        found[task][factor] = np.array([max(end.solved, 0) for end in ends])
+    return found
 
 
 def missed(config: Config) -> dict[str, Any]:
@@ -502,3 +513,196 @@ def _holds_xor(units: tuple[tuple[tuple[bool, ...], int], ...]) -> bool:
         for k, fires in enumerate((True, True, False))
     )
     return _feasible(tuple(out for _, out in units), rows)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A network and a rule to try on XOR from many starts.
+
+    Parameters
+    ----------
+    hidden : int
+        Hidden units.
+    reading, credit, takes : str
+        Of the rule; `takes` is its ``hidden``.
+    outputs : int
+        One that fires for "different", or two, one for each class.
+    constant : str
+        Which layers have a constant input: "hidden", "both" or "none".
+    units : str
+        "step", or LIF with a "latency" code.
+    """
+
+    hidden: int
+    reading: str
+    credit: str
+    takes: str = "target"
+    outputs: int = 1
+    constant: str = "hidden"
+    units: str = "step"
+
+    def rule(self) -> sp.learning.Proportional:
+        """Return the rule."""
+        return sp.learning.Proportional(
+            ETA, self.reading, self.credit, margin=0.05, hidden=self.takes
+        )
+
+    def network(self, rng: np.random.Generator) -> sp.LayeredNetwork:
+        """Return the start; settings of equal sizes share their weights, one or two outputs."""
+        w = rng.normal(0.0, 1.5, (3, self.hidden))
+        v = rng.normal(0.0, 1.5, (3, self.hidden))[: self.outputs].T
+        if self.constant == "none":
+            w = w[:2]
+        if self.units == "latency":
+            # A spike through a weight of 1 lifts a neuron at rest to its threshold.
+            neuron = sp.LIF.normalised(tau_m=10.0)
+            return sp.LayeredNetwork([sp.Layer(a, neuron, trainable=("w",)) for a in (w, v)])
+        bias, moves = np.full(self.outputs, -1.0), ("w",)
+        if self.constant == "both":
+            bias, moves = bias + rng.normal(0.0, 1.5, self.outputs), ("w", "bias")
+        return sp.LayeredNetwork(
+            [
+                sp.Layer(w, sp.Step(), np.full(self.hidden, -1.0), trainable=("w",)),
+                sp.Layer(v, sp.Step(), bias, trainable=moves),
+            ]
+        )
+
+
+def solve(setting: Setting, seeds: range, epochs: int, seed: int) -> np.ndarray:
+    """Return for each start whether XOR was right after some epoch, and whether it stayed so.
+
+    "Stayed" is right after `STAY` epochs in a row. Weights that diverge solve nothing after.
+    """
+    data, encoder = sp.datasets.xor(), None
+    features = data.features
+    if setting.units == "latency":
+        encoder = sp.encoding.LatencyEncoder(
+            duration=16.0, t_max=10.0, bias_spike=setting.constant != "none"
+        )
+    elif setting.constant != "none":
+        features = np.column_stack([features, np.ones(4)])
+    found = []
+    for start in seeds:
+        network = setting.network(np.random.default_rng([seed, start]))
+        end = learnt(network, setting.rule(), features, data.labels, epochs, start, encoder, STAY)
+        found.append((end.solved > 0, end.stays))
+    return np.array(found)
+
+
+def settings(config: Config) -> list[tuple[Setting, int]]:
+    """Return what is tried on XOR, each with its number of starts."""
+    n, some = config.n_seeds, -(-config.n_seeds // 2)
+    few = tuple(h for h in (2, 3) if h <= max(config.hidden))
+    both = ("sum", "weighted")
+    tried = [(Setting(h, *rc), n) for h, *rc in product(config.hidden, READINGS, both)]
+    tried += [(Setting(h, *rc, "error"), some) for h, *rc in product(config.hidden, READINGS, both)]
+    tried += [
+        (Setting(h, "additive", credit, takes, outputs=2), n)
+        for h, credit, takes in product(config.hidden, CREDITS, ("target",))
+    ]
+    tried += [(Setting(h, "additive", "sum", "error", outputs=2), some) for h in config.hidden]
+    tried += [
+        (Setting(h, "additive", c, constant="both"), some) for h, c in product(config.hidden, both)
+    ]
+    tried += [(Setting(h, *rc, constant="none"), n) for h, *rc in product(few, READINGS, both)]
+    tried += [
+        (Setting(h, *rc, "error", constant="none"), n)
+        for h, *rc in product(few, ("every", "active"), both)
+    ]
+    tried += [
+        (Setting(h, *rc, units="latency"), config.n_spiking_seeds)
+        for h, *rc in product(config.hidden, READINGS, both)
+    ]
+    return tried
+
+
+def on_xor(config: Config) -> dict[Setting, np.ndarray]:
+    """Return what :func:`solve` says of all settings."""
+    from joblib import Parallel, delayed
+
+    tried = settings(config)
+    parts = [
+        (setting, range(first, min(first + 100, n)))
+        for setting, n in tried
+        for first in range(0, n, 100)
+    ]
+    ends = Parallel(n_jobs=config.n_jobs)(
+        delayed(solve)(setting, seeds, config.epochs, config.seed) for setting, seeds in parts
+    )
+    found: dict[Setting, np.ndarray] = {}
+    for (setting, _), end in zip(parts, ends, strict=True):
+        found[setting] = np.concatenate([found[setting], end]) if setting in found else end
+    return found
+
+
+IRIS = (("none", "error"), *product(CREDITS, ("error", "target")))
+
+
+def iris_fold(credit: str, takes: str, fold: int, start: int, config: Config) -> float:
+    """Return the test accuracy of eight hidden units on one fold of Iris with three classes."""
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.preprocessing import StandardScaler
+
+    data = sp.datasets.iris()
+    folds = StratifiedKFold(5, shuffle=True, random_state=config.seed)
+    train, test = list(folds.split(data.features, data.labels))[fold]
+    scaler = StandardScaler().fit(data.features[train])
+    features = np.column_stack([scaler.transform(data.features), np.ones(150)])
+    rng = np.random.default_rng([config.seed, fold, start])
+    trainable = () if credit == "none" else ("w",)
+    layers = [
+        sp.Layer(rng.normal(0, 1, (5, 8)), sp.Step(), np.full(8, -1.0), trainable=trainable),
+        sp.Layer(rng.normal(0, 1, (8, 3)), sp.Step(), np.full(3, -1.0), trainable=("w",)),
+    ]
+    rule = sp.learning.Proportional(
+        ETA, "additive", "sum" if credit == "none" else credit, margin=0.05, hidden=takes
+    )
+    result = sp.fit(
+        sp.LayeredNetwork(layers), rule, features[train], data.labels[train],
+        epochs=config.iris_epochs, seed=start, warn=False, progress=False,
+    )  # fmt: skip
+    return result.score(features[test], data.labels[test])
+
+
+def on_iris(config: Config) -> dict[tuple[str, str], np.ndarray]:
+    """Return the test accuracies on Iris with three classes for each credit and what it is for."""
+    from joblib import Parallel, delayed
+
+    runs = list(product(IRIS, range(5), range(config.n_iris)))
+    found = Parallel(n_jobs=config.n_jobs)(
+        delayed(iris_fold)(credit, takes, fold, start, config)
+        for (credit, takes), fold, start in runs
+    )
+    return {
+        way: np.array([a for (w, *_), a in zip(runs, found, strict=True) if w == way])
+        for way in IRIS
+    }
+
+
+def straight_through(config: Config) -> dict[int, tuple[int, int]]:
+    """Return how many changes of hidden weights have the sign of the straight-through gradient.
+
+    Returns
+    -------
+    dict
+        For one and three outputs, (with the same sign, all).
+    """
+    rng = np.random.default_rng(config.seed)
+    found = {}
+    for n_outputs in (1, 3):
+        same = total = 0
+        for _ in range(config.n_starts):
+            neuron = sp.Step(surrogate=sp.StraightThrough())
+            network = sp.dense((5, 4, n_outputs), neuron, gain=2.0, bias_sd=0.5, rng=rng)
+            x, labels = rng.standard_normal((1, 1, 5)), rng.integers(0, max(2, n_outputs), 1)
+            moves = []
+            for rule in (
+                sp.learning.Proportional(1e-3, "additive", "weighted"),
+                sp.learning.Backprop(sp.learning.MSE(), sp.learning.SGD(1e-3)),
+            ):
+                after, _, _ = rule.step(network, rule.init(network), x, labels)
+                moves.append(np.sign(after.layers[0].w - network.layers[0].w))
+            same += int(np.sum(moves[0] == moves[1]))
+            total += moves[0].size
+        found[n_outputs] = same, total
+    return found
