@@ -18,7 +18,9 @@ PAGES = sorted(
     for path in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
     if path.name != "CHANGELOG.md"
 )
-MODULES = [sp, sp.comparison, sp.datasets, sp.encoding, sp.layered, sp.learning, sp.plotting]
+MODULES = [
+    sp, sp.comparison, sp.datasets, sp.encoding, sp.layered, sp.learning, sp.ledger, sp.plotting,
+]  # fmt: skip
 
 
 def _documented():
