@@ -507,10 +507,10 @@ def _s1_4(found: dict[str, Any]) -> sp.ledger.Row:
             f"{100 * after:.1f} % and {100 * iris_after:.1f} % after training: about half. "
             f"Still {_percent(solved)} of the starts solve XOR, and a 4-8-3 network reaches "
             f"{100 * accuracy.value:.1f} % ({100 * accuracy.low:.1f} to "
-            f"{100 * min(1.0, accuracy.high):.1f} %, corrected for overlapping folds) on Iris flowers "
-            "that it was not shown. Zero for half of the inputs is not zero everywhere: each unit is "
-            "moved by the inputs for which it is active, and what dies is only a unit that is "
-            "active for none."
+            f"{100 * min(1.0, accuracy.high):.1f} %, corrected for overlapping folds) on Iris "
+            "flowers that it was not shown. Zero for half of the inputs is not zero everywhere: "
+            "each unit is moved by the inputs for which it is active, and what dies is only a "
+            "unit that is active for none."
         ),
     )
 
