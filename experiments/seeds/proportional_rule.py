@@ -131,7 +131,7 @@ def firing(config: Config) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``currents`` (pA) and ``rates`` (Hz, from the intervals); for each time step in ``dts`` (ms) the
+        ``currents`` (pA), ``rates`` (Hz, from the intervals); for each time step in ``dts`` the
         largest distance of an interval from the closed form in steps and whether all are that
         form rounded up to the grid; ``silent``, whether no neuron below the rheobase fired;
         ``trace``, a recording; ``at_reset``, whether v is v_reset after each of its spikes.
