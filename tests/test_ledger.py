@@ -18,7 +18,7 @@ from spikesim import cli
 from spikesim.errors import ParameterError
 from spikesim.ledger import Hypothesis, Row, Table
 from spikesim.ledger import main as experiment_main
-from spikesim.ledger.answer import answer
+from spikesim.ledger.answer import NUMBERS, answer
 from spikesim.ledger.collect import collect
 from spikesim.ledger.command import write
 from spikesim.ledger.contents import CHAPTERS, HYPOTHESES, IDS, expectations, experiments
@@ -292,6 +292,47 @@ def test_rows_that_cannot_be_read_are_a_problem_of_their_chapter(tmp_path, conte
     assert "cannot be read" in render(ledger, tmp_path)
 
 
+def _rows(**changes):
+    """Return rows as the answer expects them, with numbers of ours."""
+    made = {}
+    for name, words in NUMBERS.items():
+        verdict = "holds" if name in ("S0.5", "S0.6", "S1.2", "S1.3", "S1.7") else "holds if"
+        settings = {"quantity": f"the {words} here", "value": 12.5, "verdict": verdict,
+                    "condition": "it may"}  # fmt: skip
+        made[name] = row(name, **settings | changes.get(name.replace(".", "_"), {}))
+    return made
+
+
+def test_every_sentence_of_the_answer_ends_with_its_row_and_takes_its_number():
+    text = answer(_rows())
+    sentences = re.split(r"(?<=\]\.) ", text)
+    assert len(sentences) == 11
+    assert all(re.search(r" \[(S\d\.\d+)\]\.$", sentence) for sentence in sentences)
+    assert {re.search(r"\[(.*)\]", s)[1] for s in sentences} == set(NUMBERS)
+    assert text.count("12.5") == 10 and "{" not in text and "this holds" not in text
+    changed = answer(_rows(S0_4={"value": 33.25, "unit": "%"}))
+    assert "33.25 % of them [S0.4]" in changed and text.count("12.5") - changed.count("12.5") == 1
+
+
+def test_the_answer_leaves_out_what_it_does_not_know():
+    rows = _rows()
+    del rows["S0.9"], rows["S1.3"]
+    text = answer(rows)
+    assert "S0.9" not in text and "S1.3" not in text and text.count("]. ") == 7
+
+
+def test_the_answer_gives_way_to_a_verdict_that_it_did_not_expect():
+    text = answer(_rows(S0_6={"verdict": "fails", "condition": ""}, S0_9={"verdict": "fails"}))
+    assert '"Claim of S0.6": this fails (the between the two rules here: 12.5) [S0.6].' in text
+    assert "1954" not in text
+    assert text.count("[S0.9]") == 1 and "tempotron" not in text
+
+
+def test_the_answer_does_not_speak_of_another_number():
+    text = answer(_rows(S2_9={"quantity": "kilograms"}))
+    assert '"Claim of S2.9": this holds if it may (kilograms: 12.5) [S2.9].' in text
+
+
 def test_an_empty_ledger_can_be_shown(tmp_path):
     ledger = collect(tmp_path)
     assert count(ledger).startswith("0 of 42 claims.")
@@ -307,7 +348,7 @@ def test_what_belongs_into_the_ledger():
                        "S3": [*range(1, 17)]}  # fmt: skip
     assert set(expectations()) == set(HYPOTHESES)
     assert all(all(texts) for texts in expectations().values())
-    assert list(experiments()) == [name for name in CHAPTERS if name in experiments()]
+    assert list(experiments()) == list(CHAPTERS)
 
 
 # The runner
