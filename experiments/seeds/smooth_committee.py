@@ -1159,18 +1159,16 @@ def judge_one_layer(
     text += "."
     codes = [name for name in found["xor"] if name.endswith("latency code")]
     if codes:
-        solved = {n: 100 * _estimate("xor", e["accuracy"]).value for n, e in found["xor"].items()}
-        text += (
-            " What LIF committees get on XOR hangs on the code. With one early or late spike "
-            + (
-                "for each input in place of a rate "
-                + " and ".join(
-                    f"{name.split(',')[0]} goes from {solved[name.removesuffix(', latency code')]:.0f} "
-                    f"to {solved[name]:.0f} %"
-                    for name in codes
-                )
-                + "; the surrogate reads rates."
+        moves = []
+        for name in codes:
+            before, after = (
+                100 * _estimate("xor", found["xor"][kind]["accuracy"]).value
+                for kind in (name.removesuffix(", latency code"), name)
             )
+            moves.append(f"{name.split(',')[0]} goes from {before:.0f} to {after:.0f} %")
+        text += (
+            " What LIF committees get on XOR hangs on the code: with one early or late spike for "
+            f"each input in place of a rate {' and '.join(moves)}. The surrogate reads rates."
         )
     return sp.ledger.Hypothesis("H8", outcome, text, ("S2.9",)), table
 
@@ -1354,7 +1352,7 @@ def _draw_tails(curves: dict[str, np.ndarray]) -> Any:
 
 
 def _draw_closest(drawn: dict[str, Any]) -> Any:
-    figure, (left, middle, right) = _axes(9.0, 4.0, 3)
+    figure, (left, middle, right) = _axes(8.2, 3.9, 3)
     steep = np.array(list(drawn["share"]))
     fine = np.geomspace(steep[0], steep[-1], 200)
     dead = [float(np.mean(np.isnan(hits))) for hits in drawn["hit"].values()]
