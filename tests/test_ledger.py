@@ -417,6 +417,7 @@ def test_a_failure_is_named_and_the_others_go_on(scripts, tmp_path, capsys):
     assert "no luck" in captured.err and "a long story" in captured.err
     assert "options: ['--quick']" in (out / "gradient_free" / "output.txt").read_text()
     # The rows of an earlier run do not pass for new ones.
+    assert not (out / "dead_gradient" / "rows.json").exists()
     ledger = collect(out, {}, problems)
     assert list(ledger.rows) == ["S3.16"]
     text = render(ledger, out)
