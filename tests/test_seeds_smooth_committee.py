@@ -7,7 +7,9 @@ from numba import config as numba_config
 import spikesim as sp
 from experiments.seeds import smooth_committee as sc
 
-SMALL = sc.Config(n_draws=20, n_checks=4, n_committees=60, epochs=60, steepness=(1.0, 10.0, 200.0))
+SMALL = sc.Config(
+    n_draws=20, n_checks=4, n_committees=60, n_trained=5, epochs=60, steepness=(1.0, 10.0, 200.0)
+)  # fmt: skip
 
 
 def test_two_codes_are_one_unit():
@@ -110,6 +112,11 @@ def test_random_committees():
     row = sc.row_closest(SMALL, drawn)
     assert row.verdict == "holds if" and row.value == pytest.approx(100.0 * agree)
     assert sc._middle(drawn["share"][200.0]) > 0.99 > 0.5 > sc._middle(drawn["share"][1.0])
+
+
+def test_in_trained_committees_the_closest_unit_is_more_often_wrong():
+    agree, chance = sc.trained_committees(sc.Config(n_trained=20))
+    assert np.mean(agree) > np.mean(chance)
 
 
 def test_only_errors_have_a_loss():

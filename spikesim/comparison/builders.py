@@ -19,7 +19,19 @@ from spikesim.neurons import LIF, Sigmoid
 from spikesim.surrogates import FastSigmoid
 from spikesim.synapses import Exponential
 
-__all__ = ["Build", "Plan", "Settings", "Size", "backprop", "committee", "single", "surrogate"]
+__all__ = [
+    "NEURON",
+    "Build",
+    "Plan",
+    "Settings",
+    "Size",
+    "backprop",
+    "committee",
+    "latency_code",
+    "single",
+    "spike_code",
+    "surrogate",
+]
 
 Settings = Mapping[str, float]
 NEURON = LIF.normalised(tau_m=10.0)
