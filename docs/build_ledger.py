@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikesim.ledger.answer import QUESTION, answer
+from spikesim.ledger.answer import NOTE, QUESTION, answer
 from spikesim.ledger.collect import Entry, Ledger, collect
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.page import figure_file
@@ -46,8 +46,8 @@ def markdown(ledger: Ledger, figures: dict[str, str]) -> str:
         "`python docs/build_ledger.py results/ledger` makes this page of its results.",
     ]
     if text := answer(ledger.rows):
-        parts += [f"> **{QUESTION}**", f"> {_prose(text, ledger)}"]
-        parts[-2:] = ["\n>\n".join(parts[-2:])]
+        lines = (f"**{QUESTION}**", _prose(text, ledger), f"<sub>{NOTE}</sub>")
+        parts.append("\n>\n".join(f"> {line}" for line in lines))
     parts.append(count(ledger))
     if absent := [*ledger.missing, *ledger.missing_hypotheses]:
         parts.append(f"Not there: {', '.join(absent)}.")

@@ -311,6 +311,9 @@ def test_every_sentence_of_the_answer_ends_with_its_row_and_takes_its_number():
     assert {re.search(r"\[(.*)\]", s)[1] for s in sentences} == set(NUMBERS)
     assert text.count("12.5") == 10 and "{" not in text and "this holds" not in text
     changed = answer(_rows(S0_4={"value": 33.25, "unit": "%"}))
+    interval = {"interval": (30.0, 35.0), "interval_kind": "95 % Wilson"}
+    spread = answer(_rows(S0_4={"value": 33.25, "unit": "%", **interval}))
+    assert "already, 33.2 % (30.0 to 35.0) of them [S0.4]" in spread
     assert "33.25 % of them [S0.4]" in changed and text.count("12.5") - changed.count("12.5") == 1
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spikesim.ledger.rows import Row
 from spikesim.ledger.words import measured
 
-__all__ = ["NUMBERS", "QUESTION", "answer"]
+__all__ = ["NOTE", "NUMBERS", "QUESTION", "answer"]
+
+NOTE = "In parentheses: 95 % intervals, if no other kind is named."
 
 QUESTION = "Where are the implementations of such rules, and why wouldn't it work?"
 
@@ -72,7 +75,7 @@ _CLAUSES = (
     _Clause(
         "S0.8", ("holds", "holds if"), "solve XOR",
         "Even hidden units learn by it from the plain sum of the errors that follow, if that sum "
-        "only tells them whether to fire and there is one output ({quantity}: {number})",
+        "only tells them whether to fire and there is one output; {quantity}: {number}",
     ),
     _Clause(
         "S1.3", ("holds",), "changed in any bit",
@@ -82,12 +85,12 @@ _CLAUSES = (
     _Clause(
         "S1.2", ("holds",), "slope of log share",
         "Nor can a slope be probed, for the share of weights whose small change is felt at all "
-        "falls with the size of the change (to the power of {number})",
+        "falls with the size of the change, to the power of {number}",
     ),
     _Clause(
         "S1.7", ("holds",), "between the step and the sigmoid",
-        "A smooth threshold has a slope and comes as close to the step as one likes ({quantity}: "
-        "{number})",
+        "A smooth threshold has a slope and comes as close to the step as one likes; {quantity}: "
+        "{number}",
     ),
     _Clause(
         "S2.9", ("holds", "holds if"), "the committee rule would move",
@@ -116,13 +119,18 @@ def answer(rows: Mapping[str, Row]) -> str:
         if row is None:
             continue
         if row.verdict in clause.verdicts and clause.of in row.quantity:
-            text = clause.text.format(number=measured(row), quantity=row.quantity)
+            text = clause.text.format(number=_number(row), quantity=row.quantity)
         else:
             text = _judged(row)
         sentence = f"{text} [{row.id}]."
         if sentence not in sentences:
             sentences.append(sentence)
     return " ".join(sentences)
+
+
+def _number(row: Row) -> str:
+    """Return number and interval; the usual kind of interval goes without saying."""
+    return re.sub(r", 95 % [^)]*\)$", ")", measured(row))
 
 
 def _judged(row: Row) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spikesim._page import html_page
-from spikesim.ledger.answer import QUESTION, answer
+from spikesim.ledger.answer import NOTE, QUESTION, answer
 from spikesim.ledger.collect import Entry, Ledger
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.rows import Row, Table
@@ -114,7 +114,7 @@ def _answer(ledger: Ledger) -> list[str]:
         return []
     return [
         f'<div class="answer"><p><b>{html.escape(QUESTION)}</b></p>',
-        f"<p>{_prose(text, ledger)}</p></div>",
+        f'<p>{_prose(text, ledger)}</p><p class="note">{html.escape(NOTE)}</p></div>',
     ]
 
 
