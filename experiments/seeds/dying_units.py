@@ -233,12 +233,13 @@ def _row(found: dict[str, Any]) -> sp.ledger.Row:
         kind: dead_share(runs["shift", kind, shifts[-1]])
         for kind in ("LIF, two-sided", "LIF, one-sided")
     }
+    loud = {kind: dead_share(runs["rate", kind, rates[-1]]) for kind in lif}
     ok = grows and stays and revives and sigmoid < usual.high
     text = (
         f"With a learning rate of {rates[-1]:g} {_percent(top)} of the rectified hidden units "
         f"give no output for any flower after training, with {rates[0]:g} {_percent(usual)}; with "
         f"biases that start {shifts[-1]:g} lower it is {_percent(shifted)}. Of sigmoids at most "
-        f"{100 * sigmoid:.1f} % are dead anywhere. "
+        f"{100 * sigmoid:g} % are dead in any of these networks. "
         f"Dead is for good: of {n_dead['ReLU']} rectified units that were dead at the start "
         f"{n_again['ReLU']} came back, and {n_still['ReLU']} kept every bit of their weights. "
         "The spiking twin is the silent neuron, and its fate hangs on what stands for the "
@@ -248,14 +249,16 @@ def _row(found: dict[str, Any]) -> sp.ledger.Row:
         f"1 it was {_share(wide)} of those that started {-SILENT_BIAS:g} mV below rest, and the "
         f"accuracy {accuracy['LIF, two-sided, slope 1']:.1f} instead of "
         f"{accuracy['LIF, one-sided, slope 1']:.1f} %. "
-        "A surprise is how much the width matters: with slope 10 only "
-        f"{_share(again['LIF, two-sided, slope 10'])} came back, and neurons that start far "
-        f"below threshold mostly stay silent in any case ({_percent(lif['LIF, two-sided'])} with "
-        f"biases {shifts[-1]:g} lower). Large steps silence it too: with a learning rate of "
-        f"{rates[-1]:g} {_percent(dead_share(runs['rate', 'LIF, two-sided', rates[-1]]))} of these "
-        "neurons are silent in the end. A two-sided surrogate lets a silent neuron be heard, no "
+        f"The width matters: with slope 10 {_share(again['LIF, two-sided, slope 10'])} came back. "
+        f"With biases {shifts[-1]:g} lower than usual {_percent(lif['LIF, two-sided'])} are silent "
+        f"in the end, of those with a one-sided derivative {_percent(lif['LIF, one-sided'])}. "
+        "A surprise is that a derivative on both sides is no insurance: with a learning rate of "
+        f"{rates[-1]:g} {_percent(loud['LIF, two-sided'])} of these neurons fall silent, of the "
+        f"one-sided ones {_percent(loud['LIF, one-sided'])}. A likely reason is that it moves "
+        "neurons that do not fire as well, by the more the wider it is, and a large step may "
+        "throw them out of its own reach. A two-sided surrogate lets a silent neuron be heard, no "
         "more. The one-sided surrogate stands in for the exact gradient of spike times, which "
-        "spikesim does not have yet and which has no spike to differentiate either."
+        "spikesim does not have yet and which needs a spike to differentiate just so."
     )
     columns = ("after training", *KINDS)
     table = sp.ledger.Table(

@@ -53,7 +53,7 @@ class Config:
     @classmethod
     def quick(cls) -> Config:
         """Return a run of some ten seconds."""
-        return cls(n_starts=20, n_tuning=3, n_runs=3000)
+        return cls(n_starts=20, n_tuning=3, n_runs=2000)
 
     @classmethod
     def smoke(cls) -> Config:
