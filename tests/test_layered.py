@@ -6,10 +6,12 @@ import itertools
 
 import numpy as np
 import pytest
+from numba import config
 
 import spikesim as sp
 from spikesim.layered import Layer, LayeredNetwork, backward, dense, forward, lif
 from spikesim.layered.relaxed import relaxed_forward
+from spikesim.learning import Perceptron, fit
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
 from spikesim.surrogates import FastSigmoid
 from spikesim.synapses import Delta, Exponential
@@ -273,3 +275,39 @@ def test_both_engines_give_the_same_spikes(synapse, reset):
     assert len(step) > 20
     np.testing.assert_array_equal(recording["out"].spike_times, (step + 1) * dt)
     np.testing.assert_array_equal(recording["out"].spike_ids, unit)
+
+
+@pytest.mark.parametrize("neuron", [Step(), Step("gt"), LIF.normalised()], ids=repr)
+def test_a_trial_is_decided_alike_alone_and_among_others(neuron):
+    """Multiples of 0.1 meet thresholds exactly, but for rounding, which must not vary."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        n_pre, n_post = int(rng.integers(2, 60)), int(rng.integers(1, 40))
+        w, bias = 0.1 * rng.integers(-3, 4, (n_pre, n_post)), 0.1 * rng.integers(-3, 4, n_post)
+        network = LayeredNetwork([Layer(w, neuron, bias)])
+        x = rng.integers(0, 2, (3, 40, n_pre)).astype(float)
+        together = forward(network, x)[0].v
+        for trial in range(40):
+            alone = forward(network, x[:, [trial]])[0].v
+            assert alone.tobytes() == together[:, [trial]].tobytes()
+
+
+def test_threshold_units_sum_their_inputs_in_order():
+    w, x = [[0.1], [0.2], [0.3], [-0.6]], [1.0, 1.0, 1.0, 1.0]
+    in_order = 0.1 + 0.2 + 0.3 - 0.6
+    assert in_order != 0.1 + (0.2 + 0.3 - 0.6)
+    network = LayeredNetwork([Layer(w, Step())])
+    assert forward(network, [[x]])[0].v[0, 0, 0] == in_order
+
+
+def test_a_perceptron_that_solves_its_task_in_training_solves_it_afterwards():
+    for seed in range(5 if config.DISABLE_JIT else 60):
+        rng = np.random.default_rng(seed)
+        features = rng.integers(0, 2, (20, 6)).astype(float)
+        labels = (features[:, :3].sum(axis=1) >= 2).astype(int)
+        network = LayeredNetwork([Layer(np.zeros((6, 1)), Step())])
+        result = fit(
+            network, Perceptron(0.1), features, labels, epochs=200, seed=seed, until="solved",
+            patience=1, warn=False,
+        )  # fmt: skip
+        assert result.history.solved_epoch is None or result.score(features, labels) == 1.0

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikesim import _check
+from spikesim._jit import kernel
 from spikesim.errors import NonFiniteStateError, ParameterError
 from spikesim.layered import lif
 from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.neurons import Step
 
 __all__ = ["Trace", "forward", "net_input"]
 
@@ -118,6 +120,27 @@ def run_layer(layer: Layer, x: np.ndarray, dt: float) -> Trace:
 
 
 def net_input(layer: Layer, x: np.ndarray) -> np.ndarray:
-    """Return ``x @ w`` for every step and trial."""
+    """Return ``x @ w`` for every step and trial.
+
+    A threshold makes a decision of a rounding error, and a matrix product rounds one row alone
+    in another way than among others. For units that have one the inputs are summed in their
+    order, as local rules do, so that a trial is decided alike in any company.
+    """
     n_steps, n_trials, n_pre = x.shape
-    return (x.reshape(n_steps * n_trials, n_pre) @ layer.w).reshape(n_steps, n_trials, layer.n_post)
+    rows = x.reshape(n_steps * n_trials, n_pre)
+    if layer.neuron.spiking or isinstance(layer.neuron, Step):
+        product = np.zeros((len(rows), layer.n_post))
+        _add_in_order(rows, layer.w, product)
+    else:
+        product = rows @ layer.w
+    return product.reshape(n_steps, n_trials, layer.n_post)
+
+
+@kernel
+def _add_in_order(rows, w, product):
+    for r in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            # Most inputs of a spiking layer are zero.
+            if rows[r, i] != 0.0:
+                for j in range(w.shape[1]):
+                    product[r, j] += rows[r, i] * w[i, j]
