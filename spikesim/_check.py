@@ -153,6 +153,14 @@ def positive(name: str, value: Any) -> float:
     return result
 
 
+def positive_below(name: str, value: Any, high: float) -> float:
+    """Convert `value` to a float greater than zero and less than `high`."""
+    result = positive(name, value)
+    if result >= high:
+        raise ParameterError(f"{name} must be less than {high:g}, got {result:g}")
+    return result
+
+
 def non_negative(name: str, value: Any) -> float:
     """Convert `value` to a float of at least zero."""
     result = scalar(name, value)

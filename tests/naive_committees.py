@@ -14,17 +14,18 @@ def moves(rule, units, excess, votes, target, e):
     name, count = type(rule).__name__, sum(votes[j] for j in units)
     vote, sign = count > len(units) / 2, 1 if target else -1
     needed = len(units) // 2 + 1 - count if target else count - len(units) // 2
-    wrong = [j for j in units if votes[j] != target]
+    # A unit that feels nothing cannot learn.
+    able = [j for j in units if e[j][0].any()]
+    wrong = [j for j in able if votes[j] != target]
     if name == "Committee" and vote != target:
-        among = wrong if rule.among == "wrong" else list(units)
+        among = wrong if rule.among == "wrong" else able
         return {j: sign * rule.learning_rate * e[j][1] for j in chosen(among, excess, needed)}
     if name == "MadalineI" and vote != target:
         result = {}
         for j in chosen(wrong, excess, needed):
             raw = e[j][0]
-            if raw.any():
-                distance = sign * rule.margin - excess[j]
-                result[j] = rule.learning_rate * distance * raw / (raw @ raw)
+            distance = sign * rule.margin - excess[j]
+            result[j] = rule.learning_rate * distance * raw / (raw @ raw)
         return result
     if name == "PDelta":
         too_high, too_low = vote and not target, target and not vote

@@ -19,26 +19,39 @@ unit, and weighs and emits the layers behind it anew.
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from spikesim._jit import kernel
 from spikesim.errors import ParameterError
 from spikesim.layered import Layer, LayeredNetwork
+from spikesim.layered.forward import run
 from spikesim.layered.lif import prepared
+from spikesim.learning.base import Metrics
 from spikesim.learning.eligibility import Response, membrane, respond, strongest
-from spikesim.learning.local import check_competition, check_units, fires, strict
+from spikesim.learning.local import (
+    NetInput,
+    check_batch,
+    check_competition,
+    check_units,
+    fires,
+    refuse_divergence,
+    refuse_single_step,
+    strict,
+)
 from spikesim.neurons import Step
 from spikesim.neurons.lif import step
 
 __all__ = [
+    "CascadeRule",
     "Course",
     "Stack",
     "blank",
-    "check_layers",
     "emit",
     "packed",
     "present",
@@ -117,30 +130,105 @@ class Course(NamedTuple):
     v: np.ndarray
 
 
-def check_layers(name: str, network: LayeredNetwork) -> None:
-    """Refuse a network whose layers do not cascade.
+class CascadeRule(ABC):
+    """Base of the rules that train several layers of threshold or LIF units trial by trial.
 
-    Raises
-    ------
-    ParameterError
-        Threshold and LIF units in one network, recurrent weights, membranes that differ within
-        a layer, no layer with weights to train.
-    ParameterTypeError
-        Units other than threshold and LIF ones.
+    A subclass is a frozen dataclass of hyperparameters that runs its loop in :meth:`_learn`.
     """
-    layers = network.layers
-    for layer in layers:
-        check_units(name, layer)
-    for index, layer in enumerate(layers):
-        if layer.neuron.spiking != layers[0].neuron.spiking:
-            kinds = [type(one.neuron).__name__ for one in (layers[0], layer)]
-            raise ParameterError(
-                f"{name}.network must have Step units throughout or LIF units throughout, "
-                f"got {kinds[0]} in layer 0 and {kinds[1]} in layer {index}"
+
+    _moves_bias: ClassVar[bool] = True
+
+    @property
+    def readout(self) -> NetInput:
+        """How outputs become decisions."""
+        return NetInput()
+
+    @abstractmethod
+    def _learn(
+        self, x: np.ndarray, labels: np.ndarray, stack: Stack, w: np.ndarray, trained: np.ndarray
+    ) -> tuple[int, int, int, int]:
+        """Change `w`, as :func:`packed` made it, where `trained` says so, trial by trial.
+
+        Returns the number of right decisions, each before its own update, and trial, layer and
+        unit where weights diverged, -1 for all three if none did.
+        """
+
+    def init(self, network: LayeredNetwork) -> None:
+        """Check that the rule can train `network`.
+
+        Raises
+        ------
+        ParameterError
+            Threshold and LIF units in one network, recurrent weights, membranes that differ
+            within a layer, no layer whose weights are trainable.
+        ParameterTypeError
+            Units other than threshold and LIF ones.
+        """
+        name, layers = type(self).__name__, network.layers
+        for layer in layers:
+            check_units(name, layer)
+        for index, layer in enumerate(layers):
+            if layer.neuron.spiking != layers[0].neuron.spiking:
+                kinds = [type(one.neuron).__name__ for one in (layers[0], layer)]
+                raise ParameterError(
+                    f"{name}.network must have Step units throughout or LIF units throughout, "
+                    f"got {kinds[0]} in layer 0 and {kinds[1]} in layer {index}"
+                )
+        if not any("w" in layer.trainable for layer in layers):
+            raise ParameterError(f"{name}.network: w must be in Layer.trainable of some layer")
+        check_competition(name, layers[-1])
+
+    def step(
+        self, network: LayeredNetwork, state: None, x: np.ndarray, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, None, Metrics]:
+        """Learn from the trials of `x` one after another.
+
+        Parameters
+        ----------
+        network : LayeredNetwork
+            Threshold units or LIF units in all layers; never modified. Layers whose weights are
+            not trainable stay as they are.
+        state : None
+            There is none.
+        x : ndarray, shape (n_steps, n_trials, n_inputs)
+            Encoded inputs; one step for threshold units, at least two for LIF units.
+        labels : ndarray of int64, shape (n_trials,)
+            Class of each trial, from 0.
+
+        Returns
+        -------
+        network, state, metrics
+            The loss is the number of trials decided wrongly, each before its own update.
+
+        Raises
+        ------
+        NonFiniteStateError
+            Weights or errors that grew beyond all bounds.
+        """
+        name, layers = type(self).__name__, network.layers
+        x, labels = check_batch(name, layers[0], max(2, layers[-1].n_post), x, labels)
+        refuse_single_step(name, layers[0], x)
+        trained = np.array(["w" in layer.trainable for layer in layers])
+        bias_trained = [
+            bool(self._moves_bias and moves and "bias" in layer.trainable)
+            for layer, moves in zip(layers, trained, strict=True)
+        ]
+        before = packed(network)
+        w = before.copy()
+        with np.errstate(all="ignore"):
+            n_correct, trial, layer, unit = self._learn(
+                x, labels, stacked(network, bias_trained, len(x)), w, trained
             )
-    if not any("w" in layer.trainable for layer in layers):
-        raise ParameterError(f"{name}.network: w must be in Layer.trainable of some layer")
-    check_competition(name, layers[-1])
+            traces = run(network, x)
+        refuse_divergence(name, trial, unit, layer if len(layers) > 1 else None)
+        metrics = Metrics(
+            loss=float(len(labels) - n_correct),
+            n_correct=n_correct,
+            n_trials=len(labels),
+            update_norms=tuple(math.sqrt(np.vdot(change, change)) for change in w - before),
+            traces=traces,
+        )
+        return unpacked(network, w, trained, bias_trained), None, metrics
 
 
 def packed(network: LayeredNetwork) -> np.ndarray:
@@ -164,7 +252,7 @@ def packed(network: LayeredNetwork) -> np.ndarray:
 
 
 def unpacked(
-    network: LayeredNetwork, w: np.ndarray, trained: Sequence[bool], bias_trained: Sequence[bool]
+    network: LayeredNetwork, w: np.ndarray, trained: np.ndarray, bias_trained: Sequence[bool]
 ) -> LayeredNetwork:
     """Return `network` with what :func:`packed` gave, after training, in the trained layers."""
     layers = []
@@ -184,7 +272,7 @@ def stacked(network: LayeredNetwork, bias_trained: Sequence[bool], n_steps: int)
     Parameters
     ----------
     network : LayeredNetwork
-        That passed :func:`check_layers`.
+        That passed :meth:`CascadeRule.init`.
     bias_trained : sequence of bool
         For each layer whether its bias is one more line.
     n_steps : int

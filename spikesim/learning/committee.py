@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.learning.committees import CommitteeRule, vote_by_vote
-from spikesim.learning.local import fires
+from spikesim.learning.local import fires, squared_length
 
 __all__ = ["Committee", "choose_closest"]
 
 
 @kernel
-def choose_closest(vote, target, excess, strict, only_wrong, gain):
-    """Set `gain` to 1 for just enough of the closest units to turn a wrong vote."""
+def choose_closest(vote, target, excess, e, t_max, strict, only_wrong, gain):
+    """Set `gain` to 1 for just enough of the closest units to turn a wrong vote.
+
+    Units without any eligibility are passed over, for they cannot learn.
+    """
     if fires(vote, False) == target:
         return
     # The vote is half-integral: an error of n - 0.5 takes n votes to turn.
@@ -23,15 +26,19 @@ def choose_closest(vote, target, excess, strict, only_wrong, gain):
         for j in range(excess.shape[0]):
             if gain[j] != 0.0 or (only_wrong and fires(excess[j], strict) == target):
                 continue
+            if squared_length(e[:, t_max[j]]) == 0.0:
+                continue
             if closest < 0 or abs(excess[j]) < abs(excess[closest]):
                 closest = j
+        if closest < 0:
+            return
         gain[closest] = 1.0
 
 
 @kernel
-def _gains(vote, target, excess, norm2, strict, hyper, gain):
+def _gains(vote, target, excess, e, t_max, strict, hyper, gain):
     learning_rate, only_wrong = hyper
-    choose_closest(vote, target, excess, strict, only_wrong > 0.0, gain)
+    choose_closest(vote, target, excess, e, t_max, strict, only_wrong > 0.0, gain)
     for j in range(excess.shape[0]):
         gain[j] *= learning_rate if target else -learning_rate
 
@@ -51,7 +58,7 @@ class Committee(CommitteeRule):
     threshold units (the perceptron step) and, for LIF units, the response to input i at
     :math:`t_{max}`, scaled to a peak of 1 per spike (the tempotron step). Of several committees
     each is to vote yes for its own class alone; the decision is the class with most votes, the
-    first of equal ones.
+    first of equal ones. Units without any eligibility cannot learn and are passed over.
 
     With ``among="all"`` as many units are taken, but the closest ones whatever they voted, and
     those that voted rightly are moved further to their side. That is what remains of steepest

@@ -1,15 +1,16 @@
 r"""Networks of committees, and what the rules that train them share: votes and one online loop.
 
-A rule of a committee is one kernel, ``gains(vote, target, excess, norm2, strict, hyper, gain)``.
+A rule of a committee is one kernel, ``gains(vote, target, excess, e, t_max, strict, hyper, gain)``.
 It is called once a trial and committee with its vote (yes votes in excess of half, half-integral)
-and, for each unit, the excess and the squared length of the eligibilities. It fills `gain`, by
-which :math:`\Delta w_i = gain\, e_i`; 0 leaves a unit alone.
+and, for each unit j, the excess and the step of its largest potential, at which its eligibilities
+are ``e[:, t_max[j]]``. It fills `gain`, by which :math:`\Delta w_i = gain\, e_i`; 0 leaves a unit
+alone.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ from spikesim.learning.local import (
     decide,
     fires,
     refuse_divergence,
+    refuse_single_step,
     strict,
 )
 from spikesim.neurons import LIF, Sigmoid, Step, Tanh
@@ -144,6 +146,17 @@ def _majority(n_hidden: int, n_outputs: int, neuron: Any) -> Layer:
     return Layer(votes, Step(), np.full(n_outputs, -enough), trainable=())
 
 
+def _first_difference(one: Layer, other: Layer) -> str | None:
+    """Return the first field in which two layers differ, None if they are alike."""
+    for field in fields(Layer):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+        # Neurons may hold arrays, but print them.
+        if not (np.array_equal(a, b) if arrays else repr(a) == repr(b)):
+            return field.name
+    return None
+
+
 class CommitteeRule(ABC):
     """Base of the rules that train the hidden units of committees by their votes.
 
@@ -191,17 +204,11 @@ class CommitteeRule(ABC):
             )
         check_layer(name, hidden)
         wanted = _majority(hidden.n_post // output.n_post, output.n_post, hidden.neuron)
-        if not (
-            output.w.shape == wanted.w.shape
-            and np.array_equal(output.w, wanted.w)
-            and np.array_equal(output.bias, wanted.bias)
-            and repr(output.neuron) == repr(wanted.neuron)
-            and output.w_rec is None
-            and output.synapse == wanted.synapse
-        ):
+        differs = _first_difference(output, wanted)
+        if differs:
             raise ParameterError(
-                f"{name}.network: the second layer is not the majority vote of the first; "
-                "make the network with committee_network"
+                f"{name}.network: the second layer is not the majority vote of the first, its "
+                f"{differs} is another; make the network with committee_network"
             )
         return None
 
@@ -234,15 +241,14 @@ class CommitteeRule(ABC):
         name = type(self).__name__
         hidden, output = network.layers
         x, labels = check_batch(name, hidden, max(2, output.n_post), x, labels)
-        if hidden.neuron.spiking:
-            if len(x) < 2:
-                raise ParameterError(f"{name}.x must have at least two steps for LIF units")
-            if np.any(np.asarray(hidden.neuron.t_ref) < network.dt * len(x)):
-                raise ParameterError(
-                    f"{name}.network: LIF.t_ref must be as long as the trial, so that a unit "
-                    "votes once; make the network with committee_network"
-                )
-        traces = run(network, x)
+        refuse_single_step(name, hidden, x)
+        if hidden.neuron.spiking and np.any(np.asarray(hidden.neuron.t_ref) < network.dt * len(x)):
+            raise ParameterError(
+                f"{name}.network: LIF.t_ref must be as long as the trial, so that a unit "
+                "votes once; make the network with committee_network"
+            )
+        with np.errstate(all="ignore"):
+            traces = run(network, x)
         if hidden.neuron.spiking:
             # A vote in the last step does not arrive within the trial.
             x = x[:-1].copy()
@@ -253,19 +259,20 @@ class CommitteeRule(ABC):
             rest = rest + hidden.bias[:, np.newaxis] * bias_line
         scale = 1.0 / peaks(hidden, with_bias) if self._unit_peak else np.ones(before.shape[1])
         w = before.copy()
-        n_correct, trial, unit = self._loop(
-            x,
-            labels,
-            rest,
-            bias_line,
-            w,
-            self._lengths(state, len(w)),
-            output.n_post,
-            response,
-            scale,
-            strict(hidden),
-            self._hyper(),
-        )
+        with np.errstate(all="ignore"):
+            n_correct, trial, unit = self._loop(
+                x,
+                labels,
+                rest,
+                bias_line,
+                w,
+                self._lengths(state, len(w)),
+                output.n_post,
+                response,
+                scale,
+                strict(hidden),
+                self._hyper(),
+            )
         refuse_divergence(name, trial, unit)
         metrics = Metrics(
             loss=float(len(labels) - n_correct),
@@ -305,7 +312,6 @@ def vote_by_vote(gains: Any) -> Any:
         v = np.empty(n_steps)
         t_max = np.empty(n_units, np.int64)
         excess = np.empty(n_units)
-        norm2 = np.empty(n_units)
         gain = np.empty(n_units)
         votes = np.empty(n_outputs)
         n_correct = 0
@@ -314,9 +320,6 @@ def vote_by_vote(gains: Any) -> Any:
             votes[:] = -(n_hidden // 2 + 0.5)
             for j in range(n_units):
                 t_max[j], excess[j] = strongest(e, w[j], rest[j], v)
-                norm2[j] = 0.0
-                for i in range(n_lines):
-                    norm2[j] += (e[i, t_max[j]] * scale[i]) ** 2
                 if fires(excess[j], strict):
                     votes[j // n_hidden] += 1.0
             if decide(votes, False) == labels[trial]:
@@ -325,7 +328,7 @@ def vote_by_vote(gains: Any) -> Any:
             for k in range(n_outputs):
                 target = labels[trial] == (k if n_outputs > 1 else 1)
                 own = slice(k * n_hidden, (k + 1) * n_hidden)
-                gains(votes[k], target, excess[own], norm2[own], strict, hyper, gain[own])
+                gains(votes[k], target, excess[own], e, t_max[own], strict, hyper, gain[own])
             for j in range(n_units):
                 if gain[j] == 0.0:
                     continue
@@ -335,7 +338,11 @@ def vote_by_vote(gains: Any) -> Any:
                     length2 += w[j, i] ** 2
                     if not abs(w[j, i]) <= LARGEST_WEIGHT:
                         return n_correct, trial, j
-                if lengths[j] > 0.0 and length2 > 0.0:
+                if lengths[j] > 0.0 and length2 == 0.0:
+                    # Zero has no direction to keep its length in: take the step back.
+                    for i in range(n_lines):
+                        w[j, i] -= gain[j] * e[i, t_max[j]] * scale[i]
+                elif lengths[j] > 0.0:
                     w[j] *= lengths[j] / np.sqrt(length2)
         return n_correct, -1, -1
 

@@ -12,7 +12,7 @@ __all__ = ["DeltaRule"]
 
 
 @kernel
-def _gain(excess, fired, target, norm2, hyper):
+def _gain(excess, fired, target, e, hyper):
     learning_rate, margin = hyper
     desired = margin if target else -margin
     return learning_rate * (desired - excess)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.learning.local import LocalRule, online
+from spikesim.learning.local import LocalRule, along_sinh, check_spread, online
 
 __all__ = ["ExponentiatedGradient"]
 
 
 @kernel
-def _gain(excess, fired, target, norm2, hyper):
+def _gain(excess, fired, target, e, hyper):
     learning_rate, _ = hyper
     return learning_rate * (int(target) - int(fired))
 
 
 @kernel
-def _along_sinh(gain, w, e, hyper):
+def _changed(w, push, hyper):
     _, spread = hyper
-    s = math.asinh(w / (2.0 * spread))
-    return 2.0 * spread * (math.sinh(s + gain * e) - math.sinh(s))
+    return along_sinh(w, push, spread)
 
 
 @_check.suggest_keywords
@@ -47,9 +45,11 @@ class ExponentiatedGradient(LocalRule):
     :math:`|w| \ll 2\sigma`, moves by about :math:`2\sigma\eta\,e_i`, like that of a perceptron;
     a large one by a percentage, like that of Winnow.
 
-    Kivinen & Warmuth also divide all :math:`w^\pm` by their sum after each update, which holds
-    the total at a value to be chosen. This is the form without it: it starts from any weights,
-    and no total has to be known.
+    Updates on errors alone, as here, are those of Balanced Winnow (Littlestone 1989). The EG+- of
+    Kivinen & Warmuth is for regression: the difference between the wanted and the actual output,
+    a number that is hardly ever 0, takes the place of y - S in every trial. They also divide all
+    :math:`w^\pm` by their sum after each update, which holds the total at a value to be chosen.
+    This is the form without it: it starts from any weights, and no total has to be known.
 
     *Each synapse must know* its own weight and eligibility, and one bit from the unit: the error.
 
@@ -62,24 +62,26 @@ class ExponentiatedGradient(LocalRule):
     learning_rate : float, default 0.1
         Exponent :math:`\eta` per unit of eligibility, greater than 0, without unit.
     spread : float, default 0.5
-        Size :math:`\sigma` of both parts of a weight that is zero, greater than 0, in the unit
-        of a weight. It divides additive from multiplicative change. The defaults move small
+        Size :math:`\sigma` of both parts of a weight that is zero, from 1e-100 to 1e100, in the
+        unit of a weight. It divides additive from multiplicative change. The defaults move small
         weights like ``Perceptron(0.1)``.
 
     References
     ----------
-    Kivinen & Warmuth 1997, Inf. Comput. 132:1 (EG+-, and EGU for the form without the sum).
+    Littlestone 1989, Mistake Bounds and Logarithmic Linear-threshold Learning Algorithms (thesis,
+    Univ. of California, Santa Cruz), for updates on errors; Kivinen & Warmuth 1997, Inf. Comput.
+    132:1 (EG+-, and EGU for the form without the sum), for the exponents.
     """
 
     learning_rate: float = 0.1
     spread: float = 0.5
 
-    _loop = staticmethod(online(_gain, _along_sinh))
+    _loop = staticmethod(online(_gain, _changed))
     _unit_peak = True
 
     def __post_init__(self) -> None:
         _check.positive("ExponentiatedGradient.learning_rate", self.learning_rate)
-        _check.positive("ExponentiatedGradient.spread", self.spread)
+        check_spread("ExponentiatedGradient.spread", self.spread)
 
     def _hyper(self) -> tuple[float, ...]:
         return float(self.learning_rate), float(self.spread)

@@ -10,7 +10,8 @@ A local rule sees of each unit a *net input* and of each synapse an *eligibility
   current make of it; the net input is its maximum, reached at :math:`t_{max}`.
 
 In both the *excess* is net input minus threshold, and the unit fires if the excess is at least
-zero. For a LIF unit that is exact: until its first spike the real membrane is the free one.
+zero. For a LIF unit that is exact up to rounding: until its first spike the real membrane is the
+free one, but it is summed step by step instead of input by input.
 The bias is one more input, whose eligibility is the response to a constant unit current (1 for
 a threshold unit). So each rule is one formula for both kinds of unit.
 
@@ -18,12 +19,14 @@ Several units share the classes one against the rest: unit k is to fire for clas
 the decision is the unit with the largest excess. A single unit decides by firing (class 1).
 Trials are presented one after another in the order given; weights change after each.
 
-A rule is made of two kernels: ``gain(excess, fired, target, norm2, hyper)``, one number for a unit
-and a trial, 0 for no change; and ``change(gain, w, e, hyper)``, the change of one weight.
+A rule is made of two kernels: ``gain(excess, fired, target, e, hyper)``, one number for a unit and
+a trial from its eligibilities, 0 for no change; and ``changed(w, push, hyper)``, what becomes of a
+weight under a push of gain times its eligibility.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -38,10 +41,13 @@ from spikesim.learning.base import Metrics
 from spikesim.learning.eligibility import lines, membrane, peaks, respond, strongest, with_lines
 from spikesim.neurons import LIF, Step
 
-__all__ = ["LocalRule", "NetInput", "along_input", "online"]
+__all__ = ["LocalRule", "NetInput", "along_input", "along_sinh", "lms_gain", "online"]
 
 # Beyond this a weight has diverged; its square is still a number.
 LARGEST_WEIGHT = 1e100
+# Beyond this a weight 2 spread sinh(s) has diverged for every spread that is allowed; its sinh is
+# still a number.
+_LARGEST_EXPONENT = 600.0
 
 
 class NetInput:
@@ -102,6 +108,7 @@ class LocalRule(ABC):
     _counts: ClassVar[bool] = False
     _unit_peak: ClassVar[bool] = False
     _moves_bias: ClassVar[bool] = True
+    _size: ClassVar[str] = "learning_rate"
 
     @property
     def readout(self) -> NetInput:
@@ -180,21 +187,22 @@ class LocalRule(ABC):
         if self._unit_peak:
             scale = 1.0 / peaks(layer, with_bias)
         velocity = np.array(state)
-        n_correct, trial, unit = self._loop(
-            x,
-            labels,
-            rest,
-            bias_line,
-            w,
-            velocity,
-            response,
-            scale,
-            self._counts,
-            strict(layer),
-            self._momentum(),
-            self._hyper(),
-        )
-        refuse_divergence(name, trial, unit)
+        with np.errstate(all="ignore"):
+            n_correct, trial, unit = self._loop(
+                x,
+                labels,
+                rest,
+                bias_line,
+                w,
+                velocity,
+                response,
+                scale,
+                self._counts,
+                strict(layer),
+                self._momentum(),
+                self._hyper(),
+            )
+        refuse_divergence(name, trial, unit, lower=self._size)
         traces = run(network, x)
         trained = with_lines(layer, w, with_bias)
         metrics = Metrics(
@@ -258,6 +266,8 @@ def check_batch(
     _check.shape(f"{name}.x", x, (None, None, layer.n_pre))
     if len(x) == 0:
         raise ParameterError(f"{name}.x must have at least one step")
+    if x.shape[1] == 0:
+        raise ParameterError(f"{name}.x must have at least one trial")
     if not layer.neuron.spiking and len(x) != 1:
         raise ParameterError(
             f"{name}.x must have one step for threshold units, got {len(x)}; "
@@ -269,13 +279,26 @@ def check_batch(
     return x if x.flags.writeable else x.copy(), labels.copy()
 
 
-def refuse_divergence(name: str, trial: int, unit: int, layer: int | None = None) -> None:
+def check_spread(name: str, value: Any) -> float:
+    """Return `value` if no weight that is allowed overflows when divided by it."""
+    return _check.in_range(name, _check.positive(name, value), 1.0 / LARGEST_WEIGHT, LARGEST_WEIGHT)
+
+
+def refuse_single_step(name: str, layer: Layer, x: np.ndarray) -> None:
+    """Refuse a trial so short that spiking units do not feel its input."""
+    if layer.neuron.spiking and len(x) < 2:
+        raise ParameterError(f"{name}.x must have at least two steps for LIF units")
+
+
+def refuse_divergence(
+    name: str, trial: int, unit: int, layer: int | None = None, lower: str = "learning_rate"
+) -> None:
     """Raise if the loop stopped at a trial because a weight grew beyond all bounds."""
     if trial >= 0:
         where = "" if layer is None else f" of layer {layer}"
         raise NonFiniteStateError(
             f"{name}: the weights of unit {unit}{where} diverged at trial {trial} of the batch; "
-            "lower learning_rate, or scale the features"
+            f"lower {lower}, or scale the features"
         )
 
 
@@ -298,13 +321,41 @@ def decide(scores, strict):
 
 
 @kernel
-def along_input(gain, w, e, hyper):
-    """Change a weight in proportion to its eligibility."""
-    return gain * e
+def squared_length(e):
+    """Return the summed squares of the eligibilities of a unit."""
+    total = 0.0
+    for i in range(e.shape[0]):
+        total += e[i] ** 2
+    return total
 
 
-def online(gain: Any, change: Any) -> Any:
-    """Return the loop over trials for the rule made of the kernels `gain` and `change`."""
+@kernel
+def lms_gain(learning_rate, way, e):
+    """Return the gain that moves a net input by a share of its `way`; 0 where nothing can."""
+    norm2 = squared_length(e)
+    return learning_rate * way / norm2 if norm2 > 0.0 else 0.0
+
+
+@kernel
+def along_input(w, push, hyper):
+    """Return a weight that is moved by the push itself."""
+    return w + push
+
+
+@kernel
+def along_sinh(w, push, spread):
+    """Return a weight 2 spread sinh(s) whose s is moved by the push; infinite if it diverged."""
+    if push == 0.0:
+        return w
+    s = math.asinh(w / (2.0 * spread)) + push
+    return 2.0 * spread * math.sinh(s) if abs(s) <= _LARGEST_EXPONENT else math.inf
+
+
+def online(gain: Any, changed: Any) -> Any:
+    """Return the loop over trials for the rule made of the kernels `gain` and `changed`.
+
+    With momentum a push is what is left of the one before and what the trial adds.
+    """
 
     @kernel
     def loop(
@@ -343,16 +394,12 @@ def online(gain: Any, change: Any) -> Any:
                 n_correct += 1
             for k in range(n_units):
                 target = labels[trial] == (k if n_units > 1 else 1)
-                norm2 = 0.0
-                for i in range(n_lines):
-                    norm2 += eligible[k, i] ** 2
-                g = gain(excess[k], fires(excess[k], strict), target, norm2, hyper)
+                g = gain(excess[k], fires(excess[k], strict), target, eligible[k], hyper)
                 if g == 0.0:
                     continue
                 for i in range(n_lines):
-                    moved = change(g, w[k, i], eligible[k, i], hyper)
-                    velocity[k, i] = momentum * velocity[k, i] + moved
-                    w[k, i] += velocity[k, i]
+                    velocity[k, i] = momentum * velocity[k, i] + g * eligible[k, i]
+                    w[k, i] = changed(w[k, i], velocity[k, i], hyper)
                     if not abs(w[k, i]) <= LARGEST_WEIGHT:
                         return n_correct, trial, k
         return n_correct, -1, -1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,38 +10,21 @@ from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import ParameterError
 from spikesim.layered import LayeredNetwork
-from spikesim.layered.forward import run
-from spikesim.learning.base import Metrics
-from spikesim.learning.cascade import (
-    blank,
-    check_layers,
-    emit,
-    packed,
-    present,
-    stacked,
-    unpacked,
-    weigh,
-)
-from spikesim.learning.local import (
-    LARGEST_WEIGHT,
-    NetInput,
-    check_batch,
-    decide,
-    fires,
-    refuse_divergence,
-)
+from spikesim.learning.cascade import CascadeRule, Stack, blank, emit, present, weigh
+from spikesim.learning.local import LARGEST_WEIGHT, decide, fires, lms_gain, squared_length
 
 __all__ = ["MadalineII"]
 
 
 @_check.suggest_keywords
 @dataclass(frozen=True)
-class MadalineII:
+class MadalineII(CascadeRule):
     r"""Turn over the hidden units closest to threshold, where that removes errors of the output.
 
     The excess of a unit is its net input minus its threshold; it fires if the excess is at least
-    zero. One output fires for class 1; of several each is to fire for its own class alone. On a
-    trial with a wrong output unit:
+    zero (a hidden LIF unit if it spiked, which is the same up to rounding). One output fires for
+    class 1; of several each is to fire for its own class alone. On a trial with a wrong output
+    unit:
 
     1. Hidden units are tried in the order of \|excess\|, the closest to threshold first. The
        output of the unit is turned over: of a threshold unit 0 becomes 1 and 1 becomes 0; a LIF
@@ -64,8 +46,9 @@ class MadalineII:
     *Each synapse must know* its own eligibility and, from the unit, the graded distance divided
     by the summed squares of all eligibilities. *The network must know* how many of its outputs
     are wrong with each trial flip: one number, tried out instead of carried back. *The cost* of
-    an error is up to one run of the output layer for each hidden unit, and one for each pair and
-    triple: :math:`H + H^2/2 + H^3/6`.
+    an error is up to one run of the output layer for each group of H hidden units that is tried,
+    :math:`\binom{H}{1} + \binom{H}{2} + \binom{H}{3}`: about :math:`H^3/6` for triples, so that
+    larger groups are not offered.
 
     *Works* on XOR and other problems beyond a hyperplane, with any output layer, even one that
     is fixed, as that of :func:`~spikesim.learning.committee_network`; no derivative is asked
@@ -83,7 +66,7 @@ class MadalineII:
     margin : float, default 0.5
         Target distance from the threshold, greater than 0; mV for LIF units.
     max_together : int, default 3
-        Most hidden units that are turned over together, at least 1.
+        Most hidden units that are turned over together, from 1 to 3.
 
     References
     ----------
@@ -96,16 +79,12 @@ class MadalineII:
     max_together: int = 3
 
     def __post_init__(self) -> None:
-        name = "MadalineII.learning_rate"
-        if _check.positive(name, self.learning_rate) >= 2.0:
-            raise ParameterError(f"{name} must be less than 2, got {self.learning_rate:g}")
+        _check.positive_below("MadalineII.learning_rate", self.learning_rate, 2.0)
         _check.positive("MadalineII.margin", self.margin)
-        _check.integer("MadalineII.max_together", self.max_together, minimum=1)
-
-    @property
-    def readout(self) -> NetInput:
-        """How outputs become decisions."""
-        return NetInput()
+        if _check.integer("MadalineII.max_together", self.max_together, minimum=1) > 3:
+            raise ParameterError(
+                f"MadalineII.max_together must be at most 3, got {self.max_together}"
+            )
 
     def init(self, network: LayeredNetwork) -> None:
         """Check that the rule can train `network`.
@@ -122,64 +101,24 @@ class MadalineII:
             raise ParameterError(
                 f"MadalineII.network must have two layers, got {len(network.layers)}"
             )
-        check_layers("MadalineII", network)
+        super().init(network)
         if "w" not in network.layers[0].trainable:
             raise ParameterError("MadalineII.network: w of layer 0 must be in Layer.trainable")
 
-    def step(
-        self, network: LayeredNetwork, state: None, x: np.ndarray, labels: np.ndarray
-    ) -> tuple[LayeredNetwork, None, Metrics]:
-        """Learn from the trials of `x` one after another.
-
-        Parameters
-        ----------
-        network : LayeredNetwork
-            Two layers of threshold units or two of LIF units; never modified.
-        state : None
-            There is none.
-        x : ndarray, shape (n_steps, n_trials, n_inputs)
-            Encoded inputs; one step for threshold units.
-        labels : ndarray of int64, shape (n_trials,)
-            Class of each trial, from 0.
-
-        Returns
-        -------
-        network, state, metrics
-            The loss is the number of trials decided wrongly, each before its own update.
-
-        Raises
-        ------
-        NonFiniteStateError
-            Weights that grew beyond all bounds.
-        """
-        layers = network.layers
-        x, labels = check_batch("MadalineII", layers[0], max(2, layers[-1].n_post), x, labels)
-        trained = ["w" in layer.trainable for layer in layers]
-        bias_trained = [
-            moves and "bias" in layer.trainable
-            for layer, moves in zip(layers, trained, strict=True)
-        ]
-        before = packed(network)
-        w = before.copy()
-        n_correct, trial, layer, unit = _learn(
+    def _learn(
+        self, x: np.ndarray, labels: np.ndarray, stack: Stack, w: np.ndarray, trained: np.ndarray
+    ) -> tuple[int, int, int, int]:
+        n_hidden = int(stack.widths[1])
+        return _learn(
             x,
             labels,
-            stacked(network, bias_trained, len(x)),
+            stack,
             w,
-            trained[1],
-            min(self.max_together, layers[0].n_post),
+            bool(trained[1]),
+            min(self.max_together, n_hidden),
             float(self.learning_rate),
             float(self.margin),
         )
-        refuse_divergence("MadalineII", trial, unit, layer)
-        metrics = Metrics(
-            loss=float(len(labels) - n_correct),
-            n_correct=n_correct,
-            n_trials=len(labels),
-            update_norms=tuple(math.sqrt(np.vdot(change, change)) for change in w - before),
-            traces=run(network, x),
-        )
-        return unpacked(network, w, trained, bias_trained), None, metrics
 
 
 @kernel
@@ -204,7 +143,7 @@ def _learn(x, labels, stack, w, output_learns, max_together, learning_rate, marg
         real = course.output[:, 1].copy()
         order = np.argsort(np.abs(course.excess[0, :n_hidden]), kind="mergesort")
         for j in range(n_hidden):
-            done[j] = _norm2(stack, course, 0, j) == 0.0
+            done[j] = squared_length(_eligible(stack, course, 0, j)) == 0.0
         for size in range(1, max_together + 1):
             for rank in range(size):
                 group[rank] = rank
@@ -213,13 +152,13 @@ def _learn(x, labels, stack, w, output_learns, max_together, learning_rate, marg
                 members = order[group[:size]]
                 if not done[members].any():
                     for j in members:
-                        _turn_over(stack, j, course)
+                        _turn_over(real, j, course)
                     wrong_now = _weighed_errors(stack, w, target, course)
                     if wrong_now < n_wrong:
                         n_wrong = wrong_now
                         for j in members:
                             done[j] = True
-                            up = not fires(course.excess[0, j], stack.strict[0])
+                            up = not real[:, j].any()
                             if not _move(stack, w, 0, j, up, learning_rate, margin, course):
                                 return n_correct, trial, 0, j
                     else:
@@ -247,11 +186,10 @@ def _weighed_errors(stack, w, target, course):
 
 
 @kernel
-def _turn_over(stack, j, course):
-    """Give a hidden unit the opposite output."""
-    fired = fires(course.excess[0, j], stack.strict[0])
+def _turn_over(real, j, course):
+    """Give a hidden unit the opposite of its real output."""
     course.output[:, 1, j] = 0.0
-    if not fired:
+    if not real[:, j].any():
         course.output[course.t_max[0, j], 1, j] = 1.0
 
 
@@ -273,24 +211,19 @@ def _next_group(group, n):
 
 
 @kernel
-def _norm2(stack, course, layer, k):
-    """Return the summed squares of the eligibilities of a unit."""
-    total = 0.0
-    for i in range(stack.n_lines[layer]):
-        total += course.e[layer, i, course.t_max[layer, k]] ** 2
-    return total
+def _eligible(stack, course, layer, k):
+    """Return the eligibilities of a unit."""
+    return course.e[layer, : stack.n_lines[layer], course.t_max[layer, k]]
 
 
 @kernel
 def _move(stack, w, layer, k, up, learning_rate, margin, course):
     """Move a unit towards its target; return whether its weights are still within bounds."""
-    norm2 = _norm2(stack, course, layer, k)
-    if norm2 == 0.0:
-        return True
+    e = _eligible(stack, course, layer, k)
     wanted = margin if up else -margin
-    gain = learning_rate * (wanted - course.excess[layer, k]) / norm2
-    for i in range(stack.n_lines[layer]):
-        w[layer, k, i] += gain * course.e[layer, i, course.t_max[layer, k]]
+    gain = lms_gain(learning_rate, wanted - course.excess[layer, k], e)
+    for i in range(e.shape[0]):
+        w[layer, k, i] += gain * e[i]
         if not abs(w[layer, k, i]) <= LARGEST_WEIGHT:
             return False
     return True

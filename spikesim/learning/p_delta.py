@@ -19,7 +19,7 @@ __all__ = ["PDelta"]
 
 
 @kernel
-def _gains(vote, target, excess, norm2, strict, hyper, gain):
+def _gains(vote, target, excess, e, t_max, strict, hyper, gain):
     learning_rate, margin, clear_margin_weight = hyper
     wrong = fires(vote, False) != target
     for j in range(excess.shape[0]):
@@ -77,8 +77,12 @@ class PDelta(CommitteeRule):
     length are both fixed, a LIF unit that starts with weights too short to fire never will.
 
     Differences to the paper: its output is a number in [-1, 1], wanted to an accuracy to be
-    chosen, of which this is the binary case; its threshold is 0 and its weight vectors have
-    length 1; and its margin may be tuned while learning.
+    chosen, of which this is the binary case; its threshold is 0; its weight vectors are pulled
+    softly towards length 1, by :math:`-\eta\,(\lVert w \rVert^2 - 1)\,w` in each step, where here
+    they are put back at once; and its margin may be tuned while learning. A step that ends exactly
+    at zero, which has no direction, is not made. For LIF units with a trainable bias the length
+    adds numbers of different units, weights (mV or pA) and a current (pA), so that it depends on
+    these units; leave "bias" out of ``Layer.trainable`` where that matters.
 
     Build the network with :func:`~spikesim.learning.committee_network`.
 

@@ -12,7 +12,7 @@ __all__ = ["Perceptron"]
 
 
 @kernel
-def _gain(excess, fired, target, norm2, hyper):
+def _gain(excess, fired, target, e, hyper):
     (learning_rate,) = hyper
     return learning_rate * (int(target) - int(fired))
 

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.learning.local import LocalRule, along_input, online
+from spikesim.learning.local import LocalRule, along_input, lms_gain, online
 
 __all__ = ["Relaxation"]
 
 
 @kernel
-def _gain(excess, fired, target, norm2, hyper):
+def _gain(excess, fired, target, e, hyper):
     learning_rate, margin = hyper
     short = margin - excess if target else -margin - excess
-    wrong = fired != target or (short > 0.0 if target else short < 0.0)
-    if not wrong or norm2 == 0.0:
+    if short <= 0.0 if target else short >= 0.0:
         return 0.0
-    return learning_rate * short / norm2
+    return lms_gain(learning_rate, short, e)
 
 
 @_check.suggest_keywords
@@ -60,9 +59,7 @@ class Relaxation(LocalRule):
     _loop = staticmethod(online(_gain, along_input))
 
     def __post_init__(self) -> None:
-        name = "Relaxation.learning_rate"
-        if _check.positive(name, self.learning_rate) >= 2.0:
-            raise _check.ParameterError(f"{name} must be less than 2, got {self.learning_rate:g}")
+        _check.positive_below("Relaxation.learning_rate", self.learning_rate, 2.0)
         _check.non_negative("Relaxation.margin", self.margin)
 
     def _hyper(self) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from spikesim import _check
@@ -11,16 +12,22 @@ from spikesim.learning.local import LocalRule, online
 
 __all__ = ["Winnow"]
 
+# Beyond this an exponential is no number any more.
+_LARGEST_EXPONENT = 700.0
+
 
 @kernel
-def _gain(excess, fired, target, norm2, hyper):
+def _gain(excess, fired, target, e, hyper):
     return float(int(target) - int(fired))
 
 
 @kernel
-def _multiply(gain, w, e, hyper):
+def _multiplied(w, push, hyper):
     (factor,) = hyper
-    return (factor ** (gain * e) - 1.0) * w
+    # A zero stays zero, whatever the factor; a power beyond double precision is divergence.
+    if w == 0.0:
+        return w
+    return w * factor**push if push * math.log(factor) <= _LARGEST_EXPONENT else math.inf
 
 
 @_check.suggest_keywords
@@ -69,9 +76,10 @@ class Winnow(LocalRule):
 
     factor: float = 2.0
 
-    _loop = staticmethod(online(_gain, _multiply))
+    _loop = staticmethod(online(_gain, _multiplied))
     _unit_peak = True
     _moves_bias = False
+    _size = "factor"
 
     def __post_init__(self) -> None:
         if _check.scalar("Winnow.factor", self.factor) <= 1.0:
