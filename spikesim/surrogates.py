@@ -2,7 +2,8 @@ r"""Surrogate derivatives of the step function, each beside its primitive.
 
 A spike is a step of the membrane potential, :math:`S = H(x)` with
 :math:`x = (v - v_{th}) / (v_{th} - v_{rest})`; its derivative is zero or undefined. A surrogate
-:math:`\varphi(x)` takes its place in the backward pass. All surrogates here have peak
+:math:`\varphi(x)` takes its place in the backward pass; by the potential it is
+:math:`\varphi(x) / (v_{th} - v_{rest})`, per mV. All surrogates here have peak
 :math:`\varphi(0) = 1` and an argument without unit, so that `slope` means the same for each:
 the larger, the narrower (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36(6)).
 
@@ -62,6 +63,7 @@ class Surrogate(Protocol):
         ...
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class FastSigmoid:
     r"""Derivative of the fast sigmoid, :math:`1 / (1 + k|x|)^2`, with :math:`k` = `slope`.
@@ -94,6 +96,7 @@ class FastSigmoid:
         return x / (1.0 + self.slope * np.abs(x))
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Logistic:
     r"""Derivative of the logistic, :math:`4\sigma(kx)(1-\sigma(kx))`, with :math:`k` = `slope`.
@@ -126,6 +129,7 @@ class Logistic:
         return 2.0 * (1.0 + np.tanh(0.5 * self.slope * x)) / self.slope
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class ArcTan:
     r"""Derivative of the arctangent, :math:`1 / (1 + (kx)^2)`, with :math:`k` = `slope`.
@@ -158,6 +162,7 @@ class ArcTan:
         return np.arctan(self.slope * x) / self.slope
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Triangle:
     r"""Triangle, :math:`\max(0, 1 - k|x|)`, with :math:`k` = `slope`.
@@ -192,9 +197,12 @@ class Triangle:
         return inside - 0.5 * self.slope * inside * np.abs(inside)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class StraightThrough:
     r"""The straight-through estimator: derivative 1 everywhere, as if the step were not there.
+
+    By the potential of a LIF unit that is :math:`1 / (v_{th} - v_{rest})` per mV.
 
     .. math:: \varphi(x) = 1, \qquad \delta_j = \sum_k w_{jk}\,\delta_k
 
@@ -227,13 +235,14 @@ class StraightThrough:
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return ones."""
-        return np.ones_like(x)
+        return np.ones(np.shape(x))
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return a copy of `x`."""
-        return np.array(x)
+        return np.array(x, dtype=np.float64)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Boxcar:
     r"""The clipped straight-through estimator: 1 for :math:`|x| \le 1/k`, else 0.
@@ -260,13 +269,14 @@ class Boxcar:
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
-        return np.where(np.abs(x) <= 1.0 / self.slope, 1.0, 0.0)
+        return np.where(np.isnan(x), np.nan, np.abs(x) <= 1.0 / self.slope)
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""
         return np.clip(x, -1.0 / self.slope, 1.0 / self.slope)
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class OneSided:
     r"""Fast sigmoid at and above threshold, :math:`1 / (1 + kx)^2`, and 0 below it.
@@ -294,7 +304,7 @@ class OneSided:
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
-        return np.where(x >= 0.0, 1.0 / (1.0 + self.slope * np.abs(x)) ** 2, 0.0)
+        return np.where(x < 0.0, 0.0, 1.0 / (1.0 + self.slope * np.abs(x)) ** 2)
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""

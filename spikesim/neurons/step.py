@@ -18,6 +18,7 @@ from spikesim.surrogates import Surrogate
 __all__ = ["Step"]
 
 
+@_check.suggest_keywords
 @dataclass(frozen=True)
 class Step:
     r"""Threshold unit with outputs 0 and 1.
@@ -47,7 +48,10 @@ class Step:
     def __post_init__(self) -> None:
         _check.choice("Step.fire_on", self.fire_on, ("ge", "gt"))
         value = self.surrogate
-        if value is not None and (isinstance(value, type) or not hasattr(value, "primitive")):
+        if value is not None and (
+            isinstance(value, type)
+            or not all(callable(getattr(value, name, None)) for name in ("derivative", "primitive"))
+        ):
             raise ParameterTypeError(
                 f"Step.surrogate must be a surrogate such as StraightThrough() or None, "
                 f"got {value!r}"
