@@ -24,6 +24,7 @@ from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace, run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
+from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.learning.readouts import RateOutput, default_readout
@@ -136,9 +137,12 @@ class Backprop:
 
         Raises
         ------
+        ParameterError, ParameterTypeError
+            A batch that `network` cannot take.
         NonFiniteStateError
             Weights, loss or gradients that overflowed.
         """
+        x, labels = checked_batch("Backprop", x, labels, network)
         traces = run(network, x)
         losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
         gradients = backward(

@@ -13,6 +13,8 @@ from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeEr
 from spikesim.layered import Layer, LayeredNetwork, Trace
 from spikesim.layered.forward import run
 from spikesim.learning.base import Metrics
+from spikesim.learning.inputs import checked_batch
+from spikesim.learning.local import LARGEST_WEIGHT
 from spikesim.learning.readouts import default_readout
 
 __all__ = ["Evolution"]
@@ -49,7 +51,8 @@ class Evolution:
     errors is flat, as it is nearly everywhere, and s settles at the largest changes of which a
     fifth do no harm. It grows to ten times its first value at most: decisions of threshold units
     do not depend on the length of their weights, so nothing else would hold it. Without an error
-    on the batch nothing changes.
+    on the batch nothing changes. Offspring with a weight beyond 1e100, or whose output overflows,
+    are never kept and count as failures.
 
     *Each synapse must know* one number drawn for it alone, and later one bit that all synapses
     share: kept or taken back. There is no error to pass on and no derivative, so any network can
@@ -73,7 +76,8 @@ class Evolution:
     seed : int, default 0
         Source of the draws, at least 0. Step n draws from ``default_rng((seed, n))``, offspring
         after offspring, from the first layer to the last, each array in the order of
-        ``Layer.trainable``.
+        ``Layer.trainable``. The `seed` of :func:`~spikesim.learning.fit` orders and encodes the
+        samples and does not reach these draws: for another course give another seed here.
     readout : Readout, optional
         What says whether a trial is right; by default
         :func:`~spikesim.learning.readouts.default_readout` of the output layer:
@@ -138,23 +142,46 @@ class Evolution:
 
         Raises
         ------
+        ParameterError, ParameterTypeError
+            A batch that `network` cannot take.
         NonFiniteStateError
-            Weights that grew beyond all bounds.
+            A parent whose output overflows, or offspring all of which do or have weights beyond
+            1e100.
         """
+        x, labels = checked_batch("Evolution", x, labels, network)
+        with np.errstate(all="ignore"):
+            return self._step(network, state, x, labels)
+
+    def _step(
+        self, network: LayeredNetwork, state: EvolutionState, x: np.ndarray, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, EvolutionState, Metrics]:
         traces = run(network, x)
         errors = self._n_errors(network, traces, labels)
+        if errors == math.inf:
+            raise NonFiniteStateError(
+                "Evolution: the output of the network overflows; weights or inputs are too large"
+            )
         rng = np.random.default_rng((self.seed, state.n_steps))
         best, sd = network, state.sd
         if errors:
             candidates = [_mutated(network, sd, rng) for _ in range(self.offspring)]
-            made = [self._n_errors(one, run(one, x), labels) for one in candidates]
-            if min(made) <= errors:
-                best = candidates[made.index(min(made))]
+            made = [
+                math.inf if one is None else self._n_errors(one, run(one, x), labels)
+                for one in candidates
+            ]
+            if min(made) == math.inf:
+                raise NonFiniteStateError(
+                    f"Evolution: weights or outputs of all offspring diverged at changes of "
+                    f"{sd:g}; lower sd"
+                )
+            kept = candidates[made.index(min(made))]
+            if kept is not None and min(made) <= errors:
+                best = kept
             n_successes = sum(each <= errors for each in made)
             sd = min(_adapted(sd, n_successes, self.offspring), _LARGEST_GROWTH * self.sd)
         norms = tuple(map(_distance, network.layers, best.layers))
         n_trials = len(labels)
-        metrics = Metrics(float(errors), n_trials - errors, n_trials, norms, traces)
+        metrics = Metrics(float(errors), n_trials - int(errors), n_trials, norms, traces)
         return network.updated(best.layers), EvolutionState(state.n_steps + 1, sd), metrics
 
     def readout_for(self, network: LayeredNetwork) -> Any:
@@ -163,24 +190,32 @@ class Evolution:
 
     def _n_errors(
         self, network: LayeredNetwork, traces: tuple[Trace, ...], labels: np.ndarray
-    ) -> int:
+    ) -> float:
+        """Return the number of errors, infinite if the output is not finite."""
         readout, layer = self.readout_for(network), network.layers[-1]
         scores = readout.scores(traces[-1], layer, network.dt)
+        if not (np.isfinite(scores).all() and np.isfinite(traces[-1].v).all()):
+            return math.inf
         return int(np.count_nonzero(readout.decide(scores, layer) != labels))
 
 
-def _mutated(network: LayeredNetwork, sd: float, rng: np.random.Generator) -> LayeredNetwork:
-    layers: list[Layer] = []
-    for layer in network.layers:
-        changed = {
+def _mutated(network: LayeredNetwork, sd: float, rng: np.random.Generator) -> LayeredNetwork | None:
+    """Return a changed copy, None if a weight of it has diverged; it draws as much in any case."""
+    changes = [
+        {
             name: array + sd * rng.standard_normal(array.shape)
             for name, array in layer.parameters().items()
         }
-        try:
-            layers.append(layer.updated(**changed) if changed else layer)
-        except ParameterError as error:
-            raise NonFiniteStateError(f"Evolution: {error}; lower sd") from None
-    return network.updated(layers)
+        for layer in network.layers
+    ]
+    if any(not np.abs(a).max() <= LARGEST_WEIGHT for change in changes for a in change.values()):
+        return None
+    return network.updated(
+        [
+            layer.updated(**change) if change else layer
+            for layer, change in zip(network.layers, changes, strict=True)
+        ]
+    )
 
 
 def _distance(old: Layer, new: Layer) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from spikesim import _check
 from spikesim.encoding import Analog
 from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.layered.forward import checked_x
 from spikesim.layered.network import LayeredNetwork
 
-__all__ = ["checked_encoder", "checked_features", "checked_labels", "encoded"]
+__all__ = ["checked_batch", "checked_encoder", "checked_features", "checked_labels", "encoded"]
 
 
 def checked_encoder(name: str, encoder: Any) -> Any:
@@ -78,6 +80,32 @@ def checked_labels(name: str, labels: Any, n_trials: int, network: LayeredNetwor
             f"{network.n_outputs} output unit(s) tells the classes 0 to {n_classes - 1} apart"
         )
     return array.astype(np.int64)
+
+
+def checked_batch(
+    name: str, x: Any, labels: Any, network: LayeredNetwork
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the batch of a step as arrays that `network` can take, or say what is wrong.
+
+    The checks themselves take longer than a small step, so what :func:`encoded` and
+    :func:`checked_labels` gave is recognised first: the sum of its squares is finite unless one
+    of them is not, and as an unsigned number a negative label is a large one.
+    """
+    if (
+        type(x) is type(labels) is np.ndarray
+        and x.dtype == np.float64
+        and labels.dtype == np.int64
+        and x.ndim == 3
+        and x.flags.c_contiguous
+        and x.size
+        and x.shape[2] == network.n_inputs
+        and labels.shape == (x.shape[1],)
+        and math.isfinite(np.vdot(x, x))
+        and labels.view(np.uint64).max() < max(2, network.n_outputs)
+    ):
+        return x, labels
+    x = checked_x(f"{name}.x", x, network)
+    return x, checked_labels(f"{name}.labels", labels, x.shape[1], network)
 
 
 def encoded(

@@ -192,8 +192,9 @@ def fit(
     shuffle : bool, default True
         Present the samples in a new random order every epoch.
     seed : int, SeedSequence or Generator, optional
-        Source of all randomness; equal seeds give equal bits. None takes fresh entropy, kept
-        in the result.
+        Source of all randomness here, the order and the encoding of the samples; equal seeds
+        give equal bits. None takes fresh entropy, kept in the result. A rule that draws, such as
+        :class:`~spikesim.learning.Evolution`, does so from a seed of its own.
     until : "solved" or callable, optional
         Stop early: "solved" after `patience` epochs in a row with every trial right, as
         :class:`History` measures it; a callable is given the history so far after every epoch
