@@ -21,11 +21,12 @@ def update_shares(rule: Any, network: LayeredNetwork, x: Any, labels: Any) -> np
 
     .. math:: share_j = \frac{\lVert \Delta w_j \rVert}{\sum_k \lVert \Delta w_k \rVert}
 
-    in one step of the rule from its initial state, with the weights and the bias of a unit taken
-    as one vector. One unit with a share near 1 is what a rule of least disturbance does; equal
-    shares mean that the whole layer moves. The trials of `x` make one batch: give one trial to
-    see the change that it alone causes. The change is that of the stored weights: one below
-    their last digit is none.
+    in one step of the rule from its initial state, with all that leads into a unit taken as one
+    vector: its column of ``w``, its ``bias`` and, in a recurrent layer, its column of ``w_rec``;
+    not its steepness. The layer is the first that trains any of these three. One unit with a share
+    near 1 is what a rule of least disturbance does; equal shares mean that the whole layer moves.
+    The trials of `x` make one batch: give one trial to see the change that it alone causes. The
+    change is that of the stored weights: one below their last digit is none.
 
     Parameters
     ----------
@@ -46,20 +47,25 @@ def update_shares(rule: Any, network: LayeredNetwork, x: Any, labels: Any) -> np
     Raises
     ------
     ParameterError, ParameterTypeError
-        As :func:`~spikesim.learning.fit`; and a network without trainable weights or biases.
+        As :func:`~spikesim.learning.fit`; and a network that trains no ``w``, ``bias`` or
+        ``w_rec``.
     """
     if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
         raise ParameterTypeError(f"update_shares.rule must be a learning rule, got {rule!r}")
     _check.instance("update_shares.network", network, LayeredNetwork, "a LayeredNetwork")
     x = checked_x("update_shares.x", x, network)
     classes = checked_labels("update_shares.labels", labels, x.shape[1], network)
-    trained = (i for i, layer in enumerate(network.layers) if {"w", "bias"} & set(layer.trainable))
-    index = next(trained, None)
+    incoming = {"w", "bias", "w_rec"}
+    index = next(
+        (i for i, one in enumerate(network.layers) if incoming & one.parameters().keys()), None
+    )
     if index is None:
-        raise ParameterError("update_shares.network has no layer with trainable w or bias")
+        raise ParameterError("update_shares.network has no layer with trainable w, bias or w_rec")
     after = rule.step(network, rule.init(network), x, classes)[0].layers[index]
     before = network.layers[index]
     moved = np.vstack([after.w - before.w, after.bias - before.bias])
+    if before.w_rec is not None:
+        moved = np.vstack([moved, after.w_rec - before.w_rec])
     # Relative to the largest change, so that the squares of tiny ones do not vanish.
     largest = np.abs(moved).max()
     if largest == 0.0:
