@@ -204,3 +204,80 @@ def test_other_networks_are_refused():
     network = LayeredNetwork([brief, network.layers[1]])
     with pytest.raises(ParameterError, match=r"LIF\.t_ref must be as long as the trial"):
         rule.step(network, rule.init(network), np.zeros((5, 1, 2)), np.array([0]))
+
+
+SPOILT = [
+    ("w", 2 * np.ones((3, 1))),
+    ("w", [[1.0], [1.0], [0.0]]),
+    ("bias", [0.5]),
+    ("trainable", ("w", "bias")),
+]
+SPOILT_STEP = [*SPOILT, ("neuron", Step("gt")), ("steepness", [2.0])]
+SPOILT_LIF = [
+    *SPOILT,
+    ("neuron", LIF(1e18, 1e18, 0.0, 2.5, 0.0, 0.0)),
+    ("synapse", Exponential(4.0)),
+    ("w_rec", [[0.0]]),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+@pytest.mark.parametrize(
+    ("neuron", "field", "value"),
+    [
+        *((Step(), *one) for one in SPOILT_STEP),
+        *((LIF.normalised(12.0), *one) for one in SPOILT_LIF),
+    ],
+)
+def test_a_vote_that_is_another_in_any_field_is_refused(rule, neuron, field, value):
+    network = committee_network(2, 3, 1, neuron, rng=0)
+    hidden, output = network.layers
+    rule.init(network)
+    spoilt = LayeredNetwork([hidden, dataclasses.replace(output, **{field: value})])
+    with pytest.raises(ParameterError, match=rf"second layer is not .* its {field} is another"):
+        rule.init(spoilt)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+def test_a_vote_of_another_size_is_refused(rule):
+    output = committee_network(2, 3, 2, Step(), rng=0).layers[1]
+    hidden = Layer(np.ones((2, 7)), Step())
+    # Three units for each of two outputs, and one that belongs to none.
+    w = np.vstack([output.w, np.zeros((1, 2))])
+    spoilt = LayeredNetwork([hidden, dataclasses.replace(output, w=w)])
+    with pytest.raises(ParameterError, match="second layer is not .* its w is another"):
+        rule.init(spoilt)
+
+
+@pytest.mark.parametrize("rule", [Committee(0.4), MadalineI(1.0, 0.3)], ids=repr)
+def test_a_unit_that_feels_nothing_is_passed_over(rule):
+    # All are silent. The first is the closest to its threshold, but at the start, before the
+    # input, so that no change of its weight would move it.
+    neuron = dataclasses.replace(LIF.normalised(10.0), v_init=np.array([0.9, 0.0, 0.0]))
+    network = committee_network(1, 3, 1, neuron, rng=0)
+    hidden = dataclasses.replace(network.layers[0], w=[[-1.0, 0.3, 0.2]], trainable=("w",))
+    network = LayeredNetwork([hidden, network.layers[1]])
+    x = np.zeros((10, 1, 1))
+    x[6] = 1.0
+    for _ in range(10):
+        network, _, metrics = rule.step(network, None, x, np.array([1]))
+    assert metrics.n_correct == 1
+    assert network.layers[0].w[0, 0] == -1.0
+
+
+def test_where_nobody_can_learn_nothing_changes():
+    network = committee_network(2, 3, 1, Step(), rng=0)
+    hidden = dataclasses.replace(network.layers[0], trainable=("w",))
+    network = LayeredNetwork([hidden, network.layers[1]])
+    for rule in (Committee(), Committee(among="all"), MadalineI()):
+        trained, _, metrics = rule.step(network, None, np.zeros((1, 1, 2)), np.array([0]))
+        assert metrics.n_correct == 0
+        np.testing.assert_array_equal(trained.layers[0].w, hidden.w)
+
+
+def test_of_equally_close_units_the_first_are_taken():
+    network = committee_network(1, 5, 1, Step(), rng=0)
+    hidden = dataclasses.replace(network.layers[0], w=np.full((1, 5), -0.5), trainable=("w",))
+    network = LayeredNetwork([hidden, network.layers[1]])
+    trained, *_ = Committee(0.4).step(network, None, np.ones((1, 1, 1)), np.array([1]))
+    np.testing.assert_allclose(trained.layers[0].w, [[-0.1, -0.1, -0.1, -0.5, -0.5]])

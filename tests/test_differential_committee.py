@@ -202,3 +202,39 @@ def test_bad_arguments_are_named():
         update_shares(NORMALISED, LayeredNetwork(network.layers[1:]), np.ones((1, 1, 3)), [0])
     with pytest.raises(ParameterTypeError, match=r"committee_network\.neuron must be Step, LIF"):
         committee_network(1, 3, 1, LIF, rng=0)
+
+
+def test_the_shares_of_tiny_changes_do_not_vanish_with_their_squares():
+    rule = Backprop(optimiser=SGD(1e-200))
+    network = LayeredNetwork([
+        Layer(np.zeros((1, 3)), Tanh()), committee_network(1, 3, 1, Tanh(), rng=0).layers[1]
+    ])  # fmt: skip
+    shares = update_shares(rule, network, np.ones((1, 1, 1)), [0])
+    np.testing.assert_allclose(shares, 1 / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("trainable", [("w_rec",), ("w", "w_rec"), ("w", "bias", "w_rec")], ids=str)
+def test_recurrent_weights_count(trainable):
+    network = dense([2, 3, 2], LIF.normalised(), output=LIF.non_spiking(), recurrent=True, gain=8.0,
+                    rng=1)  # fmt: skip
+    first = dataclasses.replace(network.layers[0], trainable=trainable)
+    network = LayeredNetwork([first, network.layers[1]])
+    x, labels = (np.random.default_rng(0).random((12, 6, 2)) < 0.5) * 1.0, np.tile([0, 1], 3)
+    rule = Backprop()
+    after = rule.step(network, rule.init(network), x, labels)[0].layers[0]
+    assert ((after.w_rec - first.w_rec) ** 2).sum() > 0.0
+    lengths = np.sqrt(
+        sum(
+            np.atleast_2d((getattr(after, name) - getattr(first, name)) ** 2).sum(axis=0)
+            for name in trainable
+        )
+    )
+    shares = update_shares(rule, network, x, labels)
+    np.testing.assert_allclose(shares, lengths / lengths.sum(), rtol=1e-12)
+
+
+def test_a_layer_that_trains_only_its_steepness_is_not_the_one():
+    network = dense([2, 3, 2], Tanh(), rng=0)
+    first = dataclasses.replace(network.layers[0], trainable=("steepness",))
+    network = LayeredNetwork([first, network.layers[1]])
+    assert update_shares(NORMALISED, network, np.ones((1, 1, 2)), [1]).shape == (2,)

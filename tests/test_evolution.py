@@ -10,7 +10,7 @@ from numba import config
 
 from spikesim.datasets import xor
 from spikesim.encoding import LatencyEncoder
-from spikesim.errors import ParameterError
+from spikesim.errors import NonFiniteStateError, ParameterError
 from spikesim.layered import Layer, LayeredNetwork, dense, forward
 from spikesim.learning import Evolution, NetInput, RateOutput, SpikeCount, fit
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step
@@ -215,3 +215,55 @@ def test_networks_that_cannot_be_trained_are_refused():
         Evolution().init(LayeredNetwork([Layer([[1.0]], Step(), trainable=())]))
     with pytest.raises(ParameterError, match="SpikeCount"):
         Evolution(readout=SpikeCount()).init(networks()["sigmoid"])
+
+
+@pytest.mark.parametrize("sd", [1e200, 1e308])
+@pytest.mark.parametrize("kind", [Step, ReLU, Sigmoid])
+def test_changes_that_overflow_are_an_error(kind, sd):
+    network = dense([2, 3, 3, 1], kind(), output=Sigmoid(), rng=0)
+    rule = Evolution(sd=sd)
+    x = np.random.default_rng(0).standard_normal((1, 20, 2))
+    with pytest.raises(NonFiniteStateError, match="Evolution: .* all offspring diverged.*lower sd"):
+        rule.step(network, rule.init(network), x, np.tile([0, 1], 10))
+
+
+def test_a_weight_that_diverged_is_no_success():
+    # Any positive weight is as good as any other, and none is right about the second trial.
+    network = LayeredNetwork([Layer([[1.0]], Step(), [-0.5], trainable=("w",))])
+    x, labels = np.ones((1, 2, 1)), np.array([1, 0])
+    for seed in range(20):
+        rule = Evolution(2, sd=1e100, seed=seed)
+        drawn = 1.0 + 1e100 * np.random.default_rng((seed, 0)).standard_normal(2)
+        fine = np.abs(drawn) <= 1e100
+        if not fine.any():
+            with pytest.raises(NonFiniteStateError):
+                rule.step(network, rule.init(network), x, labels)
+            continue
+        trained, state, _ = rule.step(network, rule.init(network), x, labels)
+        assert trained.layers[0].w[0, 0] == drawn[fine][0]
+        # More than a fifth succeed.
+        assert state.sd == pytest.approx(1e100 / 0.85)
+
+
+def test_an_output_that_overflows_is_no_success():
+    # The product of four weights as large as the changes is beyond double precision.
+    layers = [Layer([[1.0]], ReLU(), trainable=("w",)) for _ in range(5)]
+    network = LayeredNetwork(layers)
+    x, labels = np.full((1, 2, 1), 1e-3), np.array([1, 0])
+    rule = Evolution(offspring=40, sd=1e75, seed=1)
+    trained, _, metrics = rule.step(network, rule.init(network), x, labels)
+    assert metrics.n_correct == 1
+    assert np.isfinite(forward(trained, x)[-1].output).all()
+    with pytest.raises(NonFiniteStateError, match="the output of the network overflows"):
+        huge = network.updated([one.updated(w=np.array([[1e100]])) for one in layers])
+        rule.step(huge, rule.init(huge), x, labels)
+
+
+def test_the_seed_of_the_training_does_not_reach_the_draws():
+    network = networks()["step"]
+    one, two, other = (
+        fit(network, Evolution(seed=own), XOR.features, XOR.labels, epochs=5, seed=seed, warn=False)
+        for own, seed in ((0, 1), (0, 2), (1, 1))
+    )
+    weights = [result.network.layers[0].w.tobytes() for result in (one, two, other)]
+    assert weights[0] == weights[1] != weights[2]

@@ -9,7 +9,7 @@ from numba import config
 from spikesim.datasets import iris_two_features
 from spikesim.errors import NonFiniteStateError, ParameterError
 from spikesim.layered import dense
-from spikesim.learning import ExponentiatedGradient, Perceptron, fit
+from spikesim.learning import ExponentiatedGradient, Perceptron, Proportional, fit
 from spikesim.neurons import Step
 from tests import naive_multiplicative
 from tests.test_local_rules import UNITS, problem, threshold_unit
@@ -81,3 +81,57 @@ def test_bad_settings_and_divergence_are_errors():
     x = np.array([[[50.0, -60.0]]])
     with pytest.raises(NonFiniteStateError, match="ExponentiatedGradient: the weights of unit 0"):
         presented(ExponentiatedGradient(1.0), threshold_unit([0.1, 0.1], 1e120), x, 1, 20)
+
+
+@pytest.mark.parametrize("w", [0.1, -3.7, 1e-12, 0.0])
+def test_a_weight_that_goes_up_and_down_again_comes_back(w):
+    x, rule = np.ones((1, 1, 1)), ExponentiatedGradient(30.0)
+    start = threshold_unit([w], 1e3)
+    up, *_ = rule.step(start, rule.init(start), x, np.array([1]))
+    assert up.layers[0].w[0, 0] > 1e10
+    down, *_ = rule.step(up, rule.init(up), x, np.array([0]))
+    assert down.layers[0].w[0, 0] == pytest.approx(w, rel=1e-12, abs=1e-13)
+
+
+def test_an_input_of_zero_leaves_its_weight_to_the_last_bit():
+    weights = np.random.default_rng(0).standard_normal(50)
+    network = threshold_unit(np.append(weights, 0.0), 1e3)
+    x = np.zeros((1, 1, 51))
+    x[..., -1] = 1.0
+    rule = ExponentiatedGradient()
+    trained, *_ = rule.step(network, rule.init(network), x, np.array([1]))
+    np.testing.assert_array_equal(trained.layers[0].w[:-1, 0], weights)
+    assert trained.layers[0].w[-1, 0] > 0.0
+
+
+@pytest.mark.parametrize("spread", [1e-310, 1e-101, 1e101])
+@pytest.mark.parametrize("rule", [ExponentiatedGradient, Proportional])
+def test_a_spread_beyond_all_weights_is_refused(rule, spread):
+    with pytest.raises(ParameterError, match=rf"{rule.__name__}\.spread must lie in \[1e-100"):
+        rule(spread=spread)
+
+
+@pytest.mark.parametrize("spread", [1e-100, 0.5, 1e100])
+@pytest.mark.parametrize("balanced", [False, True])
+def test_a_push_beyond_double_precision_is_divergence(balanced, spread):
+    rule = ExponentiatedGradient(1.0, spread)
+    if balanced:
+        rule = Proportional(1.0, "balanced", spread=spread)
+    for w, x in ((1.0, 1e3), (-1.0, 1e200)):
+        network, batch = threshold_unit([w], 2e3), np.full((1, 1, 1), x)
+        with pytest.raises(NonFiniteStateError, match="unit 0 diverged at trial 0"):
+            rule.step(network, rule.init(network), batch, np.array([1 if x * w < 2e3 else 0]))
+
+
+@pytest.mark.parametrize("spread", [1e-100, 1e100])
+def test_the_widest_and_the_narrowest_spread_take_ordinary_steps(spread):
+    rule, x = ExponentiatedGradient(0.1, spread), np.ones((1, 1, 1))
+    network = threshold_unit([0.5], 1e3)
+    if spread < 1.0:
+        trained, *_ = rule.step(network, rule.init(network), x, np.array([1]))
+        assert trained.layers[0].w[0, 0] == pytest.approx(0.5 * np.exp(0.1), rel=1e-12)
+    else:
+        trained, *_ = Proportional(1e-103, "balanced", spread=spread).step(
+            network, None, x, np.array([1])
+        )
+        assert trained.layers[0].w[0, 0] == pytest.approx(0.5 + 2e-3 * 999.5, rel=1e-9)

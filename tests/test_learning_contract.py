@@ -181,3 +181,57 @@ def test_rules_compare_and_print_by_their_settings(kind, make, encoder):
     assert kind.__name__ in repr(kind())
     with pytest.raises(AttributeError):
         kind().learning_rate = 1.0
+
+
+def spoilt_batches(x, labels, n_classes):
+    nan, infinite = x.copy(), x.copy()
+    nan.flat[-1], infinite.flat[0] = np.nan, -np.inf
+    high, low, part = labels.copy(), labels.copy(), labels.astype(float)
+    high[-1], low[0], part[0] = n_classes, -1, 0.5
+    yield "x", nan, labels
+    yield "x", infinite, labels
+    yield "x", x[0], labels
+    yield "x", x[:0], labels
+    yield "x", x[:, :0], labels[:0]
+    yield "x", x[:, :, :-1], labels
+    yield "x", np.full(x.shape, "a"), labels
+    yield "labels", x, labels[:1]
+    yield "labels", x, labels[:-1]
+    yield "labels", x, labels[:, None]
+    yield "labels", x, high
+    yield "labels", x, low
+    yield "labels", x, part
+    yield "labels", x, labels.astype(str)
+
+
+@each_case
+def test_a_bad_batch_is_refused_by_name(kind, make, encoder):
+    features, labels = data()
+    network, rule = make(0), kind()
+    x = encoder.fit(features).encode(features, dt=network.dt)
+    state = rule.init(network)
+    for argument, bad_x, bad_labels in spoilt_batches(x, labels, max(2, network.n_outputs)):
+        with pytest.raises(SpikesimError, match=rf"^{kind.__name__}\.{argument}\b"):
+            rule.step(network, state, bad_x, bad_labels)
+
+
+@each_case
+def test_lists_and_other_integers_are_taken(kind, make, encoder):
+    features, labels = data()
+    network, rule = make(0), kind()
+    x = encoder.fit(features).encode(features, dt=network.dt)
+    variants = [(x, labels), (x.tolist(), labels.tolist()), (x, labels.astype(np.int32)[::1]),
+                (np.asfortranarray(x), np.repeat(labels, 2)[::2])]  # fmt: skip
+    results = [rule.step(network, rule.init(network), *batch) for batch in variants]
+    for trained, _, metrics in results:
+        assert metrics.n_correct == results[0][2].n_correct
+        for a, b in zip(weights(results[0][0]), weights(trained), strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["Proportional", "MadalineII", "Committee", "MadalineI", "PDelta"])
+def test_a_single_step_is_too_short_for_spiking_units_of_two_layers(kind):
+    network = committee_network(2, 3, 1, LIF.normalised(), rng=0)
+    rule = getattr(learning, kind)()
+    with pytest.raises(ValueError, match=rf"{kind}\.x must have at least two steps for LIF units"):
+        rule.step(network, rule.init(network), np.ones((1, 1, 2)), np.array([0]))

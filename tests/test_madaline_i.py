@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
+from spikesim.datasets import xor
 from spikesim.errors import ParameterError
 from spikesim.layered import LayeredNetwork
-from spikesim.learning import Committee, MadalineI, Relaxation, committee_network
+from spikesim.learning import Committee, MadalineI, Relaxation, committee_network, fit
 from spikesim.neurons import LIF, Step
 
 
@@ -93,3 +94,31 @@ def test_settings_out_of_range_are_refused():
         MadalineI(2.0)
     with pytest.raises(ParameterError, match=r"MadalineI\.margin must be greater than 0"):
         MadalineI(margin=0.0)
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 0.125, 1024.0])
+def test_without_a_bias_to_train_the_scale_of_the_data_does_not_matter(scale):
+    rng = np.random.default_rng(2)
+    w, bias = rng.standard_normal((3, 5)), rng.standard_normal(5)
+    x, labels = rng.standard_normal((1, 40, 3)), rng.integers(0, 2, 40)
+    one = MadalineI().step(committee_of(w, bias), None, x, labels)
+    two = MadalineI().step(committee_of(w / scale, bias), None, x * scale, labels)
+    # Powers of two, so that not a bit is lost.
+    np.testing.assert_array_equal(one[0].layers[0].w, scale * two[0].layers[0].w)
+    assert one[2].n_correct == two[2].n_correct < 40
+    assert np.any(one[0].layers[0].w != w)
+
+
+def test_with_a_bias_to_train_small_data_are_not_learnt():
+    data = xor()
+    starts, solved = range(3 if config.DISABLE_JIT else 20), []
+    for scale in (1.0, 0.01):
+        count = 0
+        for seed in starts:
+            network = committee_network(2, 5, 1, Step(), bias_sd=1.0, rng=seed)
+            features = scale * data.features
+            result = fit(network, MadalineI(), features, data.labels, epochs=100, seed=seed,
+                         until="solved", patience=1, warn=False)  # fmt: skip
+            count += result.score(features, data.labels) == 1.0
+        solved.append(count)
+    assert solved[0] >= 0.6 * len(starts) and solved[1] <= 0.1 * len(starts)

@@ -11,7 +11,7 @@ from numba import config
 from spikesim.datasets import xor
 from spikesim.encoding import LatencyEncoder
 from spikesim.errors import NonFiniteStateError, ParameterError
-from spikesim.layered import Layer, LayeredNetwork, dense
+from spikesim.layered import Layer, LayeredNetwork, dense, forward
 from spikesim.learning import MadalineII, committee_network, fit
 from spikesim.learning.madaline_ii import _next_group
 from spikesim.neurons import LIF, Sigmoid, Step
@@ -240,3 +240,32 @@ def test_divergence_is_reported():
     x = np.full((1, 1, 1), 1e-120)
     with pytest.raises(NonFiniteStateError, match="unit 0 of layer 0 diverged at trial 0"):
         MadalineII().step(network, None, x, np.array([0]))
+
+
+def test_what_a_hidden_unit_did_is_what_its_spikes_say():
+    """On a grid of weights the free potential, summed by input, may round to the threshold."""
+    neuron = LIF.normalised(1e18)
+    hidden = Layer([[0.1], [0.2], [-1.0]], neuron, trainable=("w",))
+    network = LayeredNetwork([hidden, Layer([[1.5]], neuron, trainable=())])
+    x = np.zeros((8, 1, 3))
+    x[[0, 4], 0, 0] = x[:4, 0, 1] = x[5, 0, 2] = 1.0
+    assert not forward(network, x)[0].output.any()
+    trained, _, metrics = MadalineII(1.0, 0.25).step(network, None, x, np.array([1]))
+    assert metrics.n_correct == 0
+    # Silent, it is given a spike, which fires the output, and so it moves up by the margin.
+    shift = (trained.layers[0].w - hidden.w)[:, 0] @ [2.0, 4.0, 0.0]
+    assert shift == pytest.approx(0.25, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-120, 1e-160, 1e-200, 1e160])
+def test_no_scale_of_the_data_ends_in_a_nan(scale):
+    network = dense([2, 3, 1], Step(), bias_sd=0.0, rng=0)
+    network = LayeredNetwork([replace(network.layers[0], trainable=("w",)), network.layers[1]])
+    x, labels = scale * np.random.default_rng(0).standard_normal((1, 8, 2)), np.tile([0, 1], 4)
+    try:
+        trained, *_ = MadalineII().step(network, None, x, labels)
+    except NonFiniteStateError as error:
+        assert scale < 1e-100 and "diverged at trial" in str(error)
+    else:
+        assert scale in (1e-200, 1e160)
+        assert all(np.isfinite(layer.w).all() for layer in trained.layers)

@@ -86,3 +86,28 @@ def test_units_without_weights_and_bad_settings_are_refused():
     for name in ("margin", "clear_margin_weight"):
         with pytest.raises(ParameterError, match=rf"PDelta\.{name} must be at least 0"):
             PDelta(**{name: -0.1})
+
+
+@pytest.mark.parametrize(("fire_on", "steps"), [("ge", [0.4, 1.0, 1.0]), ("gt", [1.0, 1.0, 1.0])])
+def test_a_unit_exactly_at_its_threshold_is_on_the_side_of_its_output(fire_on, steps):
+    w = np.array([0.0, -0.5, -0.6])
+    network = committee_of([w, np.full(3, 10.0)])
+    hidden = dataclasses.replace(network.layers[0], neuron=Step(fire_on))
+    network = dataclasses.replace(network, layers=[hidden, network.layers[1]])
+    rule = PDelta(0.01, margin=0.1, clear_margin_weight=0.4)
+    trained, *_ = rule.step(network, rule.init(network), np.array([[[1.0, 0.0]]]), np.array([1]))
+    after = trained.layers[0].w
+    np.testing.assert_allclose(after[0] / after[1] * 10.0 - w, 0.01 * np.array(steps), rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 0.1])
+def test_a_step_that_ends_at_zero_is_not_made(size):
+    network = committee_of([[size]])
+    rule = PDelta(size)
+    state = rule.init(network)
+    network, state, metrics = rule.step(network, state, np.ones((1, 1, 1)), np.array([0]))
+    assert metrics.n_correct == 0 and network.layers[0].w[0, 0] == size
+    np.testing.assert_array_equal(rule.init(network), state)
+    # Half of that step is made, and only shortens the weight, which has its length back.
+    half = PDelta(0.5 * size).step(network, state, np.ones((1, 1, 1)), np.array([0]))[0]
+    assert half.layers[0].w[0, 0] == pytest.approx(size, rel=1e-14)

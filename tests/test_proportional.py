@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from spikesim.datasets import xor
+from spikesim.datasets import iris_two_features, xor
 from spikesim.errors import NonFiniteStateError
 from spikesim.layered import Layer, LayeredNetwork, dense, forward
 from spikesim.learning import Committee, Proportional, Relaxation, committee_network, fit
@@ -474,3 +474,103 @@ def test_a_hidden_unit_with_a_target_has_its_own_error():
         shifts = hidden_shifts(rule, network, x, 0)
         np.testing.assert_allclose(shifts[0], wanted, rtol=1e-12)
         np.testing.assert_allclose(shifts[1], [2.0 + margin], rtol=1e-12)
+
+
+@given(theta=st.floats(0.1, 5.0), over=st.floats(0.01, 3.0), rate=st.floats(0.01, 1.0))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_an_error_of_a_unit_to_be_silent_is_multiplied_by_one_law(theta, over, rate):
+    net, x = theta + over, np.ones((1, 1, 1))
+    for reading in ("every", "active"):
+        nets, *_ = presented(Proportional(rate, reading), threshold_unit([net], theta), x, 0, 2)
+        if rate * over < 0.9:
+            wanted = (net - theta) * (1.0 - rate * net)
+            assert nets[1] - theta == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+            if abs(rate * net - 1.0) > 1e-9:
+                assert (nets[1] > theta) == (rate * net < 1.0)
+        else:
+            assert nets[1] == pytest.approx(0.1 * net, rel=1e-12)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+@pytest.mark.parametrize(
+    ("net", "theta", "rate", "end"),
+    [
+        # Nears the threshold, and with a margin gets below; below at once; nears zero instead.
+        (6.0, 5.0, 0.1, "theta"),
+        (6.0, 5.0, 0.3, 4.2),
+        (-1.0, -2.0, 0.3, 0.0),
+        (3.0, -2.0, 0.3, 0.0),
+        (3.0, 0.0, 0.3, 0.0),
+    ],
+)
+def test_where_a_unit_that_is_to_be_silent_ends(net, theta, rate, end, margin):
+    network, x = threshold_unit([net], theta), np.ones((1, 1, 1))
+    nets, _, metrics = presented(Proportional(rate, margin=margin), network, x, 0, 1500)
+    if end == "theta":
+        assert nets[-1] == pytest.approx(theta - margin, abs=1e-9)
+        assert metrics.n_correct == (margin > 0.0)
+    elif end == 0.0:
+        assert abs(nets[-1]) < abs(nets[1]) and abs(nets[-1]) < 5e-3
+        assert np.sign(nets[-1]) in (0.0, np.sign(net))
+        assert metrics.n_correct == 0
+    else:
+        first = presented(Proportional(rate), network, x, 0, 2)[0][1]
+        assert first == pytest.approx(end, rel=1e-12) and metrics.n_correct == 1
+
+
+@given(seed=SEEDS, rate=st.floats(0.01, 0.3))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_under_active_a_distance_shrinks_by_the_part_of_the_active_inputs(seed, rate):
+    rng = np.random.default_rng(seed)
+    w, x, theta = rng.standard_normal(4), rng.standard_normal((1, 1, 4)), 1.0
+    net = x[0, 0] @ w
+    active = x[0, 0] > 0.0
+    distance = theta - net
+    if distance <= 0.0:
+        return
+    nets, *_ = presented(Proportional(rate, "active"), threshold_unit(w, theta), x, 1, 2)
+    wanted = distance * (1.0 - rate * (x[0, 0] @ (w * active)))
+    assert theta - nets[1] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def test_a_positive_net_input_of_inhibition_does_not_help_the_active_reading():
+    x = np.array([[[1.0, -1.0]]])
+    for w, helps in (([-0.5, -1.0], False), ([0.5, 1.0], True)):
+        nets, *_ = presented(Proportional(0.3, "active"), threshold_unit(w, 1.0), x, 1, 3)
+        assert (nets[0] > 0.0) != helps
+        assert (np.diff(nets) > 0.0).all() == helps
+
+
+def iris_starts(rule, n_starts, epochs=100):
+    """Number of starts that separate two kinds of Iris, and that diverge."""
+    data, solved, diverged = iris_two_features(), 0, 0
+    for seed in range(n_starts):
+        network = dense([2, 1], Step(), rng=seed, bias_sd=1.0)
+        try:
+            result = fit(network, rule, data.features, data.labels, epochs=epochs, seed=seed,
+                         warn=False)  # fmt: skip
+            solved += result.score(data.features, data.labels) == 1.0
+        except NonFiniteStateError:
+            diverged += 1
+    return solved, diverged
+
+
+def test_of_separable_data_only_a_margin_learns_all():
+    n_starts, epochs = (3, 40) if config.DISABLE_JIT else (20, 100)
+    without, _ = iris_starts(Proportional(reading="additive"), n_starts, epochs)
+    with_margin, diverged = iris_starts(
+        Proportional(reading="additive", margin=0.1), n_starts, epochs
+    )
+    assert without <= 0.4 * n_starts
+    assert with_margin == n_starts and diverged == 0
+
+
+def test_the_literal_rule_and_balanced_weights_diverge_from_some_starts():
+    n_starts, epochs = (3, 15) if config.DISABLE_JIT else (20, 100)
+    solved, diverged = iris_starts(Proportional(), n_starts, epochs)
+    assert solved <= 0.4 * n_starts
+    balanced, diverged_too = iris_starts(Proportional(reading="balanced"), n_starts, epochs)
+    assert balanced < n_starts
+    if not config.DISABLE_JIT:
+        assert diverged >= 5 and diverged_too >= 1
+        assert iris_starts(Proportional(0.01, "balanced"), n_starts, 20)[1] == 0

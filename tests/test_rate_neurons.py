@@ -94,3 +94,18 @@ def test_bad_parameters_are_refused():
         Tanh("steep")
     with pytest.raises(ValueError, match=r"Step\.fire_on.*did you mean"):
         Step("gee")
+
+
+def test_a_surrogate_has_a_derivative_and_a_primitive():
+    class Half:
+        def derivative(self, x):
+            return x
+
+    class Number(Half):
+        primitive = 1
+
+    for thing in (Half(), Number(), Tanh()):
+        with pytest.raises(TypeError, match=r"Step\.surrogate must be a surrogate"):
+            Step(surrogate=thing)
+    with pytest.raises(TypeError, match="Step has no parameter 'surogate' .*'surrogate'"):
+        Step(surogate=StraightThrough())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from spikesim.errors import SpikesimError
 from spikesim.surrogates import (
     ArcTan,
     Boxcar,
@@ -101,3 +102,23 @@ def test_a_bad_slope_is_refused(cls, slope):
         cls(slope)
     with pytest.raises(TypeError, match=rf"{cls.__name__}\.slope"):
         cls("steep")
+
+
+@pytest.mark.parametrize("surrogate", ALL, ids=repr)
+def test_whole_numbers_and_nan_are_numbers_like_others(surrogate):
+    for function in (surrogate.derivative, surrogate.primitive):
+        whole = function(np.array([-2, 0, 1]))
+        assert whole.dtype == np.float64
+        np.testing.assert_array_equal(whole, function(np.array([-2.0, 0.0, 1.0])))
+    ends = surrogate.derivative(np.array([np.nan, 0.0]))
+    assert np.isnan(ends[0]) or isinstance(surrogate, StraightThrough)
+    assert ends[1] == 1.0
+    assert np.isnan(surrogate.primitive(np.array([np.nan, 0.0]))).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("cls", [*WITH_SLOPE, StraightThrough])
+def test_an_unknown_setting_is_refused_by_name(cls):
+    with pytest.raises(TypeError, match=rf"{cls.__name__} has no parameter 'slop'") as caught:
+        cls(slop=2.0)
+    assert isinstance(caught.value, SpikesimError)
+    assert ("did you mean 'slope'" in str(caught.value)) == (cls in WITH_SLOPE)

@@ -134,3 +134,17 @@ def test_a_negative_weight_is_moved_the_wrong_way_until_it_diverges():
 def test_the_factor_is_greater_than_one():
     with pytest.raises(ParameterError, match=r"Winnow\.factor must be greater than 1, got 1"):
         Winnow(1.0)
+
+
+def test_a_zero_stays_zero_whatever_the_feature_and_divergence_names_the_factor():
+    x = np.array([[[2000.0, 1.0]]])
+    network = threshold_unit([0.0, 0.25], 1.0)
+    trained, *_ = Winnow().step(network, Winnow().init(network), x, np.array([1]))
+    np.testing.assert_array_equal(trained.layers[0].w[:, 0], [0.0, 0.5])
+    network = threshold_unit([-0.1, 0.25], 1.0)
+    with pytest.raises(NonFiniteStateError, match="unit 0 diverged at trial 0.*; lower factor, or"):
+        Winnow().step(network, Winnow().init(network), x, np.array([1]))
+    # A power below double precision is 0, no error.
+    network = threshold_unit([1.0, 0.25], 1.0)
+    trained, *_ = Winnow().step(network, Winnow().init(network), x, np.array([0]))
+    np.testing.assert_array_equal(trained.layers[0].w[:, 0], [0.0, 0.125])
