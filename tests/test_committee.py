@@ -275,6 +275,18 @@ def test_where_nobody_can_learn_nothing_changes():
         np.testing.assert_array_equal(trained.layers[0].w, hidden.w)
 
 
+@pytest.mark.parametrize(("fire_on", "first"), [("ge", 0.0), ("gt", 0.4)])
+def test_a_unit_exactly_at_its_threshold_votes_as_its_output_says(fire_on, first):
+    network = committee_network(1, 3, 1, Step(fire_on), rng=0)
+    hidden = dataclasses.replace(network.layers[0], w=[[0.0, -0.1, -0.2]], trainable=("w",))
+    network = LayeredNetwork([hidden, network.layers[1]])
+    for rule in (Committee(0.4), MadalineI(1.0, 0.4)):
+        trained, *_ = rule.step(network, None, np.ones((1, 1, 1)), np.array([1]))
+        # It is the closest of the wrong voters, or has voted rightly already.
+        second = 0.4 if isinstance(rule, MadalineI) else 0.3
+        np.testing.assert_allclose(trained.layers[0].w, [[first, second, -0.2]], atol=1e-15)
+
+
 def test_of_equally_close_units_the_first_are_taken():
     network = committee_network(1, 5, 1, Step(), rng=0)
     hidden = dataclasses.replace(network.layers[0], w=np.full((1, 5), -0.5), trainable=("w",))

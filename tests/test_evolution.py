@@ -259,6 +259,21 @@ def test_an_output_that_overflows_is_no_success():
         rule.step(huge, rule.init(huge), x, labels)
 
 
+@pytest.mark.parametrize(
+    ("output", "x"),
+    [
+        # The net input overflows, not the output; then the mean of outputs, not the outputs.
+        (Step(), np.full((1, 2, 1), 1e300)),
+        (ReLU(), np.full((3, 2, 1), 1.5e208)),
+    ],
+    ids=["net input", "mean"],
+)
+def test_a_parent_that_overflows_anywhere_is_an_error(output, x):
+    network = LayeredNetwork([Layer([[1e100]], output, trainable=("w",))])
+    with pytest.raises(NonFiniteStateError, match="the output of the network overflows"):
+        Evolution().step(network, Evolution().init(network), x, np.array([0, 1]))
+
+
 def test_the_seed_of_the_training_does_not_reach_the_draws():
     network = networks()["step"]
     one, two, other = (

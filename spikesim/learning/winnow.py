@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from spikesim import _check
@@ -11,9 +10,6 @@ from spikesim.errors import ParameterError
 from spikesim.learning.local import LocalRule, online
 
 __all__ = ["Winnow"]
-
-# Beyond this an exponential is no number any more.
-_LARGEST_EXPONENT = 700.0
 
 
 @kernel
@@ -24,10 +20,8 @@ def _gain(excess, fired, target, e, hyper):
 @kernel
 def _multiplied(w, push, hyper):
     (factor,) = hyper
-    # A zero stays zero, whatever the factor; a power beyond double precision is divergence.
-    if w == 0.0:
-        return w
-    return w * factor**push if push * math.log(factor) <= _LARGEST_EXPONENT else math.inf
+    # A zero stays zero, even where the power is infinite.
+    return w * factor**push if w != 0.0 else w
 
 
 @_check.suggest_keywords
