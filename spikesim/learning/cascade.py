@@ -23,7 +23,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -136,8 +136,6 @@ class CascadeRule(ABC):
     A subclass is a frozen dataclass of hyperparameters that runs its loop in :meth:`_learn`.
     """
 
-    _moves_bias: ClassVar[bool] = True
-
     @property
     def readout(self) -> NetInput:
         """How outputs become decisions."""
@@ -152,6 +150,10 @@ class CascadeRule(ABC):
         Returns the number of right decisions, each before its own update, and trial, layer and
         unit where weights diverged, -1 for all three if none did.
         """
+
+    def _moves_bias(self) -> bool:
+        """Return whether a bias that is trainable learns like a weight."""
+        return True
 
     def init(self, network: LayeredNetwork) -> None:
         """Check that the rule can train `network`.
@@ -210,7 +212,7 @@ class CascadeRule(ABC):
         refuse_single_step(name, layers[0], x)
         trained = np.array(["w" in layer.trainable for layer in layers])
         bias_trained = [
-            bool(self._moves_bias and moves and "bias" in layer.trainable)
+            bool(self._moves_bias() and moves and "bias" in layer.trainable)
             for layer, moves in zip(layers, trained, strict=True)
         ]
         before = packed(network)

@@ -144,8 +144,7 @@ class Proportional(CascadeRule):
         check_spread("Proportional.spread", self.spread)
         _check.choice("Proportional.hidden", self.hidden, _HIDDEN)
 
-    @property
-    def _moves_bias(self) -> bool:  # type: ignore[override]
+    def _moves_bias(self) -> bool:
         return self.reading == "additive"
 
     def _learn(
