@@ -18,7 +18,7 @@ from spikesim import cli
 from spikesim.errors import ParameterError
 from spikesim.ledger import Hypothesis, Row, Table
 from spikesim.ledger import main as experiment_main
-from spikesim.ledger.answer import NUMBERS, answer
+from spikesim.ledger.answer import answer
 from spikesim.ledger.collect import collect
 from spikesim.ledger.command import write
 from spikesim.ledger.contents import CHAPTERS, HYPOTHESES, IDS, expectations, experiments
@@ -292,48 +292,50 @@ def test_rows_that_cannot_be_read_are_a_problem_of_their_chapter(tmp_path, conte
     assert "cannot be read" in render(ledger, tmp_path)
 
 
+# The verdicts under which the whole answer is said.
+SAID = {
+    "S0.4": "holds if", "S0.5": "holds", "S0.6": "holds", "S0.7": "holds if", "S0.8": "holds if",
+    "S0.9": "holds if", "S1.3": "holds", "S1.7": "holds", "S2.9": "holds if", "S3.16": "holds",
+}  # fmt: skip
+
+
 def _rows(**changes):
     """Return rows as the answer expects them, with numbers of ours."""
     made = {}
-    for name, words in NUMBERS.items():
-        verdict = "holds" if name in ("S0.5", "S0.6", "S1.2", "S1.3", "S1.7") else "holds if"
-        settings = {"quantity": f"the {words} here", "value": 12.5, "verdict": verdict,
-                    "condition": "it may"}  # fmt: skip
+    for name, verdict in SAID.items():
+        settings = {"value": 12.5, "verdict": verdict, "condition": "it may"}
+        settings |= {"interval": (10.0, 15.0), "interval_kind": "95 % Wilson"}
         made[name] = row(name, **settings | changes.get(name.replace(".", "_"), {}))
     return made
 
 
-def test_every_sentence_of_the_answer_ends_with_its_row_and_takes_its_number():
+def test_every_statement_of_the_answer_names_its_row_and_takes_its_number():
     text = answer(_rows())
-    sentences = re.split(r"(?<=\]\.) ", text)
-    assert len(sentences) == 11
-    assert all(re.search(r" \[(S\d\.\d+)\]\.$", sentence) for sentence in sentences)
-    assert {re.search(r"\[(.*)\]", s)[1] for s in sentences} == set(NUMBERS)
-    assert text.count("12.5") == 10 and "{" not in text and "this holds" not in text
-    changed = answer(_rows(S0_4={"value": 33.25, "unit": "%"}))
-    interval = {"interval": (30.0, 35.0), "interval_kind": "95 % Wilson"}
-    spread = answer(_rows(S0_4={"value": 33.25, "unit": "%", **interval}))
-    assert "already, 33.2 % (30.0 to 35.0) of them [S0.4]" in spread
-    assert "33.25 % of them [S0.4]" in changed and text.count("12.5") - changed.count("12.5") == 1
+    assert set(re.findall(r"S\d\.\d+", text)) == set(SAID)
+    openings = ("They exist", "The literal rule", "Why not follow")
+    for sentence in re.split(r"(?<=[.?]) (?=[A-Z])", text):
+        assert re.search(r"\[S\d.*\]\.$", sentence) or sentence.startswith(openings)
+    assert "fails for three reasons. It makes" in text
+    assert text.count("12.5 (10.0 to 15.0)") == 5 and "{" not in text and "this holds" not in text
+    changed = answer(_rows(S0_4={"value": 13.25, "quantity": "in other words"}))
+    assert "so that 13.2 (10.0 to 15.0) of starts" in changed and changed.count("12.5") == 4
 
 
 def test_the_answer_leaves_out_what_it_does_not_know():
     rows = _rows()
-    del rows["S0.9"], rows["S1.3"]
+    del rows["S0.9"], rows["S1.3"], rows["S0.7"]
     text = answer(rows)
-    assert "S0.9" not in text and "S1.3" not in text and text.count("]. ") == 7
+    assert not re.search(r"S0\.9|S1\.3|S0\.7|Winnow|XOR", text)
+    assert "for two reasons. It makes" in text and "error? A steep sigmoid" in text
+    assert answer({"S3.16": rows["S3.16"]}) == ""
 
 
 def test_the_answer_gives_way_to_a_verdict_that_it_did_not_expect():
-    text = answer(_rows(S0_6={"verdict": "fails", "condition": ""}, S0_9={"verdict": "fails"}))
-    assert '"Claim of S0.6": this fails (the between the two rules here: 12.5) [S0.6].' in text
-    assert "1954" not in text
-    assert text.count("[S0.9]") == 1 and "tempotron" not in text
-
-
-def test_the_answer_does_not_speak_of_another_number():
-    text = answer(_rows(S2_9={"quantity": "kilograms"}))
-    assert '"Claim of S2.9": this holds if it may (kilograms: 12.5) [S2.9].' in text
+    fails = {"verdict": "fails", "condition": ""}
+    text = answer(_rows(S0_6=fails, S0_9=fails, S1_3=fails, S1_7=fails))
+    assert '"Claim of S0.6": this fails (share: 12.5 (10.0 to 15.0)) [S0.6].' in text
+    assert not re.search(r"1954|Winnow|They exist|Why not|XOR", text)
+    assert all(text.count(f"[{name}]") == 1 for name in ("S0.9", "S1.3", "S1.7"))
 
 
 def test_an_empty_ledger_can_be_shown(tmp_path):

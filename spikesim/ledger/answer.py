@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spikesim.ledger.rows import Row
 from spikesim.ledger.words import measured
 
-__all__ = ["NOTE", "NUMBERS", "QUESTION", "answer"]
+__all__ = ["NOTE", "QUESTION", "answer"]
 
 NOTE = "In parentheses: 95 % intervals, if no other kind is named."
 
@@ -18,114 +18,128 @@ QUESTION = "Where are the implementations of such rules, and why wouldn't it wor
 
 @dataclass(frozen=True)
 class _Clause:
-    """A sentence and the row that it rests on.
+    """A sentence and the rows that it rests on.
 
     Parameters
     ----------
-    row : str
-        Id of the row.
-    verdicts : tuple of str
-        The verdicts under which the sentence is true.
-    of : str
-        Words of the row's quantity: the sentence speaks of this number and no other.
+    rows : dict of str to tuple of str
+        By id of the row: the verdicts under which the sentence is true.
     text : str
-        The sentence, with ``{number}`` for the number and its interval and ``{quantity}`` for
-        what it is.
+        The sentence, with ``{S0.4}`` for the number of a row and its interval.
     """
 
-    row: str
-    verdicts: tuple[str, ...]
-    of: str
+    rows: dict[str, tuple[str, ...]]
     text: str
 
 
-_CLAUSES = (
-    _Clause(
-        "S0.9", ("holds if",), "solve XOR, every weight scaled",
-        "The implementations have other names, one for each way to read the rule: weight decay "
-        "that only errors switch on, Winnow, relaxation, exponentiated gradient and, for neurons "
-        "that fire in time, the tempotron",
-    ),
-    _Clause(
-        "S0.4", ("holds if",), "random directions",
-        "Taken literally, one percentage for all weights of a unit, the rule makes its weight "
-        "vector longer or shorter and never turns it, so that two kinds of iris are told apart "
-        "only from starts that point the right way already, {number} of them",
-    ),
-    _Clause(
-        "S0.5", ("holds",), "changed its sign",
-        "Scaling only the weights of active inputs turns the vector, but no weight can change its "
-        "sign (changes of sign: {number})",
-    ),
-    _Clause(
-        "S0.7", ("holds if",), "negative net input that come to fire",
-        "And a silent unit whose net input is negative, though it should fire, is driven further "
-        "off by either: {number} of such starts come to fire",
-    ),
-    _Clause(
-        "S0.9", ("holds if",), "solve XOR, every weight scaled",
-        "With hidden units the literal rule therefore solves XOR from {number} of random starts "
-        "at best",
-    ),
-    _Clause(
-        "S0.6", ("holds",), "between the two rules",
-        "What does work is to take a share of the error off the net input by subtraction, and "
-        "that is the relaxation rule of 1954, weight for weight (largest difference: {number})",
-    ),
-    _Clause(
-        "S0.8", ("holds", "holds if"), "solve XOR",
-        "Even hidden units learn by it from the plain sum of the errors that follow, if that sum "
-        "only tells them whether to fire and there is one output; {quantity}: {number}",
-    ),
-    _Clause(
-        "S1.3", ("holds",), "changed in any bit",
-        "Descent along the slope of the error is no way out while units are steps: with the true "
-        "derivative nothing moves (weights changed: {number})",
-    ),
-    _Clause(
-        "S1.2", ("holds",), "slope of log share",
-        "Nor can a slope be probed, for the share of weights whose small change is felt at all "
-        "falls with the size of the change, to the power of {number}",
-    ),
-    _Clause(
-        "S1.7", ("holds",), "between the step and the sigmoid",
-        "A smooth threshold has a slope and comes as close to the step as one likes; {quantity}: "
-        "{number}",
-    ),
-    _Clause(
-        "S2.9", ("holds", "holds if"), "the committee rule would move",
-        "Where it is steep, descent moves the one unit closest to its threshold, whatever it "
-        "voted; the committee rule of 1965, which needs no slope, would have moved that unit in "
-        "{number} of the errors",
-    ),
+@dataclass(frozen=True)
+class _Part:
+    """Sentences that belong together.
+
+    Parameters
+    ----------
+    opening : str
+        What leads to them, said if any of them can be; ``{reasons}`` counts them.
+    clauses : tuple of _Clause
+        The sentences.
+    """
+
+    opening: str
+    clauses: tuple[_Clause, ...]
+
+
+_HOLDS = ("holds",)
+_IF = ("holds if",)
+_EITHER = ("holds", "holds if")
+
+_PARTS = (
+    _Part("They exist, under other names.", (
+        _Clause(
+            {"S0.6": _HOLDS},
+            "Take a share of the error off the net input by subtraction, and you have the "
+            "relaxation rule of 1954, weight for weight [S0.6].",
+        ),
+        _Clause(
+            {"S0.5": _HOLDS, "S0.9": _IF},
+            "Scale only the weights of active inputs, and you have a relative of Winnow [S0.5]; "
+            "write each weight as a difference of two positive numbers and scale both, and you "
+            "have exponentiated gradient, which learns as well [S0.9].",
+        ),
+    )),
+    _Part("The literal rule, one percentage for all weights of a unit, fails for {reasons}.", (
+        _Clause(
+            {"S0.4": _IF},
+            "It makes the weight vector longer or shorter but never turns it, so that {S0.4} of "
+            "starts tell two kinds of iris apart, those that point the right way already [S0.4].",
+        ),
+        _Clause({"S0.5": _HOLDS}, "It never changes a sign [S0.5]."),
+        _Clause(
+            {"S0.7": _IF},
+            "And it drives a silent unit with a negative net input further off: {S0.7} come to "
+            "fire [S0.7].",
+        ),
+    )),
+    _Part("", (
+        _Clause(
+            {"S0.8": _EITHER, "S0.9": _EITHER},
+            "With hidden threshold units it solves XOR from {S0.9} of starts at best, subtraction "
+            "from {S0.8} for good [S0.8, S0.9].",
+        ),
+    )),
+    _Part("Why not follow the slope of the error?", (
+        _Clause(
+            {"S1.3": _HOLDS},
+            "A step has none: by its true derivative not one weight moves [S1.3].",
+        ),
+        _Clause(
+            {"S1.7": _HOLDS, "S2.9": _EITHER},
+            "A steep sigmoid has one and is as close to the step as one likes [S1.7], but then "
+            "descent moves only the unit nearest its threshold, by a step that shrinks to nothing "
+            "[S2.9].",
+        ),
+    )),
+    _Part("", (
+        _Clause(
+            {"S0.8": _EITHER, "S2.9": _EITHER, "S3.16": _EITHER},
+            "What trains step units is a rule that needs no slope: subtraction [S0.8], the "
+            "committee rule of 1965 [S2.9], or random changes, at {S3.16} the presentations of a "
+            "gradient on Iris with three classes [S3.16].",
+        ),
+    )),
 )  # fmt: skip
 
-# By id: words that the quantity of a row must have for the answer to speak of its number.
-NUMBERS = {clause.row: clause.of for clause in _CLAUSES}
+_REASONS = {1: "one reason", 2: "two reasons", 3: "three reasons"}
 
 
 def answer(rows: Mapping[str, Row]) -> str:
-    """Return a paragraph; each sentence ends with the row that it rests on.
+    """Return a paragraph; each statement ends with the rows that it rests on.
 
     Parameters
     ----------
     rows : mapping of str to Row
-        By id. A sentence whose row is not there is left out; one whose row was judged otherwise
-        than it says, or has another number, gives way to the claim and verdict of the row.
+        By id. A sentence is said if all its rows are there and were judged as it says; otherwise
+        the claims and verdicts of those that are there stand in its place.
     """
-    sentences = []
-    for clause in _CLAUSES:
-        row = rows.get(clause.row)
-        if row is None:
-            continue
-        if row.verdict in clause.verdicts and clause.of in row.quantity:
-            text = clause.text.format(number=_number(row), quantity=row.quantity)
-        else:
-            text = _judged(row)
-        sentence = f"{text} [{row.id}]."
-        if sentence not in sentences:
-            sentences.append(sentence)
+    sentences: list[str] = []
+    for part in _PARTS:
+        said = []
+        instead = []
+        for clause in part.clauses:
+            found = [rows[name] for name in clause.rows if name in rows]
+            if len(found) == len(clause.rows) and all(
+                row.verdict in clause.rows[row.id] for row in found
+            ):
+                said.append(_filled(clause.text, rows))
+            else:
+                instead += [_judged(row) for row in found if row.verdict not in clause.rows[row.id]]
+        if said and part.opening:
+            said.insert(0, part.opening.replace("{reasons}", _REASONS[len(said)]))
+        sentences += [sentence for sentence in said + instead if sentence not in sentences]
     return " ".join(sentences)
+
+
+def _filled(text: str, rows: Mapping[str, Row]) -> str:
+    return re.sub(r"\{(S[\d.]+)\}", lambda match: _number(rows[match[1]]), text)
 
 
 def _number(row: Row) -> str:
@@ -138,5 +152,5 @@ def _judged(row: Row) -> str:
     condition = f" {row.condition.rstrip('.')}" if row.verdict == "holds if" else ""
     return (
         f'"{row.claim.rstrip(".")}": this {row.verdict}{condition} ({row.quantity}: '
-        f"{measured(row)})"
+        f"{_number(row)}) [{row.id}]."
     )
