@@ -18,7 +18,7 @@ from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.page import figure_file
 from spikesim.ledger.rows import Table
 from spikesim.ledger.summary import count, opening
-from spikesim.ledger.words import SYMBOLS, measured
+from spikesim.ledger.words import IN_PART, SYMBOLS, WORDS, blocks, measured
 
 DOCS = Path(__file__).resolve().parent
 
@@ -48,6 +48,7 @@ def markdown(ledger: Ledger, figures: dict[str, str]) -> str:
     if text := answer(ledger.rows):
         lines = (f"**{QUESTION}**", _prose(text, ledger), f"<sub>{NOTE}</sub>")
         parts.append("\n>\n".join(f"> {line}" for line in lines))
+    parts.append(_words())
     parts.append(count(ledger))
     if absent := [*ledger.missing, *ledger.missing_hypotheses]:
         parts.append(f"Not there: {', '.join(absent)}.")
@@ -79,17 +80,36 @@ def _claims(ledger: Ledger) -> list[str]:
     return ["## The claims", "\n".join(lines)]
 
 
+def _words() -> str:
+    lines = [f"- **{word}**: {text}" for word, text in WORDS.items()]
+    return "\n".join(["Words of this page (more in the [vocabulary](vocabulary.md)):", "", *lines])
+
+
 def _hypotheses(ledger: Ledger) -> list[str]:
     expected = expectations()
-    lines = ["| | we expected | what came out | outcome |", "|---|---|---|---|"]
+    lines = ["| | we expected | it fails if | outcome |", "|---|---|---|---|"]
     for found in ledger.hypotheses:
-        rows = f" [{', '.join(found.rows)}]" if found.rows else ""
+        before, fails = expected.get(found.id, ("", ""))
         lines.append(
-            f"| {found.id} | {_cell(expected.get(found.id, ('', ''))[0], ledger)} "
-            f"| {_cell(found.text + rows, ledger)} | {SYMBOLS[found.outcome]} {found.outcome} |"
+            f"| {_link(found.id)} | {_cell(before, ledger)} | {_cell(fails, ledger)} "
+            f"| {SYMBOLS[found.outcome]} {found.outcome} |"
         )
-    text = "Written down [before the runs](hypotheses.md). Those that failed stay."
-    return ["## The hypotheses", text, "\n".join(lines)]
+    parts = [
+        "## The hypotheses",
+        "Written down [before the runs](hypotheses.md). Those that failed stay.",
+        "\n".join(lines),
+        IN_PART,
+    ]
+    for found in ledger.hypotheses:
+        parts += [f"### {found.id}", f"{SYMBOLS[found.outcome]} {found.outcome.capitalize()}."]
+        for text, items in blocks(found.text):
+            parts.append(_prose(text, ledger))
+            if items:
+                parts.append("\n".join(f"- {_prose(item, ledger)}" for item in items))
+        if found.rows:
+            parts.append(f"Rows: {_prose(', '.join(found.rows), ledger)}.")
+        parts.append("[All hypotheses](#the-hypotheses)")
+    return parts
 
 
 def _section(
@@ -141,12 +161,12 @@ def _prose(text: str, ledger: Ledger, marked: bool = False) -> str:
 def _plain(text: str, ledger: Ledger, marked: bool) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\$_\[\]~])" if marked else r"([\\*$_\[\]~])", r"\\\1", text)
-    known = ledger.rows
+    known = {*ledger.rows, *(found.id for found in ledger.hypotheses)}
 
     def link(match: re.Match[str]) -> str:
         return _link(match[0]) if match[0] in known else match[0]
 
-    return re.sub(r"\bS\d+\.\d+\b", link, text)
+    return re.sub(r"\b(?:S\d+\.\d+|H\d+)\b", link, text)
 
 
 def _cell(text: str, ledger: Ledger, marked: bool = False) -> str:

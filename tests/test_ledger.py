@@ -26,7 +26,7 @@ from spikesim.ledger.page import figure_file, render
 from spikesim.ledger.rows import read_chapter, write_chapter
 from spikesim.ledger.runner import choose, run
 from spikesim.ledger.summary import count
-from spikesim.ledger.words import interval, measured, number, value
+from spikesim.ledger.words import WORDS, blocks, interval, measured, number, value
 
 AWKWARD = 'w < 0 & "v" > 1, 5 $ a | b, w_1 * w_2 [x], `a < b`'
 
@@ -146,6 +146,15 @@ def test_an_interval_decides_how_many_digits_are_shown():
     assert interval(row()) == "" and measured(row(value=5.225)) == "5.225"
 
 
+def test_a_long_text_is_shown_in_pieces():
+    assert blocks("One. Two.\n\nThree.") == [("One. Two.", []), ("Three.", [])]
+    assert blocks("It was so. Solved: a 1.5 %; b: 2; c. Then more.") == [
+        ("It was so. Solved:", ["a 1.5 %", "b: 2", "c"]), ("Then more.", [])
+    ]  # fmt: skip
+    sentence = "Word " * 39 + "end."
+    assert blocks(f"{sentence} {sentence}") == [(sentence, [])] * 2
+
+
 # The page
 
 
@@ -221,6 +230,16 @@ def test_the_page_shows_a_shared_figure_once_and_every_other_one(results):
     # "own", "shared" and "one_more" of one chapter, "shared" of the other.
     assert len(page.images) == 4
     assert page.links.count("#S0.2") >= 8
+
+
+def test_hypotheses_are_shown_with_what_makes_them_fail(results, tmp_path):
+    build_ledger.build(results, tmp_path)
+    for text in (render(collect(results), results), (tmp_path / "ledger.md").read_text("utf-8")):
+        assert expectations()["H2"][1] in text
+        assert "Held in part: some of it came out" in text
+        assert text.count(" shows &lt;so&gt;.") == 5
+        assert all(word in text and WORDS[word] in text for word in ("TOST", "credit", "exact"))
+    assert "](vocabulary.md)" in text and "\n### H2\n" in text
 
 
 def test_texts_are_escaped(results):

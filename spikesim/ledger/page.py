@@ -14,7 +14,7 @@ from spikesim.ledger.collect import Entry, Ledger
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.rows import Row, Table
 from spikesim.ledger.summary import count, opening
-from spikesim.ledger.words import SYMBOLS, interval, value
+from spikesim.ledger.words import IN_PART, SYMBOLS, WORDS, blocks, interval, value
 
 __all__ = ["figure_file", "render"]
 
@@ -29,7 +29,12 @@ _STYLE = """\
 .open { color: var(--soft); }
 td .note { display: block; margin: 0; }
 td.n + td:not(.n), th.n + th:not(.n) { padding-left: 1rem; }
-td[data-what] { width: 42%; }
+td[data-what] { width: 42%; padding-right: 1rem; }
+.words { border: 1px solid var(--line); padding: .6rem 1.1rem; margin: 1.4rem 0; }
+.words { font-size: .88rem; }
+.words p { margin: 0; } .words dl { margin: .3rem 0 0; line-height: 1.45; }
+.words dt { font-weight: 600; float: left; clear: left; width: 8rem; }
+.words dd { margin: 0 0 .3rem 8.4rem; }
 .claim { font-size: 1.08rem; font-weight: 600; margin-top: .2rem; }
 .problem { border-left: 4px solid var(--bad); padding: .2rem 1rem; margin: 1.4rem 0; }
 section { border-top: 1px solid var(--line); margin-top: 2.2rem; }
@@ -44,6 +49,7 @@ h2 + section { border-top: 0; margin-top: 0; }
   .list td:empty { display: none; }
   .list td[data-what] { width: auto; }
   .list td[data-what]::before { content: attr(data-what) ": "; color: var(--soft); }
+  .words dt { float: none; width: auto; } .words dd { margin-left: 0; }
   figure img { padding: 0; }
 }
 @media print {
@@ -79,6 +85,7 @@ def render(ledger: Ledger, out: Path) -> str:
         '<p class="lead">Claims about learning in threshold units and spiking neurons: each built, '
         f"measured and judged. {html.escape(opening(ledger))}</p>",
         *_answer(ledger),
+        *_words(),
         f"<p>{html.escape(count(ledger))}</p>",
         *_problems(ledger),
         *_claims(ledger),
@@ -153,24 +160,40 @@ def _claims(ledger: Ledger) -> list[str]:
     return [*parts, "</tbody></table></div>"]
 
 
+def _words() -> list[str]:
+    lines = [f"<dt>{html.escape(word)}</dt><dd>{html.escape(text)}</dd>"
+             for word, text in WORDS.items()]  # fmt: skip
+    return ['<div class="words"><p><b>Words</b></p><dl>', *lines, "</dl></div>"]
+
+
 def _hypotheses(ledger: Ledger) -> list[str]:
     expected = expectations()
     parts = [
         '<h2 id="hypotheses">The hypotheses</h2>',
         "<p>Written down before the runs. Those that failed stay.</p>",
         '<div class="scroll"><table class="list"><thead><tr><th>id</th><th>we expected</th>'
-        "<th>what came out</th><th>outcome</th></tr></thead><tbody>",
+        "<th>it fails if</th><th>outcome</th></tr></thead><tbody>",
     ]
     for found in ledger.hypotheses:
-        before = expected.get(found.id, ("", ""))[0]
-        rows = f" [{', '.join(found.rows)}]" if found.rows else ""
+        before, fails = expected.get(found.id, ("", ""))
         parts += [
-            f'<tr id="{found.id}"><td>{found.id}</td>',
+            f'<tr><td><a href="#{found.id}">{found.id}</a></td>',
             f'<td data-what="expected">{_prose(before, ledger)}</td>',
-            f'<td data-what="came out">{_prose(found.text + rows, ledger)}</td>',
+            f'<td data-what="fails if">{_prose(fails, ledger)}</td>',
             f"<td>{_verdict(found.outcome)}</td></tr>",
         ]
-    return [*parts, "</tbody></table></div>"]
+    parts.append(f'</tbody></table></div><p class="note">{html.escape(IN_PART)}</p>')
+    for found in ledger.hypotheses:
+        parts.append(f'<section id="{found.id}"><h3>{found.id} {_verdict(found.outcome)}</h3>')
+        for text, items in blocks(found.text):
+            parts.append(f"<p>{_prose(text, ledger)}</p>")
+            if items:
+                listed = "".join(f"<li>{_prose(item, ledger)}</li>" for item in items)
+                parts.append(f"<ul>{listed}</ul>")
+        if found.rows:
+            parts.append(f"<p>Rows: {_prose(', '.join(found.rows), ledger)}</p>")
+        parts.append('<p class="back"><a href="#hypotheses">all hypotheses</a></p></section>')
+    return parts
 
 
 def _sections(ledger: Ledger, out: Path) -> list[str]:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
 from spikesim.ledger.rows import Row
 
-__all__ = ["SYMBOLS", "interval", "measured", "number", "value"]
+__all__ = [
+    "IN_PART",
+    "SYMBOLS",
+    "WORDS",
+    "blocks",
+    "interval",
+    "measured",
+    "number",
+    "value",
+]
 
 SYMBOLS = {
     "holds": "✓",
@@ -17,6 +27,33 @@ SYMBOLS = {
     "failed": "✗",
     "open": "○",
 }
+
+IN_PART = (
+    'Held in part: some of it came out, but another part did not, or a condition under "it fails '
+    'if" is met; the text says which.'
+)
+
+# Words of the page that not every reader knows.
+WORDS = {
+    "threshold unit": "fires (1) if its net input, the weighted sum of its inputs, reaches a "
+    "threshold, else not (0); its slope is zero everywhere.",
+    "starts": "runs that differ in their random first weights alone.",
+    "interval": "where the true number lies, for 95 of 100 such intervals. Wilson: for a share of "
+    "starts. Bootstrap: from drawing the results again and again.",
+    "exact": "no chance in the number: the same in every run, up to rounding.",
+    "TOST": "two one-sided tests: two results count as equal only if a difference as large as a "
+    "margin named before is ruled out.",
+    "reading": "one way to take the rule at its word: which weights change by a percentage.",
+    "credit": "what a hidden unit is told of the errors of the units that follow: their plain sum, "
+    "or weighted by its outgoing weights.",
+    "latency code": "a number told by when one spike comes, not by how many come.",
+    "surrogate": "a made-up slope in place of that of a step, so that descent has something to "
+    "follow. Straight-through: the surrogate that takes the step for a line of slope 1.",
+}
+
+# Words in a paragraph that puts sentences together, and statements that make a list.
+_PARAGRAPH = 60
+_LIST = 3
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -45,6 +82,34 @@ def number(x: float, decimals: int | None = None) -> str:
     else:
         text = f"{x:.4g}"
     return text.replace("-", "−")
+
+
+def blocks(text: str) -> list[tuple[str, list[str]]]:
+    """Return a long text in short pieces: a paragraph and the list that it leads to, if any.
+
+    Parameters
+    ----------
+    text : str
+        Paragraphs with empty lines between them. A sentence of three or more statements with
+        semicolons between them becomes a list.
+    """
+    made: list[tuple[str, list[str]]] = []
+    for paragraph in text.split("\n\n"):
+        gathered = ""
+        for sentence in re.split(r"(?<=[.?!]) (?=[A-Z])", paragraph.strip()):
+            lead, colon, rest = sentence.partition(": ")
+            items = rest.rstrip(".").split("; ")
+            if colon and len(items) >= _LIST:
+                made.append((f"{gathered} {lead}:".strip(), items))
+                gathered = ""
+                continue
+            if gathered and len(f"{gathered} {sentence}".split()) > _PARAGRAPH:
+                made.append((gathered, []))
+                gathered = ""
+            gathered = f"{gathered} {sentence}".strip()
+        if gathered:
+            made.append((gathered, []))
+    return made
 
 
 def value(row: Row) -> str:
