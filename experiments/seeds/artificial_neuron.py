@@ -56,8 +56,8 @@ class Config:
 
     n_seeds: int = 200
     epochs: int = 50
-    strengths: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0)
-    n_neighbours: int = 10
+    strengths: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0, 8.0)
+    n_neighbours: int = 20
     patience: int = 20_000
     seed: int = 1
     n_jobs: int = -1
@@ -66,7 +66,7 @@ class Config:
     def quick(cls) -> Config:
         """Return a run of some ten seconds."""
         return cls(
-            n_seeds=50, strengths=(0.25, 0.5, 1.0, 2.0, 8.0), n_neighbours=1, patience=9_000
+            n_seeds=50, strengths=(0.25, 0.5, 1.0, 2.0), n_neighbours=8, patience=9_000
         )  # fmt: skip
 
     @classmethod
@@ -459,6 +459,9 @@ def _rows_of_the_unit(found: dict[str, Any]) -> list[sp.ledger.Row]:
     mae, mse = (found["gradient"][name] for name in TUTORIAL)
     at_target = MAE().value_and_grad(np.array([[1.0]]), np.array([1]), 1)[1][0, 0]
     step = sp.Step().forward(np.array([-1e-9, 0.0, 1e-9]))
+    between = "fails"
+    if step.tolist() == [0.0, 1.0, 1.0]:
+        between = "holds if" if np.isfinite([one, zero]).all() else "holds"
     data, _ = iris()
     gap = data.features[50:, 1].min() - data.features[:50, 1].max()
     return [
@@ -466,7 +469,7 @@ def _rows_of_the_unit(found: dict[str, Any]) -> list[sp.ledger.Row]:
             "S3.1",
             "Gradient descent finds the bottom of a bowl if its step is small enough",
             "largest relative difference from the closed form", bowl["worst"],
-            "holds if" if bowl["worst"] < 1e-11 and bowl["one_rule"] else "fails", "descent",
+            _holds(bowl["worst"] < 1e-11 and bowl["one_rule"]), "descent",
             "On C = x² + y² the gradient is (2x, 2y), so each step multiplies both coordinates by "
             "1 - 2η. From (5, 5), 60 rates from 0.02 to 1.2 with 1000 steps each follow "
             f"(1 - 2η)ᵗ · (5, 5) to a relative {bowl['worst']:.0e}, which is rounding. They reach "
@@ -474,21 +477,24 @@ def _rows_of_the_unit(found: dict[str, Any]) -> list[sp.ledger.Row]:
             f"on. At η = 0.5 it takes {bowl['steps_at_half']} step; above that every step jumps "
             "to the other side, at η = 1 for ever between two points, beyond it farther and "
             "farther out.",
-            condition="the rate lies between 0 and 1; elsewhere it does not converge",
+            condition="" if bowl["worst"] < 1e-11 and bowl["one_rule"]
+            else "paths leave the closed form, or rates below 1 do not converge",
         ),
         _row(
             "S3.2",
             "A step takes the values 0 and 1, a sigmoid only values between them",
             "net input from which a sigmoid in double precision is exactly 1", one,
-            "holds if" if step.tolist() == [0.0, 1.0, 1.0] and np.isfinite(one) else "fails",
-            "step_sigmoid",
+            between, "step_sigmoid",
             "The step jumps from 0 to 1 at the threshold, and exactly there it is 1. The sigmoid "
             "never touches its bounds in exact arithmetic. In double precision it does: its "
             f"output is exactly 1 from a net input of {one:.2f} on (53 ln 2 = "
             f"{53 * np.log(2):.2f}), and exactly 0 below {zero:.0f}. From there on its derivative "
             "is exactly 0 as well, so a unit that saturates on the upper side can come to a "
             "complete stop.",
-            condition="arithmetic is exact; in floating point both bounds are reached",
+            condition={
+                "holds": "", "fails": "the step takes other values",
+                "holds if": "arithmetic is exact; in floating point both bounds are reached",
+            }[between],
         ),
         _row(
             "S3.3",
@@ -626,6 +632,26 @@ def _at_one(found: dict[str, Any]) -> tuple[dict[str, list[int | None]], float, 
     return at, exact, [mae / mse for mae, mse in pairs if mae and mse]
 
 
+def _sooner(found: dict[str, Any]) -> dict[float, float]:
+    """Return for each strength the p value of a sign test that the squared error is sooner.
+
+    One-sided, over the starts at which one error needs at least 1.5 times the epochs of the
+    other; a run that was given up counts as later than any that recovered.
+    """
+    from scipy.stats import binomtest
+
+    p_values = {}
+    for strength in found["config"].strengths:
+        mae, mse = (
+            np.array([np.inf if v is None else v for v in found["recovery"][name, strength]])
+            for name in TUTORIAL
+        )
+        sooner, later = int(np.sum(mae > 1.5 * mse)), int(np.sum(mse > 1.5 * mae))
+        n = sooner + later
+        p_values[strength] = binomtest(sooner, n, alternative="greater").pvalue if n else 1.0
+    return p_values
+
+
 def _nearby(found: dict[str, Any]) -> str:
     """Return in a sentence what became of the starts nearby."""
     at, _, ratios = _at_one(found)
@@ -647,58 +673,65 @@ def _row_recovery(found: dict[str, Any]) -> sp.ledger.Row:
     at, ratio, _ = _at_one(found)
     patience = config.patience
     mae, mse, entropy = (_epochs(at[name][0], patience) for name in COSTS)
-    stuck = {
-        name: [s for s in config.strengths if found["recovery"][name, s][0] is None]
-        for name in COSTS
-    }
-    both = sorted(set(stuck["absolute error"]) & set(stuck["squared error"]))
+    near = {name: wilson(sum(v is not None for v in at[name][1:]), config.n_neighbours)
+            for name in COSTS}  # fmt: skip
+    sooner = [s for s, p in _sooner(found).items() if p < 0.05]
+    reach = " to ".join(f"{s:g}" for s in sorted({min(sooner), max(sooner)})) if sooner else ""
+    if not sooner:
+        verdict, condition = "fails", "from no strength of the start is it clearly sooner"
+    elif len(sooner) < len(config.strengths):
+        verdict = "holds if"
+        condition = (
+            f"the start is wrong but not far off (here {reach} times minus the solution), and not "
+            "for the reason given"
+        )
+    else:
+        verdict, condition = "holds if", "the reason is another than the one given"
+    table = {s: [found["recovery"][name, s] for name in COSTS] for s in config.strengths}
+    lost = [s for s in config.strengths if not any(v for values in table[s][:2] for v in values)]
     never = (
-        f"From {both[0]:g} times minus the solution on, neither recovers within {patience:,} "
-        f"epochs, while cross-entropy needs "
-        f"{_epochs(found['recovery']['cross-entropy', config.strengths[-1]][0], patience)} "
-        f"from {config.strengths[-1]:g} times."
-        if both else "Both recover from every start that was tried."
+        f"From {lost[0]:g} times minus the solution on, neither recovers from any start within "
+        f"{patience:,} epochs, where cross-entropy needs at most "
+        f"{max(v or patience for s in lost for v in table[s][2])}. "
+        if lost else ""
     )  # fmt: skip
-    smallest = config.strengths[0]
-    near = ", ".join(
-        f"{_epochs(found['recovery'][name, smallest][0], patience)} ({name})" for name in COSTS
-    )
     nearly = [_epochs(value, patience) for value in found["nearly"]]
     push = {name: 100 * share for name, share in found["push"].items()}
     return _row(
         "S3.10",
         "The squared error pays more for answers that are far off, so it gives the better signal",
-        "times as many epochs with the absolute as with the squared error, from minus the solution",
-        ratio, "holds if" if ratio > 1.0 and both else _holds(ratio > 1.0), "recovery",
+        "wrong starts near minus the solution that recover with the squared error "
+        f"(absolute error: {_percent(near['absolute error'])})",
+        100 * near["squared error"].value, verdict, "recovery",
         "The unit starts with minus the weights that the squared error finds in 100 epochs: every "
-        f"flower is wrong, most of them confidently. All are right after {mae} epochs with the "
-        f"absolute error, {mse} with the squared error and {entropy} with cross-entropy. "
-        f"{never} From a mild start ({smallest:g} times) all three are alike: {near} epochs. "
-        "The reason that is given does not hold, though: the push on the net input is y (1 - y) "
-        "for the absolute error and that times the error, which is below 1, for the squared one. "
-        "What counts is who pushes. After 100 epochs on the way, flowers that are wrong make up "
-        f"{push['squared error']:.0f} % of all pushes with the squared error and "
-        f"{push['absolute error']:.0f} % with the absolute error, where those that are right push "
-        "as hard as those that are wrong. Both carry the factor y (1 - y), which vanishes where "
-        "the unit is sure of itself; cross-entropy does not, and so never stalls. A surprise is "
-        "how much the numbers depend on the start: with the first weight off by 0.001 one gets "
-        f"{nearly[0]} and {nearly[1]} epochs, and with the squared error from twice that start "
-        f"{nearly[2]}. "
-        f"{_nearby(found)}",
-        condition="the start is not too wrong, for both costs stall where the unit saturates"
-        if both else "",
+        f"flower is wrong. All are right after {mae} epochs with the absolute error, {mse} with "
+        f"the squared error ({ratio:.2f} times sooner) and {entropy} with cross-entropy. "
+        f"{_nearby(found)} Such single numbers hang on the start: with the first weight off by "
+        f"0.001 it is {nearly[0]} and {nearly[1]}. {never}"
+        "The reason that is given does not hold: at every point the push on the net input is "
+        "y (1 - y) for the absolute error and that times the error, which is below 1, for the "
+        "squared one. What counts is who pushes: after 100 epochs on the way, flowers that are "
+        f"wrong make up {push['squared error']:.0f} % of all pushes with the squared error and "
+        f"{push['absolute error']:.0f} % with the absolute error. Both carry the factor y (1 - y), "
+        "which vanishes where the unit is sure of itself; cross-entropy does not, and so never "
+        "stalls.",
+        unit="%",
+        interval=(100 * near["squared error"].low, 100 * near["squared error"].high),
+        interval_kind="95 % Wilson",
+        condition=condition,
         tables=(
             sp.ledger.Table(
                 "Epochs until all flowers are right: from the exact start, and in brackets how "
-                f"many of {config.n_neighbours} starts nearby recovered within {patience:,} epochs",
-                ("start, times minus the solution", *COSTS),
+                f"many of {config.n_neighbours} starts nearby recovered within {patience:,} "
+                "epochs; p of a one-sided sign test that the squared error is sooner than the "
+                "absolute one (by 1.5 times at least)",
+                ("start, times minus the solution", *COSTS, "p"),
                 tuple(
                     (f"{s:g}", *(
                         f"{_epochs(values[0], patience)} "
-                        f"({sum(v is not None for v in values[1:])})"
-                        for values in (found["recovery"][name, s] for name in COSTS)
-                    ))
-                    for s in config.strengths
+                        f"({sum(v is not None for v in values[1:])})" for values in table[s]
+                    ), f"{p:.2g}")
+                    for s, p in _sooner(found).items()
                 ),
             ),
         ),
@@ -863,26 +896,42 @@ def _rise_table(found: dict[str, Any]) -> sp.ledger.Table:
 def _wrong_starts(found: dict[str, Any]) -> sp.ledger.Hypothesis:
     at, ratio, ratios = _at_one(found)
     patience = found["config"].patience
-    first = {name: values[0] if values[0] is not None else np.inf for name, values in at.items()}
     zero = {name: found["full"][name].history.solved_epoch for name in COSTS}
-    ordered = first["cross-entropy"] < first["squared error"] < first["absolute error"]
-    factors = all(10.0 <= factor <= 100.0 for factor in (ratio, *ratios))
+    mae, mse, entropy = (np.array([np.inf if v is None else v for v in at[name]]) for name in COSTS)
+    ordered = bool(entropy[0] < mse[0] < mae[0])
+    recovered = np.isfinite(mse) | np.isfinite(mae)
+    reversed_at = int(np.sum(recovered & ~((entropy < mse) & (mse < mae))))
+    # Where the absolute error was given up, the factor is at least this.
+    least = np.minimum(mae, patience)[np.isfinite(mse)] / mse[np.isfinite(mse)]
+    too_large = least[least > 100.0]
+    too_small = [factor for factor in ratios if factor < 10.0]
+    against = []
+    if reversed_at:
+        against.append(f"another order from {reversed_at} of {len(mae)} starts")
+    if len(too_large) or too_small:
+        against.append(
+            f"a factor outside 10 to 100 from {len(too_large) + len(too_small)} of {len(mae)} "
+            "starts ("
+            + " and ".join(
+                [f"more than {least.max():.0f}"] * bool(len(too_large))
+                + [f"{min(too_small or [0.0]):.1f}"] * bool(too_small)
+            )
+            + ")"
+        )
     alike = max(zero.values()) <= 2 * min(zero.values())
-    mildest = found["config"].strengths[0]
-    mild = [found["recovery"][name, mildest][0] or patience for name in TUTORIAL]
-    everywhere = all(value is not None for values in at.values() for value in values)
+    # Of three parts: the order, the factor, and equal times from zero weights.
+    came_out = (ordered and not reversed_at, 10.0 <= ratio <= 100.0, alike)
     outcome = "failed"
-    if ordered and factors:
-        outcome = "held" if alike and everywhere else "held in part"
+    if any(came_out):
+        outcome = "held" if alike and not against else "held in part"
     text = (
         "From minus the solution: "
         + ", ".join(f"{_epochs(at[name][0], patience)} epochs ({name})" for name in COSTS)
-        + f", a factor of {ratio:.0f}. {_nearby(found)} A surprise is how much hangs on the "
-        "start: where an error was given up there is no factor, and from a mild one it is "
-        f"{mild[0] / mild[1]:.1f}. From zero weights "
+        + f", a factor of {ratio:.0f}. {_nearby(found)} From zero weights "
         + ", ".join(f"{zero[name]} ({name})" for name in COSTS)
         + " epochs: within a factor of two, a limit that was set afterwards, "
         + ("they are alike." if alike else "they are not alike; cross-entropy is the slowest.")
+        + f" Met of what would count against it: {' and '.join(against) or 'nothing'}."
     )
     return sp.ledger.Hypothesis("H11", outcome, text, ("S3.8", "S3.9", "S3.10"))
 
