@@ -136,6 +136,23 @@ def nets(rule: Any, times: int, w: Any = EXAMPLE, fire_on: str = "ge") -> np.nda
     return np.array([v.sum() for v in presented(unit(w, THETA, fire_on), rule, ones, [0], times)])
 
 
+def euler(model: sp.LIF, currents: np.ndarray, dt: float) -> np.ndarray:
+    """Return the interval between two spikes (ms) under constant currents, by Euler's method.
+
+    The crossing of the threshold is interpolated within its step, so that only the error of the
+    method is left; a spike at the end of that step is this rounded up to the grid.
+    """
+    v, intervals = np.full(len(currents), model.v_reset), np.full(len(currents), np.nan)
+    start = model.t_ref
+    while np.any(np.isnan(intervals)):
+        new = v + dt / model.tau_m * (model.v_rest - v + model.r_m * currents)
+        crossed = np.isnan(intervals) & (new >= model.v_th)
+        part = (model.v_th - v[crossed]) / (new[crossed] - v[crossed])
+        intervals[crossed] = start + part * dt
+        v, start = new, start + dt
+    return intervals
+
+
 def firing(config: Config) -> dict[str, Any]:
     """Return intervals between spikes under constant current, measured and from the closed form.
 
@@ -144,7 +161,10 @@ def firing(config: Config) -> dict[str, Any]:
     dict
         ``currents`` (pA), ``rates`` (Hz, from the intervals); for each time step in ``dts`` the
         largest distance of an interval from the closed form in steps and whether all are that
-        form rounded up to the grid; ``silent``, whether no neuron below the rheobase fired;
+        form rounded up to the grid, with ``n_apart`` of ``n_intervals`` that are not; for one
+        interval of each neuron by :func:`euler` ``euler_apart`` of ``n_euler`` likewise, the mean
+        distance ``euler_off`` (ms) before rounding and its ``euler_slope`` against the step, both
+        logarithmic; ``silent``, whether no neuron below the rheobase fired;
         ``trace``, a recording; ``at_reset``, whether v is v_reset after each of its spikes.
     """
     currents = np.linspace(300.0, 1200.0, config.n_currents)
@@ -154,7 +174,8 @@ def firing(config: Config) -> dict[str, Any]:
     climb = model.tau_m * np.log(drive[fires] / (drive[fires] - gap))
     dts, duration = (1.0, 0.1, 0.01), 200.0
     found: dict[str, Any] = {"currents": currents, "dts": dts, "gap": gap}
-    found |= {"far": [], "rounded": [], "n_intervals": 0, "silent": True}
+    found |= {"far": [], "rounded": [], "n_intervals": 0, "n_apart": 0, "silent": True}
+    found |= {"euler_off": [], "euler_apart": [], "n_euler": int(np.sum(fires))}
     for dt in dts:
         spikes = sp.simulate(sp.Population("unit", model, len(currents)), duration, dt=dt)["unit"]
         steps = np.rint(spikes.spike_times / dt).astype(int)
@@ -164,9 +185,14 @@ def firing(config: Config) -> dict[str, Any]:
             exact = (model.t_ref + interval) / dt
             found["n_intervals"] += len(apart)
             far += list(np.abs(apart - exact))
-            rounded &= bool(np.all(apart == round(model.t_ref / dt) + np.ceil(interval / dt)))
+            other = apart != round(model.t_ref / dt) + np.ceil(interval / dt)
+            found["n_apart"] += int(np.sum(other))
+            rounded &= not np.any(other)
         found["far"].append(max(far))
         found["rounded"].append(rounded)
+        loop = euler(model, currents[fires], dt) - model.t_ref
+        found["euler_apart"].append(int(np.sum(np.ceil(loop / dt) != np.ceil(climb / dt))))
+        found["euler_off"].append(float(np.mean(np.abs(loop - climb))))
         found["silent"] &= bool(np.all(fires[spikes.spike_ids]))
         if dt == 0.1:
             counts = spikes.spike_counts()
@@ -174,6 +200,8 @@ def firing(config: Config) -> dict[str, Any]:
             for k in np.flatnonzero(counts > 1):
                 rates[k] = 1000.0 / np.mean(np.diff(spikes.spike_times[spikes.spike_ids == k]))
             found["rates"] = rates
+    slope = np.polyfit(np.log(dts), np.log(found["euler_off"]), 1)[0]
+    found["euler_slope"] = float(slope)
     trace = sp.simulate(sp.Population("unit", sp.LIF(i_ext=600.0), 1), 60.0, record="v")
     v, times = trace["unit"].traces["v"][:, 0], trace["unit"].trace_times
     after = np.isin(np.rint(times / 0.1), np.rint(trace["unit"].spike_times / 0.1))
@@ -227,7 +255,7 @@ def staircase(config: Config) -> dict[str, Any]:
         "exact": exact,
         "below": int(below),
         "n_splits": config.n_starts,
-        "margin": int(np.flatnonzero(margin < THETA)[0]),
+        "margin": int(np.argmax(margin < THETA)),
         "jump": nets(sp.learning.Proportional(ETA), 1, (4.0, 7.0)),
     }
 
@@ -425,11 +453,12 @@ def additive(config: Config) -> dict[str, Any]:
     -------
     dict
         ``apart``, the largest difference of a weight between the two rules; ``n_compared``
-        weights; for each factor ``iris``, the epochs until two features of Iris were right, and
-        ``narrow``, until a window of a twentieth of the weight was hit; 0 where they never were.
+        weights of ``n_trainings``; for each factor ``iris``, the epochs until two features of Iris were
+        right, and ``narrow``, until a window of a twentieth of the weight was hit; 0 where they
+        never were.
     """
     x, labels = _flowers()
-    apart, n_compared = 0.0, 0
+    apart, n_compared, n_trainings = 0.0, 0, 0
     for factor, margin in product((0.1, 1.0, 1.9), (0.0, 0.1)):
         for seed in range(3):
             w = np.random.default_rng([config.seed, seed]).normal(0, 0.5, 2)
@@ -442,8 +471,10 @@ def additive(config: Config) -> dict[str, Any]:
             )
             apart = max(apart, float(np.max(np.abs(one - other))))
             n_compared += one.size
+            n_trainings += 1
     rng = np.random.default_rng(config.seed)
     found: dict[str, Any] = {"apart": apart, "n_compared": n_compared, "iris": {}, "narrow": {}}
+    found["n_trainings"] = n_trainings
     n = config.n_starts // 4 + 1
     # A single weight: the first input is to fire the unit, the second one, smaller, is not.
     window = np.array([[1.0], [1.0 / 1.05]]), np.array([1, 0])
@@ -788,12 +819,21 @@ def _firing_row(found: dict[str, Any]) -> Row:
     spread = ", ".join(
         f"{far:.3f} steps at {dt:g} ms" for dt, far in zip(f["dts"], f["far"], strict=True)
     )
+    euler_apart = _listed(
+        [
+            f"{n} of {f['n_euler']} neurons at {dt:g} ms"
+            for dt, n in zip(f["dts"], f["euler_apart"], strict=True)
+        ]
+    )
+    euler_off = _listed([f"{value:.2g} ms" for value in f["euler_off"]])
     return Row(
         id="S0.1",
         claim="A threshold unit stands for a neuron that fires again and again, reset each time",
-        quantity="largest distance of an interval between spikes from the closed form",
-        value=max(f["far"]),
-        unit="time steps",
+        quantity=(
+            "intervals between spikes that differ from the closed form rounded up to the grid, of "
+            f"{f['n_intervals']}"
+        ),
+        value=f["n_apart"],
         verdict="holds" if good else "fails",
         figure="firing",
         text=(
@@ -801,10 +841,15 @@ def _firing_row(found: dict[str, Any]) -> Row:
             "added: below a drive of "
             f"{f['gap']:g} mV it is silent, above it fires with an interval of "
             "t_ref + tau_m ln(RI / (RI - (v_th - v_rest))), and every spike sets its potential "
-            f"back to v_reset exactly. Of {f['n_intervals']} intervals all equal that formula "
-            "rounded up to the next step of the grid: "
-            f"the largest distance is {spread}, always less than one. Integration itself adds "
-            "no error, since it is exact between spikes."
+            "back to v_reset exactly."
+            "\n\n"
+            f"Integration between spikes is exact, so that {f['n_apart']} of "
+            f"{f['n_intervals']} intervals differ from that formula rounded up to the next step of "
+            f"the grid. The largest distance from the formula is {spread}: rounding alone. "
+            "An explicit Euler loop, as one would write it first, adds an error of its own: its "
+            f"interval differs for {euler_apart}"
+            + f". Before rounding they are off by {euler_off} on average, which falls with the "
+            f"step to the power of {f['euler_slope']:.3f}; exact integration is not off at all."
         ),
     )
 
@@ -818,7 +863,10 @@ def _example_row(found: dict[str, Any]) -> Row:
         quantity="net input after one presentation, weights scaled by 0.95",
         value=scaled[1],
         verdict="holds" if as_told else "fails",
-        condition="5 % of the weights is 5 % of the whole net input, not of what it has too much",
+        condition=(
+            f"5 % of the weights is 5 % of the whole net input, {scaled[0] - scaled[1]:.3g}, not "
+            "a tenth of the excess"
+        ),
         figure="staircase",
         text=(
             f"The example has a threshold of {THETA:g}, a net input of {scaled[0]:g}, hence an "
@@ -834,20 +882,28 @@ def _example_row(found: dict[str, Any]) -> Row:
 def _staircase_row(found: dict[str, Any]) -> Row:
     f = found["staircase"]
     steps = ", ".join(f"{net:.8g}" for net in f["nets"][:4])
-    never = all(error > 0 for error in f["exact"]) and f["reached"] > 0
+    never = all(error > 0 for error in f["exact"])
+    verdict = "holds" if not never else "holds if" if f["margin"] > 0 else "fails"
+    conditions = {
+        "holds": "",
+        "holds if": "a margin is part of the rule; without one it only gets nearer",
+        "fails": "it stays at or above the threshold, with a margin too",
+    }
     return Row(
         id="S0.3",
         claim="Presented again and again, the example brings the net input under the threshold",
         quantity="presentations after which the net input equals the threshold in doubles",
         value=f["reached"],
-        verdict="holds if" if never and f["margin"] > 0 else "fails",
-        condition="a margin is part of the rule; without one it only gets nearer",
+        verdict=verdict,
+        condition=conditions[verdict],
         figure="staircase",
         text=(
             f"The net input goes {steps}, ... The error follows e' = (1 - eta theta) e - eta e^2, "
             f"so that it halves each time close to the threshold: the ratio of successive errors "
             f"is {f['ratios'][0]:.2f} at first and {f['ratios'][30]:.6f} at the thirtieth. In "
-            "exact arithmetic the error is never zero. In double precision the net input is the "
+            "exact arithmetic the error is never zero."
+            "\n\n"
+            "In double precision the net input is the "
             f"threshold itself after {f['reached']} presentations: a unit that fires above the "
             "threshold only is silent from then on, one that fires at the threshold goes on firing "
             "with an error of zero. (With several weights rounding can take it below by a last "
@@ -871,9 +927,17 @@ def _scale_row(found: dict[str, Any]) -> Row:
         right = f["right"]["every"][chosen]
         shares[part] = wilson(int(right.sum()), len(right))
         band = binom.interval(0.999, len(right), wanted[part])
-        bands[part] = f"{band[0] / len(right):.1%} to {band[1] / len(right):.1%}"
+        bands[part] = " to ".join(f"{100.0 * end / len(right):.1f}" for end in band)
         inside &= bool(band[0] <= right.sum() <= band[1])
     share, other = shares["all"], f["right"]["additive"]
+    if share.value == 1.0:
+        verdict, condition = "holds", ""
+    elif inside and share.value > 0.0:
+        verdict, condition = "holds if", "the weights point the right way to begin with"
+    elif inside:
+        verdict, condition = "fails", "no start of this run got there"
+    else:
+        verdict, condition = "fails", "which starts succeed is not a matter of direction alone"
     return Row(
         id="S0.4",
         claim="Scaling all weights of a unit is enough to tell two kinds of iris apart",
@@ -882,19 +946,23 @@ def _scale_row(found: dict[str, Any]) -> Row:
         interval=(100.0 * share.low, 100.0 * share.high),
         interval_kind="95 % Wilson",
         unit="%",
-        verdict="holds if" if inside and 0.0 < share.value < 1.0 else "fails",
-        condition="the weights point the right way to begin with",
+        verdict=verdict,
+        condition=condition,
         figure="directions",
         text=(
             "Scaling all weights alike never turns the weight vector: over all runs the cosine "
             f"between start and end is 1 up to {f['cosine']:.1e}. What is learnt is one number, "
-            "its length. With sepal and petal length and no constant input some length is right "
+            "its length."
+            "\n\n"
+            "With sepal and petal length and no constant input some length is right "
             f"for directions from {low:.2f} to {high:.2f} degrees, which is "
             f"{wanted['all']:.1%} of all directions and {wanted['positive']:.1%} of those with "
             f"positive weights. The rule found it for {_pct(share)} % and "
-            f"{_pct(shares['positive'])} %; chance alone gives {bands['all']} and "
-            f"{bands['positive']} (99.9 % of the binomial). The additive reading turns the vector "
-            f"and got {other.sum()} of {len(other)} right."
+            f"{_pct(shares['positive'])} %. If these are the true shares, 99.9 % of such samples "
+            f"give {bands['all']} and {bands['positive']} %."
+            "\n\n"
+            "So a start succeeds if it points the right way, and nothing that is learnt changes "
+            f"that. Subtraction turns the vector and got {other.sum()} of {len(other)} right."
         ),
     )
 
@@ -907,7 +975,7 @@ def _active_row(found: dict[str, Any]) -> Row:
     as_told = not f["flips"] and f["zeros"] and f["cosine"] < 0.99
     table = Table(
         "Starts that learn a task of five inputs, % (95 % Wilson)",
-        ("task, weights at the start", *READINGS),
+        ("task, weights at the start", *NAMES.values()),
         tuple(
             (
                 f"{task}, {'all positive' if start else 'of both signs'}",
@@ -969,7 +1037,8 @@ def _additive_row(found: dict[str, Any]) -> Row:
     )
     within = all(np.all(f[t][x] > 0) for t in ("iris", "narrow") for x in f["iris"] if x < 2.0)
     beyond = [x for x in f["iris"] if x > 2.0]
-    shares = {t: np.mean([np.mean(f[t][x] > 0) for x in beyond]) for t in ("iris", "narrow")}
+    solved = {t: np.concatenate([f[t][x] > 0 for x in beyond]) for t in ("iris", "narrow")}
+    shares = {t: wilson(int(ends.sum()), len(ends)) for t, ends in solved.items()}
     return Row(
         id="S0.6",
         claim="Taking a share of the error off the net input is the relaxation rule of 1954",
@@ -980,14 +1049,21 @@ def _additive_row(found: dict[str, Any]) -> Row:
         figure="relaxation",
         text=(
             "Subtracting eta e x / |x|^2 lowers the net input by exactly eta e, from "
-            f"{nets[0]:g} to {nets[1]:g} in the example. Agmon, Motzkin and Schoenberg gave this "
-            f"rule in 1954: over {f['n_compared']} weights along 18 trainings on Iris the "
-            "two code paths agree bit for bit. Theory promises convergence on separable data for "
-            "factors between 0 and 2, and every start got there. A surprise is what happens "
-            f"beyond 2: on Iris {shares['iris']:.0%} of the starts still succeed, because the set "
-            "of right weights is so wide that even a step that overshoots lands in it. With a "
-            f"narrow set, a single weight between 1 and 1.05, {shares['narrow']:.0%} do: 2 is "
-            "the limit of what is guaranteed, not of what may happen."
+            f"{nets[0]:g} to {nets[1]:g} in the example. Agmon, and Motzkin and Schoenberg gave "
+            "this rule in 1954, as a projection on the inequality that is violated most; ours "
+            "takes the samples in turn. The factor 2, a reflection, is in Motzkin and Schoenberg. "
+            "It is also a step down the squared hinge loss, divided by |x|^2. "
+            f"Over {f['n_compared']} weights along {f['n_trainings']} trainings on Iris the rule "
+            "and the relaxation rule of the package agree "
+            f"{'bit for bit' if f['apart'] == 0.0 else 'up to ' + format(f['apart'], '.0e')}."
+            "\n\n"
+            "Theory promises convergence on separable data for factors between 0 and 2, and "
+            f"{'every start' if within else 'not every start'} got there. We expected failure "
+            f"beyond 2. It is a surprise that on Iris {_pct(shares['iris'])} % of the starts still "
+            "succeed there, because the set of right weights is so wide that even a step that "
+            "overshoots lands in it. With a narrow set, a single weight between 1 and 1.05, "
+            f"{_pct(shares['narrow'])} % do: 2 is the limit of what is guaranteed, not of what may "
+            "happen."
         ),
         tables=(
             Table(
@@ -1006,11 +1082,20 @@ def _missed_row(found: dict[str, Any]) -> Row:
     )
     back = f["ends"]["every", "above 0"]
     share = wilson(fired, n)
+    if fired == n and back[0] == back[2]:
+        verdict, condition = "holds", ""
+    elif fired == 0 and back[0] == back[2]:
+        verdict, condition = "holds if", "its net input is positive already"
+    else:
+        verdict = "fails"
+        condition = "whether a unit comes to fire is not a matter of the sign of its net input"
     signs = ("above 0", "below 0")
     table = Table(
         "A silent unit that should fire: starts that come to fire / diverge / of all",
         ("reading", *(f"net input {sign}" for sign in signs)),
-        tuple((r, *(" / ".join(map(str, f["ends"][r, s])) for s in signs)) for r in READINGS),
+        tuple(
+            (NAMES[r], *(" / ".join(map(str, f["ends"][r, s])) for s in signs)) for r in READINGS
+        ),
     )
     return Row(
         id="S0.7",
@@ -1020,15 +1105,16 @@ def _missed_row(found: dict[str, Any]) -> Row:
         interval=(100.0 * share.low, 100.0 * share.high),
         interval_kind="95 % Wilson",
         unit="%",
-        verdict="holds if" if back[0] == back[2] and fired == 0 else "fails",
-        condition="its net input is positive already",
+        verdict=verdict,
+        condition=condition,
         figure="missed",
         text=(
             "A distance d below the threshold becomes d (1 - eta net), to a relative "
             f"{f['apart']:.0e} in every step measured. With a net input above zero the unit "
-            f"comes to fire ({back[0]} of {back[2]} starts). At zero nothing ever moves. Below "
-            "zero the rule makes the net input more negative, and the faster the more negative it "
-            f"is: of {n} such starts {fired} came to fire and {diverged} ended with weights "
+            f"comes to fire ({back[0]} of {back[2]} starts). At zero nothing ever moves."
+            "\n\n"
+            "Below zero the rule makes the net input more negative, and the faster the more "
+            f"negative it is: of {n} such starts {fired} came to fire and {diverged} ended with weights "
             "beyond all bounds, which the package reports as an error. Subtracting, or scaling "
             "the two halves of a weight in opposite directions, has no such trap."
         ),
@@ -1056,7 +1142,7 @@ def _xor_table(found: dict[str, Any], caption: str, sketch: bool, **fixed: Any) 
     hidden = [h for h in (2, 3, 4, 8) if Setting(h, "every", "sum", **fixed) in found["on_xor"]]
     rows = []
     for reading, credit in product(READINGS, ("sum", "weighted")):
-        cells = [reading, credit]
+        cells = [NAMES[reading], credit]
         for h in hidden:
             setting = Setting(h, reading, credit, **fixed)
             if setting in found["on_xor"]:
@@ -1145,7 +1231,7 @@ def _credit_row(found: dict[str, Any]) -> Row:
                 found,
                 f"XOR solved, %, sign of the credit taken as a target ({one_of}). The earlier "
                 "sketch took it so as well, but gave the output unit a constant input too, which "
-                f"costs successes ({_pct(both)} % with {sizes[0]} hidden units, additive, sum), "
+                f"costs successes ({_pct(both)} % with {sizes[0]} hidden units, subtracted, sum), "
                 "and let patterns rest that were right by less than the margin, which gains them",
                 True,
             ),
@@ -1153,7 +1239,7 @@ def _credit_row(found: dict[str, Any]) -> Row:
             _xor_table(found, "The same on LIF neurons, latency code", False, units="latency"),
             _xor_table(found, "The same without a constant input", False, constant="none"),
             Table(
-                "Two outputs, additive reading",
+                "Two outputs, subtracted",
                 ("credit", "taken as", *(f"{size} hidden" for size in sizes)),
                 tuple(
                     (
@@ -1296,7 +1382,7 @@ def _bound(found: dict[str, Any]) -> Hypothesis:
         )
     return Hypothesis(
         "H1",
-        "held" if not against else "held in part" if kept else "failed",
+        "held" if not against else "held in part" if kept and any(lifted) else "failed",
         f"XOR without a constant input: {'; '.join(told)}. Signs are kept because no factor is "
         f"below {SMALLEST_FACTOR:g} in spikesim. Balanced weights with weighted credit "
         f"are {'above' if above else 'not above'} what signs allow. The plain sum tells all "
