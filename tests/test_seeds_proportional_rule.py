@@ -24,6 +24,20 @@ def test_intervals_are_the_closed_form_rounded_up_to_the_grid():
     found = experiment.firing(SMALL)
     assert all(found["rounded"]) and found["silent"] and found["at_reset"]
     assert found["n_intervals"] > 100 and 0.0 < max(found["far"]) < 1.0
+    assert found["n_apart"] == 0 < max(found["euler_apart"])
+
+
+def test_interval_of_an_euler_loop_is_off_by_a_share_of_the_step():
+    found = experiment.firing(SMALL)
+    assert found["euler_slope"] == pytest.approx(1.0, abs=0.05)
+    # By hand: v climbs from -65 mV by a tenth of what is left of 30 mV, to -50 mV.
+    model = sp.LIF(tau_m=10.0, v_rest=-65.0, v_reset=-65.0, v_th=-50.0, t_ref=2.0)
+    current = np.array([30.0 / model.r_m])
+    v, steps = 0.0, 0
+    while v < 15.0:
+        before, v, steps = v, v + 0.1 * (30.0 - v), steps + 1
+    interval = 2.0 + steps - 1 + (15.0 - before) / (v - before)
+    assert experiment.euler(model, current, 1.0) == pytest.approx(interval, abs=1e-9)
 
 
 def test_five_percent_of_the_weights_is_not_five_hundredths(staircase):
@@ -78,6 +92,7 @@ def test_active_scaling_turns_the_weights_and_keeps_their_signs():
     found = experiment.active_inputs(SMALL)
     assert found["flips"] == 0 and found["zeros"] and found["n_changes"] > 20
     assert found["uneven"] < 1e-12 and found["cosine"] < 0.99
+    assert found["bare"] == pytest.approx(-1.2) and 0 <= found["floored"] < found["n_trials"]
     tasks = found["tasks"]
     right, n = tasks["x1 or x2", "active", True]
     assert right == n and tasks["x1 or x2", "every", True][0] < n
@@ -200,7 +215,50 @@ def test_signs_bound_what_scaling_can_do_without_constant_input(reading, takes):
 FITTING = ({(1, -1, 1), (-1, 1, 1)}, {(1, 1, 1), (1, 1, -1)})
 
 
+def test_signs_stay_by_the_smallest_factor_alone():
+    w = np.array([5.0, 7.0])
+    kept = experiment.presented(
+        experiment.unit(w, 1.0), sp.learning.Proportional(0.1, "active"), [[1.0, 1.0]], [0], 1
+    )[1]
+    np.testing.assert_allclose(kept, experiment.SMALLEST_FACTOR * w, rtol=1e-12)
+    assert experiment.unfloored(w, 1.0) < 0.0
+
+
+def test_the_best_of_several_has_a_wider_interval():
+    ends = {
+        experiment.Setting(h, "every", "sum"): np.array([(True, False)] * h + [(False, False)] * 4)
+        for h in (2, 4, 8)
+    }
+    share, best, tried = experiment._best({"on_xor": ends}, "every")
+    assert (best.hidden, tried, share.value) == (8, 3, pytest.approx(8 / 12))
+    assert share[1:] == experiment.wilson(8, 12, 1.0 - 0.05 / 3)[1:]
+
+
+def iris_of(shares):
+    """Return what the row on directions needs, `shares` of ten starts being right."""
+    right = np.arange(20) % 10 < shares
+    return {
+        "cone": experiment.cone(), "half": 10, "cosine": 0.0,
+        "right": {"every": right, "additive": right},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("right", "verdict", "condition"),
+    [(10, "holds", ""), (4, "holds if", "the right way"), (0, "fails", "no start")],
+)
+def test_each_verdict_has_a_condition_of_its_own(right, verdict, condition):
+    row = experiment._scale_row({"scaled_on_iris": iris_of(right)})
+    assert row.verdict == verdict and condition in row.condition
+    assert bool(condition) == bool(row.condition)
+
+
 def test_rows_and_hypotheses_are_complete():
     found = experiment.run(experiment.Config.smoke())
     assert [row.id for row in found["rows"]] == [f"S0.{i}" for i in range(1, 10)]
     assert [hypothesis.id for hypothesis in found["hypotheses"]] == [f"H{i}" for i in range(1, 6)]
+    for row in found["rows"]:
+        assert bool(row.condition) == (row.verdict != "holds"), row.id
+    for hypothesis in (found["hypotheses"][0], found["hypotheses"][3]):
+        against = hypothesis.text.split("Met of what would count against it: ")[1]
+        assert hypothesis.outcome != "held" or against == "nothing."

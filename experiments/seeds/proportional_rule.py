@@ -453,9 +453,9 @@ def additive(config: Config) -> dict[str, Any]:
     -------
     dict
         ``apart``, the largest difference of a weight between the two rules; ``n_compared``
-        weights of ``n_trainings``; for each factor ``iris``, the epochs until two features of Iris were
-        right, and ``narrow``, until a window of a twentieth of the weight was hit; 0 where they
-        never were.
+        weights of ``n_trainings``; for each factor ``iris``, the epochs until two features of Iris
+        were right, and ``narrow``, until a window of a twentieth of the weight was hit; 0 where
+        they never were.
     """
     x, labels = _flowers()
     apart, n_compared, n_trainings = 0.0, 0, 0
@@ -848,7 +848,7 @@ def _firing_row(found: dict[str, Any]) -> Row:
             f"the grid. The largest distance from the formula is {spread}: rounding alone. "
             "An explicit Euler loop, as one would write it first, adds an error of its own: its "
             f"interval differs for {euler_apart}"
-            + f". Before rounding they are off by {euler_off} on average, which falls with the "
+            + f". Before rounding the intervals are off by {euler_off} on average, which falls with the "
             f"step to the power of {f['euler_slope']:.3f}; exact integration is not off at all."
         ),
     )
@@ -932,10 +932,10 @@ def _scale_row(found: dict[str, Any]) -> Row:
     share, other = shares["all"], f["right"]["additive"]
     if share.value == 1.0:
         verdict, condition = "holds", ""
-    elif inside and share.value > 0.0:
-        verdict, condition = "holds if", "the weights point the right way to begin with"
-    elif inside:
+    elif share.value == 0.0:
         verdict, condition = "fails", "no start of this run got there"
+    elif inside:
+        verdict, condition = "holds if", "the weights point the right way to begin with"
     else:
         verdict, condition = "fails", "which starts succeed is not a matter of direction alone"
     return Row(
@@ -1114,8 +1114,8 @@ def _missed_row(found: dict[str, Any]) -> Row:
             f"comes to fire ({back[0]} of {back[2]} starts). At zero nothing ever moves."
             "\n\n"
             "Below zero the rule makes the net input more negative, and the faster the more "
-            f"negative it is: of {n} such starts {fired} came to fire and {diverged} ended with weights "
-            "beyond all bounds, which the package reports as an error. Subtracting, or scaling "
+            f"negative it is: of {n} such starts {fired} came to fire and {diverged} ended with "
+            "weights beyond all bounds, which the package reports as an error. Subtracting, or scaling "
             "the two halves of a weight in opposite directions, has no such trap."
         ),
         tables=(table,),
