@@ -110,8 +110,22 @@ def test_random_committees():
     # Every second committee or so is wrong, and most of its units with it.
     assert len(drawn["agree"]) > 15 and 0.55 < np.mean(drawn["chance"]) < 0.85
     row = sc.row_closest(SMALL, drawn)
-    assert row.verdict == "holds if" and row.value == pytest.approx(100.0 * agree)
-    assert sc._middle(drawn["share"][200.0]) > 0.99 > 0.5 > sc._middle(drawn["share"][1.0])
+    # At a steepness of 10 something moves in every draw, and the closest unit most.
+    assert (row.verdict, row.value) == ("holds if", 100.0)
+    assert row.quantity.endswith("moves most, steepness 10")
+    assert f"{100 * agree:.0f} % of the errors" in row.text
+    assert np.median(drawn["exact"][200.0]) > 0.99 > 0.5 > np.median(drawn["exact"][1.0])
+    # All of the step on the closest unit is the limit of what Nilsson's units get.
+    assert np.mean(drawn["overlap"][200.0]) == pytest.approx(agree, abs=0.02)
+    assert np.mean(drawn["even"]) < agree
+
+
+def test_exact_shares_do_not_underflow():
+    u = np.array([3.0, 3.5, -4.0])
+    assert sc.shares(u, 200.0).sum() == 0.0
+    assert sc.exact_shares(u, 200.0) == pytest.approx([1.0, 0.0, 0.0], abs=1e-80)
+    assert sc.exact_shares(u, 200.0)[1] == pytest.approx(np.exp(-200.0), rel=1e-9)
+    assert sc.exact_shares(u, 0.5) == pytest.approx(sc.shares(u, 0.5), rel=1e-12)
 
 
 def test_in_trained_committees_the_closest_unit_is_more_often_wrong():
@@ -139,30 +153,46 @@ def test_the_committee_rule_solves_xor_and_the_steep_net_does_not():
     assert not any(sc.solve_xor("plain descent", 32.0, 1.0, range(3), 30, 3))
 
 
-def steep_found(n_solved):
+def steep_found(n_solved, n_on_errors):
     """Return what `steep_xor` would, with steep nets that solve so many of 120 starts."""
     found = {}
     for way in sc.WAYS:
-        for steepness in (1.0, 32.0) if way in sc._SMOOTH else (0.0,):
-            solved = np.arange(120) < (n_solved if steepness else 118)
-            share = np.full(10, 0.99 if steepness == 32.0 else 0.5)
+        for steepness in (1.0, 16.0, 32.0) if way in sc._SMOOTH else (0.0,):
+            n = n_on_errors if way.endswith("only") else n_solved
+            # Nothing moves at 32 in most starts; all of them solving there must not count.
+            solved = np.arange(120) < {16.0: n, 32.0: 120}.get(steepness, 118)
+            share = np.where(np.arange(10) < (4 if steepness == 32.0 else 10), 0.99, 0.0)
             found[way, steepness] = {"rate": 1.0, "solved": solved, "share": share}
     return found
 
 
 def test_outcome_of_the_steep_net():
-    config = sc.Config(n_draws=1, steepness=(1.0, 200.0), xor_steepness=(1.0, 32.0))
+    config = sc.Config(n_draws=1, steepness=(1.0, 200.0), xor_steepness=(1.0, 16.0, 32.0))
     drawn = {
-        "share": {1.0: [0.4], 200.0: [1.0, 0.0]},
+        "exact": {1.0: [0.4], 200.0: [1.0]},
         "size": {1.0: [1.0], 200.0: [0.0]},
         "agree": [True, False],
     }
-    for n_solved, outcome in ((117, "held"), (60, "held in part")):
-        hypothesis, table = sc.judge_steep(config, drawn, steep_found(n_solved))
+    for n, on_errors, outcome, met in (
+        (117, 117, "held", "nothing."),
+        (60, 117, "held in part", "TOST does not reject for 1 of 2 pairs."),
+        (60, 60, "failed", "TOST does not reject for 2 of 2 pairs."),
+    ):
+        hypothesis, table = sc.judge_steep(config, drawn, steep_found(n, on_errors))
         assert (hypothesis.id, hypothesis.outcome) == ("H7", outcome)
-        assert len(table.rows) == 8
-    drawn["share"][200.0] = [0.6]
-    assert sc.judge_steep(config, drawn, steep_found(60))[0].outcome == "failed"
+        assert "steepness 16, compares" in hypothesis.text
+        assert hypothesis.text.endswith(f"Met of what would count against it: {met}")
+        assert len(table.rows) == 11
+    drawn["exact"][200.0] = [0.6]
+    hypothesis = sc.judge_steep(config, drawn, steep_found(117, 117))[0]
+    assert hypothesis.outcome == "failed" and "does not tend to one" in hypothesis.text
+
+
+def test_what_tost_can_reject():
+    # Tango's interval needs 25 starts to lie within 10 points, even if nobody fails.
+    assert "cannot reject" in sc._power(24)
+    assert "at most 0 are missed" in sc._power(25)
+    assert "at most 5 are missed" in sc._power(100)
 
 
 def test_the_p_delta_rule_solves_xor():
@@ -206,3 +236,22 @@ def test_outcome_of_one_trained_layer(n_solved, accuracy, outcome):
     hypothesis, table = sc.judge_one_layer(sc.Config(), layer_found(n_solved, accuracy))
     assert (hypothesis.id, hypothesis.outcome) == ("H8", outcome)
     assert [row[-1] == "" for row in table.rows] == [True, False, True, False]
+    n = {"held": 0, "held in part": 1, "failed": 2}[outcome]
+    met = f"TOST does not reject for {n} of 2 pairs" if n else "nothing"
+    assert hypothesis.text.endswith(f"Met of what would count against it: {met}.")
+
+
+def test_exploratory_arms_and_undecided_pairs():
+    found = layer_found(99, 0.95)
+    found["xor"]["p-delta, LIF"] = found["xor"]["p-delta, threshold"]
+    found["xor"]["p-delta, LIF, latency code"] = {
+        **found["xor"]["p-delta, threshold"], "accuracy": np.full(100, 0.5)
+    }  # fmt: skip
+    hypothesis, table = sc.judge_one_layer(sc.Config(), found)
+    assert hypothesis.outcome == "held" and "Exploratory" in hypothesis.text
+    # Too few starts to tell is no rejection, and that counts as it was registered.
+    for entries in found.values():
+        for entry in entries.values():
+            entry["accuracy"] = entry["accuracy"][:5]
+    found["iris"]["p-delta, threshold"]["accuracy"] = np.array([0.8, 1.0, 0.9, 1.0, 0.8])
+    assert sc.judge_one_layer(sc.Config(), found)[0].outcome == "failed"
