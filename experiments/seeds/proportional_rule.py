@@ -848,8 +848,9 @@ def _firing_row(found: dict[str, Any]) -> Row:
             f"the grid. The largest distance from the formula is {spread}: rounding alone. "
             "An explicit Euler loop, as one would write it first, adds an error of its own: its "
             f"interval differs for {euler_apart}"
-            + f". Before rounding the intervals are off by {euler_off} on average, which falls with the "
-            f"step to the power of {f['euler_slope']:.3f}; exact integration is not off at all."
+            + f". Before rounding the intervals are off by {euler_off} on average, which falls "
+            f"with the step to the power of {f['euler_slope']:.3f}; exact integration is not off "
+            "at all."
         ),
     )
 
@@ -1115,8 +1116,8 @@ def _missed_row(found: dict[str, Any]) -> Row:
             "\n\n"
             "Below zero the rule makes the net input more negative, and the faster the more "
             f"negative it is: of {n} such starts {fired} came to fire and {diverged} ended with "
-            "weights beyond all bounds, which the package reports as an error. Subtracting, or scaling "
-            "the two halves of a weight in opposite directions, has no such trap."
+            "weights beyond all bounds, which the package reports as an error. Subtracting, or "
+            "scaling w+ and w− apart, has no such trap."
         ),
         tables=(table,),
     )
@@ -1370,21 +1371,21 @@ def _bound(found: dict[str, Any]) -> Hypothesis:
         told.append(
             f"with {h} hidden units {_pct(top)} % at most where signs are kept (allowed: "
             f"{fitting} of {everything}, {fitting / everything:.2%}), {_pct(free['weighted'])} % "
-            f"balanced with weighted credit, {_pct(free['sum'])} % balanced with the plain sum"
+            f"{NAMES['balanced']} with weighted credit, {_pct(free['sum'])} % with the plain sum"
         )
     against = []
     if not kept:
         against.append("a sign-keeping reading lies above its bound")
     if not all(lifted):
         against.append(
-            f"the interval of balanced weights does not lie above those of the sign-keeping "
+            f"the interval of w+ and w− scaled apart does not lie above those of the sign-keeping "
             f"readings in {len(lifted) - sum(lifted)} of {len(lifted)} comparisons"
         )
     return Hypothesis(
         "H1",
         "held" if not against else "held in part" if kept and any(lifted) else "failed",
         f"XOR without a constant input: {'; '.join(told)}. Signs are kept because no factor is "
-        f"below {SMALLEST_FACTOR:g} in spikesim. Balanced weights with weighted credit "
+        f"below {SMALLEST_FACTOR:g} in spikesim. Scaled apart with weighted credit they "
         f"are {'above' if above else 'not above'} what signs allow. The plain sum tells all "
         f"hidden units the same, which leaves little to do without a constant input. "
         + _against(against),
@@ -1540,7 +1541,7 @@ def _draw_firing(f: dict[str, Any]) -> Any:
         return np.where(model.r_m * current > gap, rate, 0.0)
 
     sp.plotting.fi_curve(f["currents"][some], f["rates"][some], left, theory=closed_form)
-    sp.plotting.membrane(f["trace"], ax=right)
+    sp.plotting.membrane(f["trace"], ax=right, label="membrane potential")
     return figure
 
 
@@ -1564,7 +1565,10 @@ def _draw_staircase(f: dict[str, Any]) -> Any:
     )  # fmt: skip
     left.set(xlabel="error", ylabel="error after the next presentation", ylim=(-2.2, 4.2))
     for index, (name, label) in enumerate(
-        (("nets", "scaled: halves"), ("additive", "subtracted: falls by a tenth"))
+        (
+            ("nets", f"{NAMES['every']}: halves"),
+            ("additive", f"{NAMES['additive']}: falls by a tenth"),
+        )
     ):
         errors = f[name] - THETA
         times = np.flatnonzero(errors > 0.0)
@@ -1608,7 +1612,7 @@ def _draw_directions(f: dict[str, Any]) -> Any:
                 f["angles"][chosen], height, marker, color=colour, markersize=3, alpha=0.7,
                 label=("learnt" if good else "not learnt") if level == 0 else None,
             )  # fmt: skip
-    right.set_yticks([0, 1], ["scaled", "subtracted"])
+    right.set_yticks([0, 1], ["every\nweight\nscaled", "subtracted"])
     right.set(xlabel="direction at the start (degrees)", ylim=(-0.5, 1.5))
     right.set_xticks(range(-180, 181, 90))
     right.legend(
@@ -1627,7 +1631,12 @@ def _draw_signs(f: dict[str, Any]) -> Any:
     for (row, column), value in np.ndenumerate(percent):
         colour = "white" if value > 70.0 else "black"
         ax.annotate(f"{value:.0f} %", (column, row), ha="center", va="center", color=colour)
-    names = ["every\nweight", "active\nweights", "subtracted", "w+ and w−"]
+    names = [
+        "every weight\nscaled",
+        "active weights\nscaled",
+        "subtracted",
+        "w+ and w−\nscaled apart",
+    ]
     ax.set_xticks(range(4), names)
     starts = {True: "all positive", False: "of both signs"}
     ax.set_yticks(range(4), [f"{task}\n{starts[start]}" for task, start in rows])
@@ -1680,96 +1689,97 @@ def _draw_missed(f: dict[str, Any]) -> Any:
 def _draw_xor(found: dict[str, Any]) -> Any:
     import matplotlib.pyplot as plt
 
-    panels = (
-        ("credit taken as a target", {}),
-        ("credit taken as the error", {"takes": "error"}),
-        ("target, LIF neurons, spike times", {"units": "latency"}),
-        ("target, without a constant input", {"constant": "none"}),
+    panels: tuple[tuple[str, dict[str, str]], ...] = (
+        ("as a target", {}),
+        ("as the error", {"takes": "error"}),
+        ("as a target,\nLIF neurons", {"units": "latency"}),
+        ("as a target,\nno constant input", {"constant": "none"}),
     )
-    names = ("every", "active", "subtracted", "w+, w−")
-    figure, axes = plt.subplots(2, 2, figsize=(7.2, 6.2), layout="constrained", sharey=True)
-    for ax, (title, fixed) in zip(axes.flat, panels, strict=True):
-        for (index, reading), dashed in product(enumerate(READINGS), (False, True)):
-            credit = "weighted" if dashed else "sum"
+    figure, axes = plt.subplots(2, 4, figsize=(7.2, 5.0), layout="constrained", sharey=True)
+    for (row, credit), (column, (title, fixed)) in product(
+        enumerate(("sum", "weighted")), enumerate(panels)
+    ):
+        ax = axes[row, column]
+        for index, reading in enumerate(READINGS):
             tried = [Setting(h, reading, credit, **fixed) for h in (2, 3, 4, 8)]
             tried = [s for s in tried if s in found["on_xor"]]
             shares = np.array([_solved(found, s) for s in tried]) * 100.0
-            x = np.array([s.hidden for s in tried]) * (1.0 + 0.012 * (2 * index + dashed - 3.5))
+            x = np.array([s.hidden for s in tried]) * (1.0 + 0.025 * (index - 1.5))
             ax.errorbar(
                 x, shares[:, 0], (shares[:, 0] - shares[:, 1], shares[:, 2] - shares[:, 0]),
                 color=sp.plotting.COLOURS[index], marker=sp.plotting.MARKERS[index], markersize=5,
-                markerfacecolor="white" if dashed else None, linestyle="--" if dashed else "-",
-                linewidth=1.1, elinewidth=0.8,
-                label=f"{names[index]}, {credit}" if ax is axes[0, 0] else None,
+                linestyle=sp.plotting.LINE_STYLES[index], linewidth=1.1, elinewidth=0.8,
+                label=NAMES[reading] if row == column == 0 else None,
             )  # fmt: skip
-        sizes = (2, 3) if fixed.get("constant") else found["hidden"]
+        sizes = [h for h in (2, 3) if Setting(h, "every", credit, **fixed) in found["on_xor"]]
+        if "constant" not in fixed:
+            sizes = list(found["hidden"])
         ax.set_xscale("log")
         ax.set_xticks(sizes, [str(h) for h in sizes])
         ax.minorticks_off()
-        ax.set_title(title, loc="left", fontsize="medium")
+        if row == 0:
+            ax.set_title(title, loc="left", fontsize="small")
+        else:
+            ax.set_xlabel("hidden units")
         ax.spines[["top", "right"]].set_visible(False)
         ax.set_ylim(-3, 103)
-    last = axes[1, 1]
-    for h, (fitting, everything) in found["bounds"].items():
-        if h in (2, 3):
-            bound = 100.0 * fitting / everything
-            last.plot([h * 0.94, h * 1.06], [bound, bound], color="black", linewidth=2)
-            last.annotate(
-                f"signs allow\n{fitting} of {everything}", (h, bound), (h, 82),
-                ha="center", fontsize="small",
-                arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": "0.35"},
-            )  # fmt: skip
-    last.set_xlim(1.8, 3.4)
-    for ax in axes[1]:
-        ax.set_xlabel("hidden units")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("starts that solve XOR (%)")
+        if "constant" in fixed:
+            _draw_bounds(ax, found["bounds"], sizes)
+    for ax, credit in zip(axes[:, 0], ("sum of errors", "weighted errors"), strict=True):
+        ax.set_ylabel(f"{credit}:\nstarts that solve XOR (%)")
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     return figure
 
 
+def _draw_bounds(ax: Any, bounds: dict[int, tuple[int, int]], sizes: list[int]) -> None:
+    for h in sizes:
+        if h not in bounds:
+            continue
+        bound = 100.0 * bounds[h][0] / bounds[h][1]
+        ax.plot([h * 0.9, h * 1.1], [bound, bound], color="black", linewidth=2)
+        ax.annotate(
+            f"bound\n{bound:.3g} %", (h, bound), (h, 78), ha="center", fontsize="small",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": "0.35"},
+        )  # fmt: skip
+    ax.set_xlim(1.65, 3.6)
+
+
 def _draw_credit(found: dict[str, Any]) -> Any:
     colours, markers = sp.plotting.COLOURS, sp.plotting.MARKERS
-    figure, (left, right) = _axes(2, (7.2, 3.4))
-    for index, (credit, outputs) in enumerate(
-        (("sum", 1), ("sum", 2), ("weighted", 1), ("weighted", 2), ("unanimous", 2))
-    ):
+    figure, (left, right) = _axes(2, (7.2, 3.8))
+    ways = (("sum", 1), ("sum", 2), ("weighted", 1), ("weighted", 2), ("unanimous", 2))
+    for index, (credit, outputs) in enumerate(ways):
         tried = [Setting(h, "additive", credit, outputs=outputs) for h in found["hidden"]]
-        kind = CREDITS.index(credit)
-        for stays in (False, True):
-            shares = [100.0 * _solved(found, s, stays).value for s in tried]
-            if stays and outputs == 1:
-                continue
-            left.plot(
-                found["hidden"], shares, color=colours[kind], marker=markers[index], markersize=5,
-                linestyle=":" if stays else "-" if outputs == 1 else "--",
-                markerfacecolor="white" if outputs == 2 else None,
-                label=f"{credit}, {outputs} output{'s' * (outputs > 1)}"
-                if not stays
-                else None,
-            )  # fmt: skip
+        shares = 100.0 * np.array([_solved(found, s, True) for s in tried])
+        left.errorbar(
+            np.array(found["hidden"]) * (1.0 + 0.02 * (index - 2)), shares[:, 0],
+            (shares[:, 0] - shares[:, 1], shares[:, 2] - shares[:, 0]),
+            color=colours[CREDITS.index(credit)], marker=markers[index], markersize=5,
+            linestyle="-" if outputs == 1 else "--", linewidth=1.1, elinewidth=0.8,
+            markerfacecolor="white" if outputs == 2 else None,
+            label=f"{credit}, {outputs} output{'s' * (outputs > 1)}",
+        )  # fmt: skip
     left.set_xscale("log")
     left.set_xticks(found["hidden"], [str(h) for h in found["hidden"]])
     left.minorticks_off()
-    left.set(xlabel="hidden units", ylabel="starts that solve XOR (%)", ylim=(-3, 103))
-    left.set_title("dotted: right for 20 epochs in a row", loc="right", fontsize="small")
+    left.set(xlabel="hidden units", ylim=(-3, 103))
+    left.set_ylabel(f"starts that have XOR right\nfor {STAY} epochs in a row (%)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize="small")
     for level, (way, accuracies) in enumerate(found["on_iris"].items()):
-        mean = 100.0 * np.mean(accuracies)
-        spread = 100.0 * np.std(accuracies)
+        mean, low, high = 100.0 * np.array(corrected_mean(accuracies, N_TRAIN, N_TEST))
         right.errorbar(
-            mean, level, xerr=spread, color=colours[3] if way[0] == "none" else colours[
-                CREDITS.index(way[0])], marker="o", capsize=2,
+            mean, level, xerr=[[mean - low], [high - mean]], marker="o", capsize=2,
+            color=colours[3] if way[0] == "none" else colours[CREDITS.index(way[0])],
         )  # fmt: skip
     right.set_yticks(
         range(len(IRIS)),
         ["hidden untrained" if c == "none" else f"{c}, as {t}" for c, t in found["on_iris"]],
     )
-    right.invert_yaxis()
+    right.set_ylim(len(IRIS) - 0.5, -1.2)
     right.axvline(100.0 / 3.0, color="0.35", linewidth=0.8, linestyle=":")
-    right.set(
-        xlabel="Iris, three classes: test accuracy (%)\nmean and sd over folds", xlim=(0, 100)
-    )
+    right.annotate("chance", (100.0 / 3.0 + 1.5, -0.8), fontsize="small", color="0.35", va="center")
+    right.set(xlabel="Iris, three classes: test accuracy (%)\nmean and 95 % interval")
+    right.set_xlim(0, 103)
     return figure
 
 
