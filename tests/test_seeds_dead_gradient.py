@@ -58,6 +58,38 @@ def test_slope_of_a_known_power():
     assert seed.log_slope((1.0, 0.1, 0.01), np.array([400, 4, 0])) == pytest.approx(2.0)
 
 
+def test_steps_with_few_counts_weigh_little():
+    steps, counts = (1.0, 0.1, 0.01), np.array([10_000, 1000, 1])
+    assert abs(seed.log_slope(steps, counts) - 1.0) < 0.01
+    assert seed.log_slope(steps, counts, weighted=False) > 1.9
+
+
+@pytest.mark.parametrize(
+    ("slope", "verdict"),
+    [
+        ((1.0, 0.95, 1.05), "holds"),
+        ((1.0, 0.85, 1.05), "holds if"),
+        ((1.3, 1.2, 1.4), "fails"),
+        ((0.5, 0.4, 0.6), "fails"),
+    ],
+)
+def test_proportional_needs_the_whole_interval(slope, verdict):
+    found, condition = seed._proportional(slope)
+    assert found == verdict and bool(condition) == (verdict != "holds")
+
+
+def test_the_interval_of_a_selected_difference_is_wider():
+    rng = np.random.default_rng(0)
+    found = {
+        "at_zero": {(sd, z): rng.random(20) for sd in (0.0, 0.5) for z in seed.AT_ZERO},
+        "iris": {(z, 0): (list(rng.random(5)), 0.5, 0.5) for z in seed.AT_ZERO},
+    }
+    plain, selected = seed.differences(found), seed.differences(found, selected=True)
+    for name, (mean, low, high) in plain.items():
+        assert selected[name][0] == mean
+        assert selected[name][1] < low < high < selected[name][2]
+
+
 def test_true_derivative_of_the_step_moves_nothing():
     for start in range(3):
         run = seed.train_xor("all units step", start, 15)

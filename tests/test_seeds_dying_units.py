@@ -44,3 +44,14 @@ def test_silent_neurons_come_back_with_a_two_sided_surrogate_alone():
 
 def test_training_that_diverges_is_counted_as_none():
     assert seed.train(sp.ReLU(), None, 1e200, 0.0, (3,), 1) is None
+
+
+def test_units_of_one_network_are_drawn_together():
+    alike = seed.pooled([8] * 10, [16] * 10)
+    apart = seed.pooled([0, 16] * 5, [16] * 10)
+    assert alike.value == apart.value == 0.5
+    # Equal networks have no spread; networks that die as a whole have that of ten coins.
+    assert alike.low == alike.high == 0.5
+    assert apart.low <= 0.3 and apart.high >= 0.7
+    none = seed.pooled([0] * 10, [16] * 10)
+    assert none.value == none.low == 0.0 and 0.2 < none.high < 0.3
