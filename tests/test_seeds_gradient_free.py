@@ -36,3 +36,12 @@ def test_on_three_classes_it_needs_ten_times_fewer():
     assert all(solved for _, solved in fast)
     assert max(n for n, _ in fast) < 150
     assert sum(solved for _, solved in slow) <= 1
+
+
+def test_starts_are_drawn_in_pairs():
+    # Every start takes three times as long: pairs keep that, whichever are drawn.
+    fast = np.random.default_rng(0).uniform(10.0, 1000.0, 30)
+    solved = np.ones(30, dtype=bool)
+    times = {("XOR", seed.GRADIENT): (fast, solved), ("XOR", seed.STEP): (3.0 * fast, solved)}
+    found = seed.ratio({"times": times, "seed": 0}, "XOR", seed.STEP)
+    np.testing.assert_allclose(found, 3.0, rtol=1e-9)
