@@ -176,7 +176,8 @@ def ratio(found: dict[str, Any], name: str, contender: str) -> tuple[float, floa
     value = float(np.median(slow) / np.median(fast))
     interval = bootstrap(
         (slow, fast), lambda a, b, axis=-1: np.median(a, axis) / np.median(b, axis),
-        n_resamples=2000, method="percentile", paired=True, random_state=np.random.default_rng(found["seed"]),
+        n_resamples=2000, method="percentile", paired=True,
+        random_state=np.random.default_rng(found["seed"]),
     ).confidence_interval  # fmt: skip
     return value, min(value, float(interval.low)), max(value, float(interval.high))
 
@@ -228,7 +229,8 @@ def _row(found: dict[str, Any]) -> sp.ledger.Row:
     table = sp.ledger.Table(
         f"Presentations until solved, at most {found['n_runs']:,} passes through the data",
         ("task", "contender", "chosen setting", "solved (%, 95 % Wilson)",
-         "median presentations (Kaplan-Meier, 95 %)", "times the gradient (95 % bootstrap, paired)"),
+         "median presentations (Kaplan-Meier, 95 %)",
+         "times the gradient (95 % bootstrap, paired)"),
         tuple(rows),
     )  # fmt: skip
     return sp.ledger.Row(
