@@ -140,10 +140,14 @@ def test_numbers_are_written_as_people_do(x, text):
 
 def test_an_interval_decides_how_many_digits_are_shown():
     wide = row(value=75.04, interval=(70.51, 79.04), interval_kind="95 % Wilson", unit="%")
-    assert measured(wide) == "75.0 % (70.5 to 79.0, 95 % Wilson)"
+    assert measured(wide) == "75 % (71 to 79, 95 % Wilson)"
+    share = {"interval_kind": "95 % Wilson", "unit": "%"}
+    assert value(row(value=99.5, interval=(98.2, 99.9), **share)) == "99.5 %"
+    none = row(value=0.0, interval=(0.0, 0.1), **share)
+    assert measured(none) == "0 % (0 to 0.1, 95 % Wilson)"
     narrow = row(value=0.50012, interval=(0.5000, 0.5003), interval_kind="95 % bootstrap")
     assert value(narrow) == "0.50012"
-    assert interval(row()) == "" and measured(row(value=5.225)) == "5.225"
+    assert interval(row()) == "exact" and measured(row(value=5.225)) == "5.225 (exact)"
 
 
 def test_a_long_text_is_shown_in_pieces():
@@ -220,7 +224,8 @@ def test_the_page_links_every_row_and_names_those_that_are_missing(results):
     assert list(ledger.missing) == [name for name in IDS if name not in ledger.rows]
     assert "Not there, from dying_units: S1.6" in text
     assert "Hypotheses without an outcome: H6, H7, H8, H11, H12" in text
-    assert "10 of 42 claims: 4 hold, 3 hold if, 3 fail. 7 hypotheses: 5 held, 2 open." in text
+    assert "10 of 42 claims: 4 hold, 3 hold if, 3 fail. Of those that hold, 4 are exact" in text
+    assert "4 are exact, 0 measured. 7 hypotheses: 5 held, 2 open." in text
     assert "H9" in page.ids and "Yin-Yang" in text
     assert text.index('id="claims"') < text.index('id="hypotheses"') < text.index('id="S0.1"')
 

@@ -144,7 +144,7 @@ def _filled(text: str, rows: Mapping[str, Row]) -> str:
 
 def _number(row: Row) -> str:
     """Return number and interval; the usual kind of interval goes without saying."""
-    return re.sub(r", 95 % [^)]*\)$", ")", measured(row))
+    return re.sub(r", 95 % [^)]*\)$", ")", measured(row)).replace(" (exact)", "")
 
 
 def _judged(row: Row) -> str:

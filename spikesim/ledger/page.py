@@ -281,8 +281,7 @@ def _verdict(word: str) -> str:
 
 
 def _measured(row: Row) -> str:
-    spread = interval(row)
-    text = f"<b>{html.escape(value(row))}</b>" + (f" ({html.escape(spread)})" if spread else "")
+    text = f"<b>{html.escape(value(row))}</b> ({html.escape(interval(row))})"
     return text.replace(" %", "\u00a0%")
 
 

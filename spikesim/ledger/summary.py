@@ -21,6 +21,9 @@ def count(ledger: Ledger) -> str:
     )
     text = f"{len(ledger.entries)} of {len(ledger.entries) + len(ledger.missing)} claims"
     text += f": {said}." if said else "."
+    held = [row.interval_kind == "exact" for row in rows if row.verdict == "holds"]
+    if held:
+        text += f" Of those that hold, {sum(held)} are exact, {len(held) - sum(held)} measured."
     outcomes = _tally((found.outcome for found in ledger.hypotheses), OUTCOMES, {})
     if outcomes:
         text += f" {len(ledger.hypotheses)} hypotheses: {outcomes}."

@@ -118,9 +118,9 @@ def value(row: Row) -> str:
 
 
 def interval(row: Row) -> str:
-    """Return the interval of a row and its kind; empty for a number without spread."""
+    """Return the interval of a row and its kind; "exact" for a number without spread."""
     if row.interval_kind == "exact":
-        return ""
+        return "exact"
     low, high = row.interval or (row.value, row.value)
     decimals = _decimals(row)
     return f"{number(low, decimals)} to {number(high, decimals)}, {row.interval_kind}"
@@ -128,13 +128,20 @@ def interval(row: Row) -> str:
 
 def measured(row: Row) -> str:
     """Return number, unit and interval of a row."""
-    spread = interval(row)
-    return f"{value(row)} ({spread})" if spread else value(row)
+    return f"{value(row)} ({interval(row)})"
 
 
 def _decimals(row: Row) -> int | None:
-    """Return how many decimals give the width of the interval two digits."""
+    """Return how many decimals give the width of the interval two digits, of a share one digit.
+
+    A share that is not 0 or 100 % never looks like it.
+    """
     low, high = row.interval or (row.value, row.value)
     if low == high:
         return None
-    return min(8, max(0, 1 - math.floor(math.log10(high - low))))
+    digits = 0 if row.unit == "%" else 1
+    decimals = min(8, max(0, digits - math.floor(math.log10(high - low))))
+    ends = [x for x in (low, row.value, high) if x not in (0.0, 100.0)]
+    while row.unit == "%" and decimals < 8 and any(round(x, decimals) in (0, 100) for x in ends):
+        decimals += 1
+    return decimals
