@@ -60,7 +60,7 @@ _PARTS = (
             "relaxation rule of 1954, weight for weight [S0.6].",
         ),
         _Clause(
-            {"S0.5": _HOLDS, "S0.9": _IF},
+            {"S0.5": _EITHER, "S0.9": _IF},
             "Scale only the weights of active inputs, and you have a relative of Winnow [S0.5]; "
             "write each weight as a difference of two positive numbers and scale both, and you "
             "have exponentiated gradient, which learns as well [S0.9].",
@@ -72,7 +72,10 @@ _PARTS = (
             "It makes the weight vector longer or shorter but never turns it, so that {S0.4} of "
             "starts tell two kinds of iris apart, those that point the right way already [S0.4].",
         ),
-        _Clause({"S0.5": _HOLDS}, "It never changes a sign [S0.5]."),
+        _Clause(
+            {"S0.5": _EITHER},
+            "As long as the percentage stays below 100, no weight changes its sign [S0.5].",
+        ),
         _Clause(
             {"S0.7": _IF},
             "And it drives a silent unit with a negative net input further off: {S0.7} come to "
