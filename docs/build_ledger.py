@@ -17,7 +17,7 @@ from spikesim.ledger.collect import Entry, Ledger, collect
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.page import figure_file
 from spikesim.ledger.rows import Table
-from spikesim.ledger.summary import count, opening
+from spikesim.ledger.summary import SOURCES, count, opening
 from spikesim.ledger.words import IN_PART, SYMBOLS, WORDS, blocks, measured
 
 DOCS = Path(__file__).resolve().parent
@@ -45,6 +45,7 @@ def markdown(ledger: Ledger, figures: dict[str, str]) -> str:
         "same as one page of HTML; "
         "`python docs/build_ledger.py results/ledger` makes this page of its results.",
     ]
+    parts.append(SOURCES)
     if text := answer(ledger.rows):
         lines = (f"**{QUESTION}**", _prose(text, ledger), f"<sub>{NOTE}</sub>")
         parts.append("\n>\n".join(f"> {line}" for line in lines))

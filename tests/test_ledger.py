@@ -535,3 +535,8 @@ def test_an_interrupt_stops_the_child_and_keeps_finished_chapters(scripts, tmp_p
     assert stopped.exists()
     assert (out / "dead_gradient" / "rows.json").exists()
     assert not (out / "dying_units" / "rows.json").exists()
+
+
+def test_a_colon_in_parentheses_leads_to_no_list():
+    ((lead, items),) = blocks("By a test (two: both) of three: one is; two are; three are.")
+    assert lead == "By a test (two: both) of three:" and items == ["one is", "two are", "three are"]

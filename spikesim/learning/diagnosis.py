@@ -199,8 +199,8 @@ def _complaint(layer: _Layer, epoch: int) -> str:
         return (
             f"its update was exactly zero {since} while trials were classified wrong: nothing "
             "that it does reaches the loss. Later units are silent or saturated, weights after "
-            "it are zero, or units have no derivative (Step); draw larger weights, use a wider "
-            "surrogate (smaller slope) or other units"
+            "it are zero, or a gradient rule meets units without derivative (Step); draw other "
+            "weights, and with a gradient rule use a wider surrogate (smaller slope) or other units"
         )
     return ""
 

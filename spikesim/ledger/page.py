@@ -13,7 +13,7 @@ from spikesim.ledger.answer import NOTE, QUESTION, answer
 from spikesim.ledger.collect import Entry, Ledger
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.rows import Row, Table
-from spikesim.ledger.summary import count, opening
+from spikesim.ledger.summary import SOURCES, count, opening
 from spikesim.ledger.words import IN_PART, SYMBOLS, WORDS, blocks, interval, value
 
 __all__ = ["figure_file", "render"]
@@ -84,6 +84,7 @@ def render(ledger: Ledger, out: Path) -> str:
         "<h1>The ledger</h1>",
         '<p class="lead">Claims about learning in threshold units and spiking neurons: each built, '
         f"measured and judged. {html.escape(opening(ledger))}</p>",
+        f"<p>{html.escape(SOURCES)}</p>",
         *_answer(ledger),
         *_words(),
         f"<p>{html.escape(count(ledger))}</p>",

@@ -8,7 +8,17 @@ from spikesim.ledger.collect import Ledger
 from spikesim.ledger.rows import OUTCOMES, VERDICTS
 from spikesim.ledger.words import SYMBOLS, measured
 
-__all__ = ["count", "opening", "plain_table"]
+__all__ = ["SOURCES", "count", "opening", "plain_table"]
+
+SOURCES = (
+    'Four short texts made the claims; "the text" of a row is the one that its number begins with. '
+    "S0: a question. A unit with the threshold 5 has a net input of 5.5 and fires where it should "
+    "not; lower its weights by a percentage of that error, and tell the units before it the sum "
+    "of the errors that follow. S1: an answer on why networks do not use the step. S2: a page on "
+    "smooth thresholds and committees of units. S3: a tutorial that builds one artificial neuron. "
+    "An earlier sketch is exploratory code whose figures are checked here. Limits that are called "
+    "not registered were chosen after the hypotheses had been written down."
+)
 
 
 def count(ledger: Ledger) -> str:

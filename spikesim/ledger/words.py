@@ -84,6 +84,15 @@ def number(x: float, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
+def _led(sentence: str) -> tuple[str, str, str]:
+    """Split a sentence at its first colon that is not in parentheses, as `str.partition` does."""
+    for match in re.finditer(": ", sentence):
+        lead, rest = sentence[: match.start()], sentence[match.end() :]
+        if lead.count("(") == lead.count(")"):
+            return lead, ": ", rest
+    return sentence, "", ""
+
+
 def blocks(text: str) -> list[tuple[str, list[str]]]:
     """Return a long text in short pieces: a paragraph and the list that it leads to, if any.
 
@@ -97,7 +106,7 @@ def blocks(text: str) -> list[tuple[str, list[str]]]:
     for paragraph in text.split("\n\n"):
         gathered = ""
         for sentence in re.split(r"(?<=[.?!]) (?=[A-Z])", paragraph.strip()):
-            lead, colon, rest = sentence.partition(": ")
+            lead, colon, rest = _led(sentence)
             items = rest.rstrip(".").split("; ")
             if colon and len(items) >= _LIST:
                 made.append((f"{gathered} {lead}:".strip(), items))
