@@ -998,7 +998,7 @@ def judge_steep(
         f"starts to {100 * plain[-1]:.0f} %. With fixed steps the steepest net of the sweep in "
         "which most presentations to the untrained net still move something, steepness "
         f"{fixed:g}, compares with the {100 * rule.mean():.0f} % of the committee rule like this: "
-        f"{each}. By {_TOST} with a margin of 10 points "
+        f"{each}. By {_TOST} of 10 points "
         f"{len(nets) - len(apart)} of {len(nets)} are as good. {_power(config.n_starts)} The "
         "exact limit, threshold units of which the closest of all move, solves "
         f"{100 * limit:.0f} %. {_gentlest(config, found, best)}"
@@ -1156,7 +1156,7 @@ def one_layer(config: Config) -> dict[str, dict[str, dict[str, Any]]]:
             (entrant, task, _at(entrant, point), number, "tune",
              _epochs(config, entrant, task, tuning=True), config.hidden)
             for entrant in everyone if entrant.make is not None
-            for point in cube for number in range(_n_tune(entrant, n_tune))
+            for point in cube for number in range(n_tune)
         ]  # fmt: skip
         if config.n_jobs != 1:
             for entrant in everyone:
@@ -1164,8 +1164,7 @@ def one_layer(config: Config) -> dict[str, dict[str, dict[str, Any]]]:
         scores = iter(parallel(delayed(fitted)(*job) for job in jobs))
         chosen = {SURROGATE.name: (0.0, 0.0, 0.0)}
         for entrant in everyone[1:]:
-            n = _n_tune(entrant, n_tune)
-            means = [np.mean([_score(task, next(scores)) for _ in range(n)]) for _ in cube]
+            means = [np.mean([_score(task, next(scores)) for _ in range(n_tune)]) for _ in cube]
             chosen[entrant.name] = _at(entrant, cube[int(np.argmax(means))])
         runs = iter(parallel(
             delayed(fitted)(entrant, task, chosen[entrant.name], number, "test",
@@ -1188,11 +1187,6 @@ def _at(entrant: Entrant, point: np.ndarray) -> tuple[float, ...]:
         float(f"{low * (high / low) ** float(share):.3g}")
         for share, (low, high) in zip(point, entrant.space(), strict=True)
     )
-
-
-def _n_tune(entrant: Entrant, n: int) -> int:
-    """Return the starts for tuning: a quarter for arms that have no part in the verdict."""
-    return max(1, n // 4) if _exploratory(entrant.name) else n
 
 
 def _epochs(config: Config, entrant: Entrant, task: str, tuning: bool = False) -> int:
@@ -1239,8 +1233,7 @@ def judge_one_layer(
         f"{config.n_trials} settings each were tried on {config.n_layer_tune} other starts or "
         f"{config.n_tune_folds} other folds. Those of the surrogate are the tuned ones of the "
         f"package, from {_THEIRS[0]} tries on {_THEIRS[1]} starts or {_THEIRS[2]} folds. Rows "
-        "with a latency code are exploratory, tuned on a quarter of the starts, and have no part "
-        "in the verdict.",
+        "with a latency code are exploratory and have no part in the verdict.",
         ("task", "rule", "% (95 %)", "trained numbers", "rate, margin, gain",
          "difference (90 %)", "TOST, p"),
         tuple(lines),
@@ -1286,8 +1279,8 @@ def _power(n: int) -> str:
     if not missed:
         return f"With {n} starts TOST cannot reject even where both solve them all."
     return (
-        f"With {n} starts, of which the other solves all, TOST rejects if "
-        f"{f'at most {missed - 1} are' if missed > 1 else 'none is'} missed: with probability {binom.cdf(missed - 1, n, 0.0):.2g} for a rule that never "
+        f"With {n} starts, of which the other solves all, TOST rejects if at most {missed - 1} are "
+        f"missed: with probability {binom.cdf(missed - 1, n, 0.0):.2g} for a rule that never "
         f"misses, {binom.cdf(missed - 1, n, 0.02):.2g} for one that misses 2 % and "
         f"{binom.cdf(missed - 1, n, 0.05):.2g} at 5 %."
     )
@@ -1553,9 +1546,9 @@ def _band(ax: Any, values: dict[float, Any]) -> None:
         [float(np.quantile(v, q)) if len(v) else np.nan for v in values.values()]
         for q in (0.25, 0.5, 0.75)
     )
-    ax.plot(list(values), median, color=COLOURS[0], marker="o", label="random committees, median")
     ax.fill_between(list(values), low, high, color=COLOURS[0], alpha=0.2, linewidth=0,
                     label="their middle half")  # fmt: skip
+    ax.plot(list(values), median, color=COLOURS[0], marker="o", label="random committees, median")
 
 
 def _draw_xor(found: dict[tuple[str, float], dict[str, Any]]) -> Any:
