@@ -17,7 +17,7 @@ from spikesim.ledger.collect import Entry, Ledger, collect
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.page import figure_file
 from spikesim.ledger.rows import Table
-from spikesim.ledger.summary import SOURCES, count, opening
+from spikesim.ledger.summary import SOURCES, count, opening, warning
 from spikesim.ledger.words import IN_PART, SYMBOLS, WORDS, blocks, measured
 
 DOCS = Path(__file__).resolve().parent
@@ -46,6 +46,8 @@ def markdown(ledger: Ledger, figures: dict[str, str]) -> str:
         "`python docs/build_ledger.py results/ledger` makes this page of its results.",
     ]
     parts.append(SOURCES)
+    if said := warning(ledger):
+        parts.append(f"**{said}**")
     if text := answer(ledger.rows):
         lines = (f"**{QUESTION}**", _prose(text, ledger), f"<sub>{NOTE}</sub>")
         parts.append("\n>\n".join(f"> {line}" for line in lines))

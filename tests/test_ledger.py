@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from spikesim.ledger.contents import CHAPTERS, HYPOTHESES, IDS, expectations, ex
 from spikesim.ledger.page import figure_file, render
 from spikesim.ledger.rows import read_chapter, write_chapter
 from spikesim.ledger.runner import choose, run
-from spikesim.ledger.summary import count
+from spikesim.ledger.summary import count, warning
 from spikesim.ledger.words import WORDS, blocks, interval, measured, number, value
 
 AWKWARD = 'w < 0 & "v" > 1, 5 $ a | b, w_1 * w_2 [x], `a < b`'
@@ -245,6 +246,15 @@ def test_hypotheses_are_shown_with_what_makes_them_fail(results, tmp_path):
         assert text.count(" shows &lt;so&gt;.") == 5
         assert all(word in text and WORDS[word] in text for word in ("TOST", "credit", "exact"))
     assert "](vocabulary.md)" in text and "\n### H2\n" in text
+
+
+def test_a_page_of_a_quick_run_says_so_at_the_top(results):
+    ledger = collect(results)
+    said = "This is the page of a quick run, as to proportional_rule: few starts"
+    assert said in render(ledger, results).split("<h2")[0]
+    assert said in build_ledger.markdown(ledger, defaultdict(str)).split("\n## ")[0]
+    full = tuple(dataclasses.replace(entry, budget="full") for entry in ledger.entries)
+    assert warning(dataclasses.replace(ledger, entries=full)) == ""
 
 
 def test_texts_are_escaped(results):

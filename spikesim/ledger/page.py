@@ -13,7 +13,7 @@ from spikesim.ledger.answer import NOTE, QUESTION, answer
 from spikesim.ledger.collect import Entry, Ledger
 from spikesim.ledger.contents import PARTS, expectations
 from spikesim.ledger.rows import Row, Table
-from spikesim.ledger.summary import SOURCES, count, opening
+from spikesim.ledger.summary import SOURCES, count, opening, warning
 from spikesim.ledger.words import IN_PART, SYMBOLS, WORDS, blocks, interval, value
 
 __all__ = ["figure_file", "render"]
@@ -85,6 +85,7 @@ def render(ledger: Ledger, out: Path) -> str:
         '<p class="lead">Claims about learning in threshold units and spiking neurons: each built, '
         f"measured and judged. {html.escape(opening(ledger))}</p>",
         f"<p>{html.escape(SOURCES)}</p>",
+        *([f'<p class="problem">{html.escape(said)}</p>'] if (said := warning(ledger)) else []),
         *_answer(ledger),
         *_words(),
         f"<p>{html.escape(count(ledger))}</p>",

@@ -60,6 +60,20 @@ def opening(ledger: Ledger) -> str:
     return ", ".join(parts)
 
 
+def warning(ledger: Ledger) -> str:
+    """Return what a reader must know of a run that was not full; empty for a full one."""
+    chapters = {entry.chapter: entry.budget for entry in ledger.entries}
+    short = [name for name, budget in chapters.items() if budget != "full"]
+    if not short:
+        return ""
+    of = "" if len(short) == len(chapters) else f", as to {', '.join(short)}"
+    kind = " and ".join(sorted({chapters[name] for name in short}))
+    return (
+        f"This is the page of a {kind} run{of}: few starts, so that intervals are wide and a "
+        "verdict may be another than that of the full run."
+    )
+
+
 def plain_table(ledger: Ledger) -> str:
     """Return the rows as aligned text for the terminal."""
     lines = []
