@@ -20,9 +20,14 @@ _HOMES = {
     "spikesim.learning": ("check_gradient", "evaluate", "fit"),
     "spikesim.network": (
         "AllToAll",
+        "DistanceDependent",
         "ExplicitList",
+        "ExponentialProfile",
         "FixedInDegree",
+        "FixedOutDegree",
         "FixedProbability",
+        "FixedTotalNumber",
+        "GaussianProfile",
         "Network",
         "NoiseCurrent",
         "OneToOne",
@@ -32,8 +37,10 @@ _HOMES = {
         "RampCurrent",
         "SampledCurrent",
         "SineCurrent",
+        "SparseMatrix",
         "SpikeInput",
         "StepCurrent",
+        "grid_positions",
     ),
     "spikesim.neurons": ("LIF", "PoissonSource", "ReLU", "Sigmoid", "SpikeSource", "Step", "Tanh"),
     "spikesim.recording": ("Recording",),
@@ -94,9 +101,14 @@ if TYPE_CHECKING:
     from spikesim.learning import check_gradient, evaluate, fit
     from spikesim.network import (
         AllToAll,
+        DistanceDependent,
         ExplicitList,
+        ExponentialProfile,
         FixedInDegree,
+        FixedOutDegree,
         FixedProbability,
+        FixedTotalNumber,
+        GaussianProfile,
         Network,
         NoiseCurrent,
         OneToOne,
@@ -106,8 +118,10 @@ if TYPE_CHECKING:
         RampCurrent,
         SampledCurrent,
         SineCurrent,
+        SparseMatrix,
         SpikeInput,
         StepCurrent,
+        grid_positions,
     )
     from spikesim.neurons import LIF, PoissonSource, ReLU, Sigmoid, SpikeSource, Step, Tanh
     from spikesim.recording import Recording

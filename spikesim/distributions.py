@@ -6,14 +6,27 @@ The draw happens when the network is built, from the seed of the simulation.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from spikesim import _check
+from spikesim.errors import ParameterError
 
 __all__ = ["Distribution", "LogNormal", "Normal", "Uniform"]
+
+
+# Beyond so many standard deviations a normal value is drawn again in compact precision; it comes
+# once in 4 * 10^11 draws.
+_FAR = 7.0
+# Bounds must leave this share of a distribution, or drawing again would take too long.
+_LEAST_SHARE = 1e-3
+# The most that the spread of a log-normal distribution may be of its mean.
+_WIDEST = 1e100
 
 
 class Distribution(ABC):
@@ -22,6 +35,22 @@ class Distribution(ABC):
     @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
+
+    def limits(self) -> tuple[float, float] | None:
+        """Return the least and the largest value in compact precision, None if not known.
+
+        Compact precision stores weights as fixed-point numbers and needs to know their range
+        before they are drawn. Where a distribution has no end, this is 7 standard deviations from
+        its mean (of the logarithm, for a log-normal one): compact precision draws values beyond
+        it again, double precision keeps them. A distribution without limits is drawn first and
+        its largest value taken.
+        """
+        return None
+
+    def bound(self) -> float | None:
+        """Return the largest absolute value within :meth:`limits`, None if not known."""
+        limits = self.limits()
+        return None if limits is None else max(abs(limits[0]), abs(limits[1]))
 
 
 def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -34,7 +63,7 @@ def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: in
     """
     values = _check.float_array(name, distribution.draw(rng, n), copy=True)
     if values.shape != (n,):
-        raise _check.ParameterError(
+        raise ParameterError(
             f"{name}: {type(distribution).__name__}.draw must return {n} values, shape ({n},), "
             f"got shape {values.shape}"
         )
@@ -44,26 +73,42 @@ def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: in
 @_check.suggest_keywords
 @dataclass(frozen=True)
 class Normal(Distribution):
-    """Normal distribution.
+    """Normal distribution, clipped by drawing again whatever falls outside its bounds.
 
     Parameters
     ----------
     mean : float
-        Mean, in the unit of the parameter it stands for.
+        Mean before clipping, in the unit of the parameter it stands for.
     sd : float
-        Standard deviation, at least 0.
+        Standard deviation before clipping, at least 0.
+    low, high : float, default -inf and inf
+        Values outside ``[low, high]`` are drawn again.
+
+    Raises
+    ------
+    ParameterError
+        Numbers that are not finite (but for bounds), ``sd < 0``, bounds that leave less than a
+        thousandth of the distribution.
     """
 
     mean: float
     sd: float
+    low: float = -math.inf
+    high: float = math.inf
 
     def __post_init__(self) -> None:
-        _check.scalar("Normal.mean", self.mean)
-        _check.non_negative("Normal.sd", self.sd)
+        object.__setattr__(self, "mean", _check.scalar("Normal.mean", self.mean))
+        object.__setattr__(self, "sd", _check.non_negative("Normal.sd", self.sd))
+        _keep_bounds(self, self.mean, self.sd)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
-        return rng.normal(self.mean, self.sd, n)
+        return _redrawn(lambda m: rng.normal(self.mean, self.sd, m), n, self.low, self.high)
+
+    def limits(self) -> tuple[float, float]:
+        """Return the bounds, at most 7 sd from the mean."""
+        low, high = self.mean - _FAR * self.sd, self.mean + _FAR * self.sd
+        return max(low, self.low), min(high, self.high)
 
 
 @_check.suggest_keywords
@@ -81,12 +126,17 @@ class Uniform(Distribution):
     high: float
 
     def __post_init__(self) -> None:
-        low = _check.scalar("Uniform.low", self.low)
-        _check.in_range("Uniform.high", self.high, low, np.inf)
+        object.__setattr__(self, "low", _check.scalar("Uniform.low", self.low))
+        high = _check.in_range("Uniform.high", self.high, self.low, np.inf)
+        object.__setattr__(self, "high", high)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
         return rng.uniform(self.low, self.high, n)
+
+    def limits(self) -> tuple[float, float]:
+        """Return the bounds."""
+        return self.low, self.high
 
 
 @_check.suggest_keywords
@@ -94,22 +144,105 @@ class Uniform(Distribution):
 class LogNormal(Distribution):
     """Log-normal distribution, described by its own mean and standard deviation.
 
+    Values outside of bounds are clipped by drawing them again.
+
     Parameters
     ----------
     mean : float
-        Mean of the values themselves (not of their logarithm), greater than 0.
+        Mean of the values themselves (not of their logarithm) before clipping, greater than 0.
     sd : float
-        Standard deviation of the values themselves, at least 0.
+        Standard deviation of the values themselves before clipping, at least 0.
+    low, high : float, default 0 and inf
+        Values outside ``[low, high]`` are drawn again; ``low >= 0``.
+
+    Raises
+    ------
+    ParameterError
+        Numbers that are not finite (but for `high`), ``mean <= 0``, ``sd < 0``, bounds that leave
+        less than a thousandth of the distribution.
     """
 
     mean: float
     sd: float
+    low: float = 0.0
+    high: float = math.inf
 
     def __post_init__(self) -> None:
-        _check.positive("LogNormal.mean", self.mean)
-        _check.non_negative("LogNormal.sd", self.sd)
+        object.__setattr__(self, "mean", _check.positive("LogNormal.mean", self.mean))
+        object.__setattr__(self, "sd", _check.non_negative("LogNormal.sd", self.sd))
+        if self.sd > _WIDEST * self.mean:
+            raise ParameterError(
+                f"LogNormal.sd must be at most {_WIDEST:g} times LogNormal.mean, got {self.sd:g} "
+                f"with a mean of {self.mean:g}"
+            )
+        _check.non_negative("LogNormal.low", self.low)
+        _keep_bounds(self, self.log_mean, self.log_sd, _log)
+
+    @property
+    def log_mean(self) -> float:
+        """Mean of the logarithm of the values."""
+        return math.log(self.mean) - self.log_sd**2 / 2.0
+
+    @property
+    def log_sd(self) -> float:
+        """Standard deviation of the logarithm of the values."""
+        return math.sqrt(math.log1p((self.sd / self.mean) ** 2))
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
-        variance = np.log1p((self.sd / self.mean) ** 2)
-        return rng.lognormal(np.log(self.mean) - variance / 2, np.sqrt(variance), n)
+        mean, sd = self.log_mean, self.log_sd
+        return _redrawn(lambda m: rng.lognormal(mean, sd, m), n, self.low, self.high)
+
+    def limits(self) -> tuple[float, float]:
+        """Return the bounds, the logarithm at most 7 of its sd from its mean."""
+        far = _FAR * self.log_sd
+        low, high = math.exp(self.log_mean - far), math.exp(self.log_mean + far)
+        return max(low, self.low), min(high, self.high)
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0.0 else -math.inf
+
+
+def _same(value: float) -> float:
+    return value
+
+
+def _keep_bounds(distribution: Any, mean: float, sd: float, scale: Any = _same) -> None:
+    """Check the bounds of a distribution that is normal with `mean` and `sd` after `scale`."""
+    name = type(distribution).__name__
+    bounds = []
+    for side in ("low", "high"):
+        bound = _check.scalar(f"{name}.{side}", getattr(distribution, side), finite=False)
+        object.__setattr__(distribution, side, bound)
+        bounds.append(bound)
+    low, high = bounds
+    if low > high:
+        raise ParameterError(f"{name}.low must be at most {name}.high = {high:g}, got {low:g}")
+    if sd == 0.0:
+        inside = low <= distribution.mean <= high
+    else:
+        share = _below((scale(high) - mean) / sd) - _below((scale(low) - mean) / sd)
+        inside = share >= _LEAST_SHARE
+    if not inside:
+        raise ParameterError(
+            f"{name}.low and {name}.high must leave at least {_LEAST_SHARE:.1%} of the "
+            f"distribution, [{low:g}, {high:g}] leaves less with mean {distribution.mean:g} and "
+            f"sd {distribution.sd:g}"
+        )
+
+
+def _below(z: float) -> float:
+    """Return the probability that a standard normal value is below `z`."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def _redrawn(draw: Callable[[int], np.ndarray], n: int, low: float, high: float) -> np.ndarray:
+    """Draw `n` values, then again those outside ``[low, high]`` until none is left."""
+    values = draw(n)
+    outside = np.flatnonzero((values < low) | (values > high))
+    while len(outside):
+        values[outside] = draw(len(outside))
+        again = values[outside]
+        outside = outside[(again < low) | (again > high)]
+    return values

@@ -8,12 +8,13 @@ import spikesim as sp
 
 # A name that leaves this list breaks somebody's program; a new one is added here on purpose.
 PUBLIC = """
-AllToAll Alpha ArcTan Boxcar Delta ExplicitList Exponential FastSigmoid FixedInDegree
-FixedProbability LIF Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided
-OneToOne PoissonInput PoissonSource Population Projection RampCurrent ReLU Record Recording
-SampledCurrent Sigmoid SimulationInterrupted SineCurrent SpikeInput SpikeSource SpikesimError
-SpikesimWarning Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient
-comparison datasets dense distributions encoding errors evaluate fit layered learning ledger
+AllToAll Alpha ArcTan Boxcar Delta DistanceDependent ExplicitList Exponential ExponentialProfile
+FastSigmoid FixedInDegree FixedOutDegree FixedProbability FixedTotalNumber GaussianProfile LIF
+Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne PoissonInput
+PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
+SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource SpikesimError SpikesimWarning
+Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient comparison
+datasets dense distributions encoding errors evaluate fit grid_positions layered learning ledger
 network neurons plotting recording simulate simulation surrogates synapses
 """.split()
 

@@ -71,7 +71,7 @@ class Network:
             _refuse_namesake(f"{label}.target", projection, "_target", target)
             _refuse_source(f"{label}.target", target)
             with _check.located(f"projection from {source.name!r} to {target.name!r}"):
-                projection.check(source.n, target.n)
+                projection.check(source, target)
         for index, item in enumerate(inputs):
             label = f"Network.inputs[{index}].target"
             target = self.population(item.target, label)

@@ -10,7 +10,8 @@ import numpy as np
 from spikesim import _check
 from spikesim.distributions import Distribution
 from spikesim.errors import ParameterError
-from spikesim.network.population import keep_population
+from spikesim.network.matrix import SparseMatrix
+from spikesim.network.population import Population, keep_population
 from spikesim.network.rules import Rule
 from spikesim.synapses import Delta, Synapse
 
@@ -30,7 +31,8 @@ class Projection:
         Which neurons are connected.
     weight : float, array_like or Distribution
         Weight of the synapses: pA, or mV through :class:`~spikesim.synapses.Delta`. An array has
-        the shape that the rule states, a distribution is drawn from once a synapse.
+        the shape that the rule states, a distribution is drawn from once a synapse. May be left
+        out with :class:`~spikesim.network.SparseMatrix`, whose values it then is.
     delay : float, array_like or Distribution, default 1
         From the spike to its arrival (ms), at least `dt`. Values drawn from a distribution are
         rounded to the nearest step; given ones must be multiples of `dt`.
@@ -42,7 +44,8 @@ class Projection:
     Raises
     ------
     ParameterError
-        NaN or infinite weights, delays that are NaN, 0 or negative.
+        No weight where the rule brings none, NaN or infinite weights, delays that are NaN, 0 or
+        negative.
     ParameterTypeError
         An argument of another kind.
     """
@@ -50,7 +53,7 @@ class Projection:
     source: Any
     target: Any
     rule: Any
-    weight: Any
+    weight: Any = None
     delay: Any = 1.0
     synapse: Any = Delta()
     delay_rounding: str = "error"
@@ -64,7 +67,15 @@ class Projection:
             "Projection.synapse", self.synapse, Synapse, "Delta(), Exponential() or Alpha()"
         )
         _check.choice("Projection.delay_rounding", self.delay_rounding, ("error", "nearest"))
-        object.__setattr__(self, "weight", number_or_array("Projection.weight", self.weight))
+        weight = self.weight
+        if weight is None:
+            if not isinstance(self.rule, SparseMatrix):
+                raise ParameterError(
+                    f"Projection.weight must be given with {type(self.rule).__name__}; only "
+                    "SparseMatrix brings its own weights"
+                )
+            weight = self.rule.values
+        object.__setattr__(self, "weight", number_or_array("Projection.weight", weight))
         delay = number_or_array("Projection.delay", self.delay)
         if not isinstance(delay, Distribution) and np.any(np.asarray(delay) <= 0.0):
             bad = np.asarray(delay) <= 0.0
@@ -74,10 +85,10 @@ class Projection:
             )
         object.__setattr__(self, "delay", delay)
 
-    def check(self, n_pre: int, n_post: int) -> None:
-        """Refuse populations of sizes that the rule, weights or delays do not fit."""
-        self.rule.check(n_pre, n_post, self.source == self.target)
-        wanted = self.rule.array_shape(n_pre, n_post)
+    def check(self, source: Population, target: Population) -> None:
+        """Refuse populations that the rule, weights or delays do not fit."""
+        self.rule.check(source, target)
+        wanted = self.rule.array_shape(source, target)
         for name in ("weight", "delay"):
             value = getattr(self, name)
             if not isinstance(value, np.ndarray):

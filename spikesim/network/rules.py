@@ -1,10 +1,13 @@
 """Connection rules: which neuron of one population reaches which of another.
 
-A rule only describes; :mod:`spikesim.engine.connect` draws from it.
+A rule only describes; :mod:`spikesim.engine.connect` draws from it. The rule that goes by
+distance is in :mod:`spikesim.network.distance`, sparse matrices in
+:mod:`spikesim.network.matrix`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,19 +15,56 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError
+from spikesim.network.population import Population
 
-__all__ = ["AllToAll", "ExplicitList", "FixedInDegree", "FixedProbability", "OneToOne", "Rule"]
+__all__ = [
+    "AllToAll",
+    "ExplicitList",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedProbability",
+    "FixedTotalNumber",
+    "OneToOne",
+    "Rule",
+    "bound_of_count",
+]
 
 
 class Rule:
-    """Base of the connection rules."""
+    """Base of the connection rules.
 
-    def check(self, n_pre: int, n_post: int, same: bool) -> None:
-        """Refuse populations that the rule cannot connect; `same` if they are one."""
+    `source` and `target` are populations; where they are one object, synapses of a neuron onto
+    itself are autapses.
+    """
 
-    def array_shape(self, n_pre: int, n_post: int) -> tuple[int, ...] | None:
+    def check(self, source: Population, target: Population) -> None:
+        """Refuse populations that the rule cannot connect."""
+
+    def array_shape(self, source: Population, target: Population) -> tuple[int, ...] | None:
         """Return the shape of weights given as an array, None if they cannot be."""
         return None
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return the number of synapses: exact where the rule fixes it, else its mean."""
+        raise NotImplementedError
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return what no in-degree exceeds; by chance less often than once in 10^20 neurons."""
+        raise NotImplementedError
+
+
+def bound_of_count(mean: float, variance: float, most: int) -> int:
+    """Return a bound on a binomial or hypergeometric count that is never above `most`.
+
+    By Bernstein's inequality the count exceeds ``mean + 10 sd + 50`` with a probability below
+    1e-20: ``exp(-t**2 / (2 variance + 2 t / 3))`` for ``t = 10 sd + 50``.
+    """
+    return min(most, math.ceil(mean + 10.0 * math.sqrt(variance) + 50.0))
+
+
+def _without_autapses(rule: Any, source: Population, target: Population) -> int:
+    """Return 1 if a neuron must not reach itself, else 0."""
+    return int(source is target and not rule.autapses)
 
 
 @_check.suggest_keywords
@@ -45,9 +85,17 @@ class AllToAll(Rule):
     def __post_init__(self) -> None:
         _check.boolean("AllToAll.autapses", self.autapses)
 
-    def array_shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
+    def array_shape(self, source: Population, target: Population) -> tuple[int, ...]:
         """Return (n_pre, n_post)."""
-        return (n_pre, n_post)
+        return (source.n, target.n)
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return the number of pairs."""
+        return source.n * (target.n - _without_autapses(self, source, target))
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return the number of sources."""
+        return source.n - _without_autapses(self, source, target)
 
 
 @_check.suggest_keywords
@@ -58,16 +106,25 @@ class OneToOne(Rule):
     Weights and delays may be arrays of shape (n,).
     """
 
-    def check(self, n_pre: int, n_post: int, same: bool) -> None:
+    def check(self, source: Population, target: Population) -> None:
         """Refuse populations of different sizes."""
-        if n_pre != n_post:
+        if source.n != target.n:
             raise ParameterError(
-                f"Projection.rule OneToOne needs populations of one size, got {n_pre} and {n_post}"
+                "Projection.rule OneToOne needs populations of one size, "
+                f"got {source.n} and {target.n}"
             )
 
-    def array_shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
-        """Return (n_pre,)."""
-        return (n_pre,)
+    def array_shape(self, source: Population, target: Population) -> tuple[int, ...]:
+        """Return (n,)."""
+        return (source.n,)
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return n."""
+        return source.n
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return 1."""
+        return 1
 
 
 @_check.suggest_keywords
@@ -89,6 +146,15 @@ class FixedProbability(Rule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "p", _check.in_range("FixedProbability.p", self.p, 0.0, 1.0))
         _check.boolean("FixedProbability.autapses", self.autapses)
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return p times the number of pairs."""
+        return round(self.p * source.n * (target.n - _without_autapses(self, source, target)))
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return a bound on a binomial number of sources."""
+        n = source.n - _without_autapses(self, source, target)
+        return bound_of_count(n * self.p, n * self.p * (1.0 - self.p), n)
 
 
 @_check.suggest_keywords
@@ -115,9 +181,9 @@ class FixedInDegree(Rule):
         _check.boolean("FixedInDegree.autapses", self.autapses)
         _check.boolean("FixedInDegree.multapses", self.multapses)
 
-    def check(self, n_pre: int, n_post: int, same: bool) -> None:
+    def check(self, source: Population, target: Population) -> None:
         """Refuse more synapses than there are sources to draw from."""
-        sources = n_pre - (1 if same and not self.autapses else 0)
+        sources = source.n - _without_autapses(self, source, target)
         if self.k > 0 and sources == 0:
             raise ParameterError(
                 "FixedInDegree.k must be 0 where the only source is the target itself and "
@@ -128,6 +194,117 @@ class FixedInDegree(Rule):
                 f"FixedInDegree.k must be at most {sources}, the number of sources a target may "
                 f"have without multapses, got {self.k}"
             )
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return k a target."""
+        return self.k * target.n
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return k."""
+        return self.k
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class FixedOutDegree(Rule):
+    """Each source has k synapses onto targets drawn at random.
+
+    Parameters
+    ----------
+    k : int
+        Synapses a source, at least 0.
+    autapses : bool, default True
+        Whether, within one population, a neuron may reach itself.
+    multapses : bool, default True
+        Whether a source may have several synapses onto one target (drawn with replacement).
+    """
+
+    k: int
+    autapses: bool = True
+    multapses: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", _check.integer("FixedOutDegree.k", self.k, minimum=0))
+        _check.boolean("FixedOutDegree.autapses", self.autapses)
+        _check.boolean("FixedOutDegree.multapses", self.multapses)
+
+    def check(self, source: Population, target: Population) -> None:
+        """Refuse more synapses than there are targets to draw from."""
+        targets = target.n - _without_autapses(self, source, target)
+        if self.k > 0 and targets == 0:
+            raise ParameterError(
+                "FixedOutDegree.k must be 0 where the only target is the source itself and "
+                f"autapses are excluded, got {self.k}"
+            )
+        if not self.multapses and self.k > targets:
+            raise ParameterError(
+                f"FixedOutDegree.k must be at most {targets}, the number of targets a source may "
+                f"have without multapses, got {self.k}"
+            )
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return k a source."""
+        return self.k * source.n
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return a bound on the synapses that chance gives to one target."""
+        n = source.n - _without_autapses(self, source, target)
+        p = 1.0 / max(target.n - _without_autapses(self, source, target), 1)
+        if self.multapses:
+            return bound_of_count(n * self.k * p, n * self.k * p * (1.0 - p), n * self.k)
+        p *= self.k
+        return bound_of_count(n * p, n * p * (1.0 - p), n)
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class FixedTotalNumber(Rule):
+    """There are n synapses, each between a source and a target drawn at random.
+
+    Parameters
+    ----------
+    n : int
+        Synapses altogether, at least 0.
+    autapses : bool, default True
+        Whether, within one population, a neuron may reach itself.
+    multapses : bool, default True
+        Whether a pair may have several synapses (pairs drawn with replacement).
+    """
+
+    n: int
+    autapses: bool = True
+    multapses: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n", _check.integer("FixedTotalNumber.n", self.n, minimum=0))
+        _check.boolean("FixedTotalNumber.autapses", self.autapses)
+        _check.boolean("FixedTotalNumber.multapses", self.multapses)
+
+    def check(self, source: Population, target: Population) -> None:
+        """Refuse more synapses than there are pairs to draw from."""
+        pairs = source.n * (target.n - _without_autapses(self, source, target))
+        if self.n > 0 and pairs == 0:
+            raise ParameterError(
+                "FixedTotalNumber.n must be 0 where the only pair is a neuron with itself and "
+                f"autapses are excluded, got {self.n}"
+            )
+        if not self.multapses and self.n > pairs:
+            raise ParameterError(
+                f"FixedTotalNumber.n must be at most {pairs}, the number of pairs that can be "
+                f"connected without multapses, got {self.n}"
+            )
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return n."""
+        return self.n
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return a bound on the synapses that chance gives to one target."""
+        p = 1.0 / target.n
+        most = self.n
+        if not self.multapses:
+            most = min(most, source.n - _without_autapses(self, source, target))
+        return bound_of_count(self.n * p, self.n * p * (1.0 - p), most)
 
 
 @_check.suggest_keywords
@@ -159,11 +336,19 @@ class ExplicitList(Rule):
                 f"got {len(self.pre)} and {len(self.post)}"
             )
 
-    def check(self, n_pre: int, n_post: int, same: bool) -> None:
+    def check(self, source: Population, target: Population) -> None:
         """Refuse indices that the populations do not have."""
-        _check.indices("ExplicitList.pre", self.pre, n_pre)
-        _check.indices("ExplicitList.post", self.post, n_post)
+        _check.indices("ExplicitList.pre", self.pre, source.n)
+        _check.indices("ExplicitList.post", self.post, target.n)
 
-    def array_shape(self, n_pre: int, n_post: int) -> tuple[int, ...]:
+    def array_shape(self, source: Population, target: Population) -> tuple[int, ...]:
         """Return (n_synapses,)."""
         return (len(self.pre),)
+
+    def expected_synapses(self, source: Population, target: Population) -> int:
+        """Return the length of the list."""
+        return len(self.pre)
+
+    def in_degree_bound(self, source: Population, target: Population) -> int:
+        """Return the largest number of synapses listed for one target."""
+        return int(np.bincount(self.post).max()) if len(self.post) else 0
