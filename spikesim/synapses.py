@@ -1,29 +1,48 @@
-r"""What a spike does on arrival: delta, exponential and alpha synapses, as currents.
+r"""What a spike does on arrival: a jump of the potential, a current or a conductance.
 
-A synapse turns weighted spikes (`drive`) into a current (pA) or, for :class:`Delta`, into a jump
-of the membrane potential (mV). Currents obey linear equations, so one step of `dt` is exact:
+A synapse turns weighted spikes (`drive`) into a current (pA), a conductance (nS) or, for
+:class:`Delta`, into a jump of the membrane potential (mV). Currents and conductances obey the same
+linear equations, here for i, so one step of `dt` is exact:
 
-* exponential: :math:`\tau_{syn}\,\dot i = -i`; a spike of weight w adds w (pA) to i;
-* alpha: :math:`i(t) = w\,\frac{t}{\tau_{syn}} e^{1 - t/\tau_{syn}}`, peak w (pA) at
+* exponential: :math:`\tau_{syn}\,\dot i = -i`; a spike of weight w adds w to i;
+* alpha: :math:`i(t) = w\,\frac{t}{\tau_{syn}} e^{1 - t/\tau_{syn}}`, peak w at
   :math:`\tau_{syn}`; written as :math:`\dot x = -x/\tau_{syn}`,
   :math:`\dot i = x - i/\tau_{syn}`, where a spike adds :math:`e\,w/\tau_{syn}` to x.
 
-:meth:`propagators` gives the elements of the matrix exponential that couple the synapse to the
+A conductance g with reversal potential :math:`e_{rev}` sends the current
+:math:`g\,(e_{rev} - v)` into the membrane.
+
+:meth:`propagators` gives the elements of the matrix exponential that couple a current to the
 membrane (Rotter & Diesmann 1999, section 3.1): over a step, v gains ``p_vi * i + p_vx * x``.
 :math:`\tau_{syn} = \tau_m` is a limit, not a singularity: the divided differences of the
-exponential are evaluated in a form that is stable on both sides of it.
+exponential are evaluated in a form that is stable on both sides of it. :meth:`at_nodes` gives the
+values within a step that the membrane under conductances needs
+(:mod:`spikesim.neurons.conductance`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from spikesim import _check
+from spikesim.errors import ParameterError
 
-__all__ = ["Alpha", "Delta", "Exponential", "Synapse"]
+__all__ = [
+    "Alpha",
+    "ConductanceAlpha",
+    "ConductanceExponential",
+    "Delta",
+    "Exponential",
+    "Nodes",
+    "Propagators",
+    "Synapse",
+]
+
+# The two Gauss nodes of a step, as fractions of it.
+_NODES = (0.5 - np.sqrt(3.0) / 6.0, 0.5 + np.sqrt(3.0) / 6.0)
 
 
 class Propagators(NamedTuple):
@@ -41,8 +60,62 @@ class Propagators(NamedTuple):
     p_vx: np.ndarray
 
 
+class Nodes(NamedTuple):
+    """One step of a synapse, and its value at the two Gauss nodes within the step.
+
+    The first four are as in :class:`Propagators`. At node j the synapse is worth
+    ``n_i_j * i + n_x_j * x``, with i and x as they stand at the start of the step.
+    """
+
+    decay_syn: float
+    p_ix: float
+    gain_i: float
+    gain_x: float
+    n_i_1: float
+    n_x_1: float
+    n_i_2: float
+    n_x_2: float
+
+
 class Synapse:
-    """Base of the synapse models; equal parameters mean one shared state on a target."""
+    """Base of the synapse models; equal parameters mean one shared state on a target.
+
+    Attributes
+    ----------
+    conductance : bool
+        Whether its state is a conductance (nS).
+    lowest_weight : float
+        Weights below are refused.
+    """
+
+    conductance: ClassVar[bool] = False
+    lowest_weight: ClassVar[float] = -np.inf
+
+    def check_weight(self, label: str, weight: Any) -> None:
+        """Refuse weights that the synapse cannot have; a distribution itself passes.
+
+        Parameters
+        ----------
+        label : str
+            Name of the argument, for the message.
+        weight : float, ndarray or Distribution
+            Weights, finite.
+
+        Raises
+        ------
+        ParameterError
+            A negative weight of a conductance.
+        """
+        if not isinstance(weight, (float, np.ndarray)):
+            return
+        values = np.asarray(weight)
+        bad = values < self.lowest_weight
+        if np.any(bad):
+            raise ParameterError(
+                f"{label}{_check._first(bad)} must be at least {self.lowest_weight:g} nS through "
+                f"{type(self).__name__}, got {values[bad].flat[0]:g}; "
+                "e_rev decides whether a conductance excites or inhibits"
+            )
 
 
 @dataclass(frozen=True)
@@ -75,6 +148,10 @@ class Exponential(Synapse):
         p_vi = _divided_difference(rate_m, rate_syn, dt) / c_m
         return Propagators(np.exp(rate_syn * dt), 0.0, 1.0, 0.0, p_vi, np.zeros_like(p_vi))
 
+    def at_nodes(self, dt: float) -> Nodes:
+        """Return one exact step of `dt` (ms) and the values within it."""
+        return _exponential_at_nodes(self.tau_syn, dt)
+
 
 @_check.suggest_keywords
 @dataclass(frozen=True)
@@ -99,6 +176,89 @@ class Alpha(Synapse):
         p_vi = _divided_difference(rate_m, rate_syn, dt) / c_m
         p_vx = _second_divided_difference(rate_m, rate_syn, dt) / c_m
         return Propagators(decay_syn, dt * decay_syn, 0.0, np.e / self.tau_syn, p_vi, p_vx)
+
+    def at_nodes(self, dt: float) -> Nodes:
+        """Return one exact step of `dt` (ms) and the values within it."""
+        return _alpha_at_nodes(self.tau_syn, dt)
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class ConductanceExponential(Synapse):
+    """A spike of weight w opens a conductance of w (nS) that decays exponentially.
+
+    Weights are at least 0: whether a spike excites is for `e_rev` to say.
+
+    Parameters
+    ----------
+    tau_syn : float, default 5
+        Synaptic time constant (ms), greater than 0.
+    e_rev : float, default 0
+        Reversal potential (mV), towards which the conductance draws the membrane.
+    """
+
+    tau_syn: float = 5.0
+    e_rev: float = 0.0
+
+    conductance: ClassVar[bool] = True
+    lowest_weight: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        _keep_conductance(self)
+
+    def at_nodes(self, dt: float) -> Nodes:
+        """Return one exact step of `dt` (ms) and the values within it."""
+        return _exponential_at_nodes(self.tau_syn, dt)
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class ConductanceAlpha(Synapse):
+    """A spike of weight w opens a conductance that peaks at w (nS) after `tau_syn`.
+
+    Weights are at least 0: whether a spike excites is for `e_rev` to say.
+
+    Parameters
+    ----------
+    tau_syn : float, default 2
+        Time from spike to peak (ms), greater than 0.
+    e_rev : float, default 0
+        Reversal potential (mV), towards which the conductance draws the membrane.
+    """
+
+    tau_syn: float = 2.0
+    e_rev: float = 0.0
+
+    conductance: ClassVar[bool] = True
+    lowest_weight: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        _keep_conductance(self)
+
+    def at_nodes(self, dt: float) -> Nodes:
+        """Return one exact step of `dt` (ms) and the values within it."""
+        return _alpha_at_nodes(self.tau_syn, dt)
+
+
+def _keep_conductance(synapse: ConductanceExponential | ConductanceAlpha) -> None:
+    """Check the parameters of a conductance and keep them as floats."""
+    label = type(synapse).__name__
+    tau_syn = _check.positive(f"{label}.tau_syn", synapse.tau_syn)
+    object.__setattr__(synapse, "tau_syn", tau_syn)
+    object.__setattr__(synapse, "e_rev", _check.scalar(f"{label}.e_rev", synapse.e_rev))
+
+
+def _exponential_at_nodes(tau_syn: float, dt: float) -> Nodes:
+    end, first, second = (float(np.exp(-node * dt / tau_syn)) for node in (1.0, *_NODES))
+    return Nodes(end, 0.0, 1.0, 0.0, first, 0.0, second, 0.0)
+
+
+def _alpha_at_nodes(tau_syn: float, dt: float) -> Nodes:
+    times = [node * dt for node in (1.0, *_NODES)]
+    end, first, second = (
+        (float(np.exp(-t / tau_syn)), float(t * np.exp(-t / tau_syn))) for t in times
+    )
+    return Nodes(*end, 0.0, np.e / tau_syn, *first, *second)
 
 
 def _divided_difference(a: np.ndarray, b: float, dt: float) -> np.ndarray:
