@@ -42,7 +42,17 @@ _HOMES = {
         "StepCurrent",
         "grid_positions",
     ),
-    "spikesim.neurons": ("LIF", "PoissonSource", "ReLU", "Sigmoid", "SpikeSource", "Step", "Tanh"),
+    "spikesim.neurons": (
+        "InhomogeneousPoissonSource",
+        "LIF",
+        "PoissonSource",
+        "ReLU",
+        "Sigmoid",
+        "SigmoidRate",
+        "SpikeSource",
+        "Step",
+        "Tanh",
+    ),
     "spikesim.recording": ("Recording",),
     "spikesim.simulation": ("Record", "SimulationInterrupted", "simulate"),
     "spikesim.surrogates": (
@@ -54,7 +64,13 @@ _HOMES = {
         "StraightThrough",
         "Triangle",
     ),
-    "spikesim.synapses": ("Alpha", "Delta", "Exponential"),
+    "spikesim.synapses": (
+        "Alpha",
+        "ConductanceAlpha",
+        "ConductanceExponential",
+        "Delta",
+        "Exponential",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _SUBMODULES = (
@@ -123,7 +139,17 @@ if TYPE_CHECKING:
         StepCurrent,
         grid_positions,
     )
-    from spikesim.neurons import LIF, PoissonSource, ReLU, Sigmoid, SpikeSource, Step, Tanh
+    from spikesim.neurons import (
+        LIF,
+        InhomogeneousPoissonSource,
+        PoissonSource,
+        ReLU,
+        Sigmoid,
+        SigmoidRate,
+        SpikeSource,
+        Step,
+        Tanh,
+    )
     from spikesim.recording import Recording
     from spikesim.simulation import Record, SimulationInterrupted, simulate
     from spikesim.surrogates import (
@@ -135,7 +161,13 @@ if TYPE_CHECKING:
         StraightThrough,
         Triangle,
     )
-    from spikesim.synapses import Alpha, Delta, Exponential
+    from spikesim.synapses import (
+        Alpha,
+        ConductanceAlpha,
+        ConductanceExponential,
+        Delta,
+        Exponential,
+    )
 
 
 def __getattr__(name: str) -> Any:

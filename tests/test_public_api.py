@@ -8,14 +8,15 @@ import spikesim as sp
 
 # A name that leaves this list breaks somebody's program; a new one is added here on purpose.
 PUBLIC = """
-AllToAll Alpha ArcTan Boxcar Delta DistanceDependent ExplicitList Exponential ExponentialProfile
-FastSigmoid FixedInDegree FixedOutDegree FixedProbability FixedTotalNumber GaussianProfile LIF
-Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne PoissonInput
+AllToAll Alpha ArcTan Boxcar ConductanceAlpha ConductanceExponential Delta DistanceDependent
+ExplicitList Exponential ExponentialProfile FastSigmoid FixedInDegree FixedOutDegree
+FixedProbability FixedTotalNumber GaussianProfile InhomogeneousPoissonSource LIF Layer
+LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne PoissonInput
 PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
-SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource SpikesimError SpikesimWarning
-Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient comparison
-datasets dense distributions encoding errors evaluate fit grid_positions layered learning ledger
-network neurons plotting recording simulate simulation surrogates synapses
+SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource SpikesimError
+SpikesimWarning Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient
+comparison datasets dense distributions encoding errors evaluate fit grid_positions layered
+learning ledger network neurons plotting recording simulate simulation surrogates synapses
 """.split()
 
 

@@ -14,7 +14,7 @@ from spikesim.errors import ParameterError
 from spikesim.network.inputs import Input
 from spikesim.network.population import Population
 from spikesim.network.projection import Projection
-from spikesim.neurons import LIF
+from spikesim.neurons import LIF, SigmoidRate
 
 __all__ = ["Network"]
 
@@ -147,9 +147,9 @@ def _refuse_namesake(label: str, item: Any, attribute: str, own: Population) -> 
 
 
 def _refuse_source(label: str, population: Population) -> None:
-    if not isinstance(population.model, LIF):
+    if not isinstance(population.model, (LIF, SigmoidRate)):
         raise ParameterError(
-            f"{label} must be a population of LIF neurons; {population.name!r} is a "
+            f"{label} must be a population of LIF or SigmoidRate neurons; {population.name!r} is a "
             f"{type(population.model).__name__}, which takes no input"
         )
 

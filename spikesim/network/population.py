@@ -10,11 +10,18 @@ from numpy.typing import ArrayLike
 
 from spikesim import _check
 from spikesim.errors import ParameterError
-from spikesim.neurons import LIF, PoissonSource, SpikeSource
+from spikesim.neurons import (
+    LIF,
+    InhomogeneousPoissonSource,
+    PoissonSource,
+    SigmoidRate,
+    SpikeSource,
+)
 
 __all__ = ["MODELS", "Population", "grid_positions", "keep_population"]
 
-MODELS = (LIF, PoissonSource, SpikeSource)
+MODELS = (LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource, SpikeSource)
+_NAMES = "LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource"
 
 
 @_check.suggest_keywords
@@ -26,7 +33,7 @@ class Population:
     ----------
     name : str
         Name, unique within a network.
-    model : LIF, PoissonSource or SpikeSource
+    model : LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource
         What the neurons are. Parameters given one value a neuron must have `n` of them.
     n : int, default 1
         Number of neurons, at least 1.
@@ -55,7 +62,7 @@ class Population:
         _check.instance("Population.name", self.name, str, "text")
         if not self.name:
             raise ParameterError("Population.name must not be empty")
-        _check.instance("Population.model", self.model, MODELS, "LIF, PoissonSource or SpikeSource")
+        _check.instance("Population.model", self.model, MODELS, _NAMES)
         n = _check.integer("Population.n", self.n, minimum=1)
         object.__setattr__(self, "n", n)
         wrong = self.model.sizes() - {n}
