@@ -291,8 +291,9 @@ class PoissonInput(Input):
     rate : float or array_like
         Spikes a second (Hz), at least 0: a number, or one value for each driven neuron.
     weight : float
-        Weight of a spike: pA, or mV through :class:`~spikesim.synapses.Delta`.
-    synapse : Delta, Exponential or Alpha, default Delta()
+        Weight of a spike: pA, nS (at least 0) through a conductance, mV through
+        :class:`~spikesim.synapses.Delta`.
+    synapse : synapse of :mod:`spikesim.synapses`, default Delta()
         What a spike does on arrival.
     shared : bool, default False
         Whether all driven neurons receive one and the same train; `rate` is then a number.
@@ -312,6 +313,7 @@ class PoissonInput(Input):
         self._set_per_neuron("rate", low=0.0)
         object.__setattr__(self, "weight", _check.scalar("PoissonInput.weight", self.weight))
         _check_synapse("PoissonInput", self.synapse)
+        self.synapse.check_weight("PoissonInput.weight", self.weight)
         if _check.boolean("PoissonInput.shared", self.shared) and isinstance(self.rate, np.ndarray):
             raise ParameterError("PoissonInput.rate must be a number when the train is shared")
 
@@ -336,8 +338,9 @@ class SpikeInput(Input):
     ids : array_like of int, shape (n_spikes,)
         The neuron that each spike reaches.
     weight : float or array_like, shape (n_spikes,)
-        Weight of the spikes: pA, or mV through :class:`~spikesim.synapses.Delta`.
-    synapse : Delta, Exponential or Alpha, default Delta()
+        Weight of the spikes: pA, nS (at least 0) through a conductance, mV through
+        :class:`~spikesim.synapses.Delta`.
+    synapse : synapse of :mod:`spikesim.synapses`, default Delta()
         What a spike does on arrival.
     time_rounding : {"error", "nearest"}, default "error"
         What to do with a time that is not a multiple of `dt`: refuse it, or take the nearest step
@@ -365,6 +368,7 @@ class SpikeInput(Input):
             _check.shape("SpikeInput.weight", weight, times.shape)
         object.__setattr__(self, "weight", weight)
         _check_synapse("SpikeInput", self.synapse)
+        self.synapse.check_weight("SpikeInput.weight", self.weight)
         _check.choice("SpikeInput.time_rounding", self.time_rounding, ("error", "nearest"))
 
     def check(self, n: int) -> None:
@@ -386,4 +390,6 @@ def _set_window(item: Any) -> None:
 
 
 def _check_synapse(label: str, value: Any) -> None:
-    _check.instance(f"{label}.synapse", value, Synapse, "Delta(), Exponential() or Alpha()")
+    _check.instance(
+        f"{label}.synapse", value, Synapse, "a synapse such as Delta() or Exponential()"
+    )

@@ -26,17 +26,18 @@ class Projection:
     Parameters
     ----------
     source, target : Population or str
-        The populations, or their names; the target has LIF neurons.
+        The populations, or their names; the target has LIF or SigmoidRate neurons.
     rule : rule of :mod:`spikesim.network.rules`
         Which neurons are connected.
     weight : float, array_like or Distribution
-        Weight of the synapses: pA, or mV through :class:`~spikesim.synapses.Delta`. An array has
-        the shape that the rule states, a distribution is drawn from once a synapse. May be left
-        out with :class:`~spikesim.network.SparseMatrix`, whose values it then is.
+        Weight of the synapses: pA, nS (at least 0) through a conductance, mV through
+        :class:`~spikesim.synapses.Delta`. An array has the shape that the rule states, a
+        distribution is drawn from once a synapse. May be left out with
+        :class:`~spikesim.network.SparseMatrix`, whose values it then is.
     delay : float, array_like or Distribution, default 1
         From the spike to its arrival (ms), at least `dt`. Values drawn from a distribution are
         rounded to the nearest step; given ones must be multiples of `dt`.
-    synapse : Delta, Exponential or Alpha, default Delta()
+    synapse : synapse of :mod:`spikesim.synapses`, default Delta()
         What a spike does on arrival.
     delay_rounding : {"error", "nearest"}, default "error"
         What to do with a given delay that is not a multiple of `dt`.
@@ -44,8 +45,8 @@ class Projection:
     Raises
     ------
     ParameterError
-        No weight where the rule brings none, NaN or infinite weights, delays that are NaN, 0 or
-        negative.
+        No weight where the rule brings none, NaN or infinite weights, negative ones through a
+        conductance, delays that are NaN, 0 or negative.
     ParameterTypeError
         An argument of another kind.
     """
@@ -64,7 +65,10 @@ class Projection:
             keep_population(self, name, label)
         _check.instance("Projection.rule", self.rule, Rule, "a connection rule such as AllToAll()")
         _check.instance(
-            "Projection.synapse", self.synapse, Synapse, "Delta(), Exponential() or Alpha()"
+            "Projection.synapse",
+            self.synapse,
+            Synapse,
+            "a synapse such as Delta() or Exponential()",
         )
         _check.choice("Projection.delay_rounding", self.delay_rounding, ("error", "nearest"))
         weight = self.weight
@@ -76,6 +80,7 @@ class Projection:
                 )
             weight = self.rule.values
         object.__setattr__(self, "weight", number_or_array("Projection.weight", weight))
+        self.synapse.check_weight("Projection.weight", self.weight)
         delay = number_or_array("Projection.delay", self.delay)
         if not isinstance(delay, Distribution) and np.any(np.asarray(delay) <= 0.0):
             bad = np.asarray(delay) <= 0.0
