@@ -103,7 +103,7 @@ def test_draws_do_not_depend_on_the_cut(mean):
         rng.fill_poisson(left, 1, 1, np.arange(3), np.full(3, mean), *KEY)
         rng.fill_poisson(right, 1, 1 + cut, np.arange(3), np.full(3, mean), *KEY)
         np.testing.assert_array_equal(whole, np.hstack([left, right]))
-    single = rng.poisson(1, 2, 17, mean, np.exp(-mean), *KEY)
+    single = rng.poisson_count(1, 2, 17, rng.poisson_table([mean]), 0, *KEY)
     assert single == whole[2, 16]
 
 
@@ -133,12 +133,3 @@ def test_rejection_follows_the_poisson_law_closely(mean):
     observed = np.bincount(np.searchsorted(edges, counts[0]), minlength=len(edges) + 1)
     cdf = np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]])
     assert stats.chisquare(observed, n * np.diff(cdf)).pvalue > 1e-3
-
-
-def test_inversion_returns_the_smallest_count_that_covers_u():
-    for mean in (0.3, 4.0, 11.0):
-        for u in (1e-12, 0.1, 0.5, 0.999):
-            count = rng.poisson_by_inversion(u, mean, np.exp(-mean))
-            assert count == stats.poisson.ppf(u, mean)
-        # The sum may stop to grow below the largest u; it ends all the same.
-        assert mean < rng.poisson_by_inversion(1 - 2.0**-53, mean, np.exp(-mean)) < mean + 60

@@ -2,22 +2,47 @@ r"""Random numbers that depend on where they are used, not on when.
 
 Philox4x32-10 (Salmon et al. 2011, SC '11, "Parallel random numbers: as easy as 1, 2, 3",
 section 3.3) maps a counter and a key to 128 random bits. The key is the seed, the counter says
-who draws: (stream, neuron, step, attempt). A draw thus does not depend on how a run is cut into
-stretches, nor on which thread makes it.
+who draws: stream, neuron, step, kind of number, attempt. A draw thus does not depend on how a
+run is cut into stretches or a network into blocks, nor on which thread makes it.
 
-Integers are Python's or int64 and masked to 32 bits after each operation, so that compiled and
+Poisson counts of small means come from a table. With the thresholds
+
+.. math:: T_k = \mathrm{round}(2^{48}\, P(N \le k)), \qquad k = 0, 1, \dots
+
+and a random integer :math:`0 \le u < 2^{48}`, the count is the number of k with
+:math:`u \ge T_k`. The upper 16 bits of u nearly always decide. One call of Philox gives them to
+eight neurons, whose numbers differ in the lowest three bits only: neuron i takes part ``i & 7``
+of the call of group ``i >> 3``. A neuron whose upper bits are also those of a threshold gets
+the lower 32 from a call of its own.
+
+Integers are Python's or int64 and masked to 32 bits where it matters, so that compiled and
 plain Python code agree bit for bit.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from spikesim._jit import kernel
 
-__all__ = ["fill_normals", "fill_poisson", "key_from_seed", "normal", "philox", "poisson"]
+__all__ = [
+    "PoissonTable",
+    "add_poisson",
+    "fill_normals",
+    "fill_poisson",
+    "key_from_seed",
+    "normals",
+    "philox",
+    "poisson_count",
+    "poisson_counts",
+    "poisson_scratch",
+    "poisson_table",
+    "poisson_thresholds",
+    "uniforms",
+]
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIER_0 = 0xD2511F53
@@ -25,7 +50,21 @@ _MULTIPLIER_1 = 0xCD9E8D57
 _WEYL_0 = 0x9E3779B9
 _WEYL_1 = 0xBB67AE85
 _TO_UNIT = 2.0**-53
-_INVERSION_LIMIT = 12.0
+
+# The second word of a counter: 16 bits of the step, 14 of the attempt, 2 of the kind of number.
+_ATTEMPTS = 0x3FFF
+_UPPER_BITS = 2 << 30
+_LOWER_BITS = 3 << 30
+
+_TABLE_LIMIT = 12.0
+# P(N >= 64) is below 2^-70 at the limit, so that 64 terms are the whole law to 48 bits.
+_TERMS = 64
+_CERTAIN = 1 << 48
+_AT_ONCE = 4
+_GROUPS = 128
+_SHIFT = np.uint64(32)
+_UNDECIDED = 0x80
+_ANY_UNDECIDED = np.uint64(0x8080808080808080)
 
 
 def key_from_seed(seed: int) -> tuple[int, int]:
@@ -34,7 +73,8 @@ def key_from_seed(seed: int) -> tuple[int, int]:
     return int(words[0]), int(words[1])
 
 
-@kernel
+# Inlined before compilation, or a loop over counters is not vectorised (8 times slower).
+@kernel(inline="always")
 def philox(c0, c1, c2, c3, k0, k1):
     """Return four random 32-bit words for a counter of four and a key of two."""
     for _ in range(10):
@@ -54,44 +94,232 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 @kernel
 def uniforms(stream, neuron, index, attempt, k0, k1):
-    """Return two numbers in the open interval (0, 1) with 53 bits each."""
-    high = ((index >> 32) & 0xFFFF) | ((attempt & 0xFFFF) << 16)
+    """Return two numbers in the open interval (0, 1) with 52 bits each."""
+    high = ((index >> 32) & 0xFFFF) | ((attempt & _ATTEMPTS) << 16)
     r0, r1, r2, r3 = philox(index & _MASK, high, neuron & _MASK, stream & _MASK, k0, k1)
-    # 52 bits and a half keep both ends out: log and 1 / u are safe.
+    # Half a unit keeps both ends out: log and 1 / u are safe.
     u0 = ((r0 << 20) | (r1 >> 12)) * 2.0 * _TO_UNIT + _TO_UNIT
     u1 = ((r2 << 20) | (r3 >> 12)) * 2.0 * _TO_UNIT + _TO_UNIT
     return u0, u1
 
 
-@kernel
-def normal(u0, u1, odd):
-    """Turn two uniform numbers into the first or second normal one (Box & Muller 1958)."""
-    radius = math.sqrt(-2.0 * math.log(u0))
-    if odd:
-        return radius * math.sin(2.0 * math.pi * u1)
-    return radius * math.cos(2.0 * math.pi * u1)
+class PoissonTable(NamedTuple):
+    """The law of the counts of some means, one row each.
 
-
-@kernel
-def poisson_by_inversion(u, mean, p_zero):
-    """Return the smallest n with ``CDF(n) >= u``; `p_zero` is ``exp(-mean)``.
-
-    The CDF is summed upwards until it reaches u or, past the mean, stops to grow.
+    Attributes
+    ----------
+    means : ndarray of float64, shape (n_means,)
+        Expected counts. Those above 12 have no thresholds; they are drawn by rejection.
+    thresholds : ndarray of int64, shape (n_means, n_thresholds)
+        ``T_k``, filled up with ``2**48``, which no u reaches.
+    uppers : ndarray of uint16, shape (n_means, a multiple of 4)
+        Upper 16 bits of the thresholds below 0xFFFF, filled up with 0xFFFF.
     """
-    n = 0
-    term = p_zero
-    total = p_zero
-    while u > total:
-        n += 1
-        term *= mean / n
-        if n > mean and total + term == total:
-            break
-        total += term
-    return n
+
+    means: np.ndarray
+    thresholds: np.ndarray
+    uppers: np.ndarray
+
+
+def poisson_table(means: np.ndarray) -> PoissonTable:
+    r"""Return the thresholds of some means.
+
+    With :math:`w_k = \mu^k / k!`, the law is :math:`P(N \le k) = \sum_{j \le k} w_j / \sum_j w_j`.
+
+    Parameters
+    ----------
+    means : array_like, shape (n_means,)
+        Expected counts :math:`\mu`, finite and not negative; best without repetitions.
+    """
+    means = np.atleast_1d(np.asarray(means, dtype=np.float64))
+    small = np.where(means > _TABLE_LIMIT, 0.0, means)
+    ratios = np.ones((len(means), _TERMS))
+    ratios[:, 1:] = small[:, None] / np.arange(1, _TERMS)
+    sums = np.cumsum(np.cumprod(ratios, axis=1), axis=1)
+    thresholds = np.rint(sums / sums[:, -1:] * _CERTAIN).astype(np.int64)
+    thresholds = thresholds[:, : int((thresholds < _CERTAIN).sum(axis=1).max(initial=1))]
+    uppers = np.minimum(thresholds >> 32, 0xFFFF).astype(np.uint16)
+    n_columns = int((uppers < 0xFFFF).sum(axis=1).max(initial=1))
+    padded = np.full((len(means), -(-n_columns // _AT_ONCE) * _AT_ONCE), 0xFFFF, np.uint16)
+    padded[:, :n_columns] = uppers[:, :n_columns]
+    return PoissonTable(means, np.ascontiguousarray(thresholds), padded)
+
+
+def poisson_thresholds(mean: float) -> np.ndarray:
+    """Return all ``T_k`` below ``2**48`` of a mean of at most 12, int64."""
+    thresholds = poisson_table(np.array([mean])).thresholds[0]
+    return thresholds[thresholds < _CERTAIN]
+
+
+def poisson_scratch() -> np.ndarray:
+    """Return the memory that :func:`add_poisson` works in; each thread needs its own."""
+    return np.zeros(3 * _GROUPS, dtype=np.uint64)
 
 
 @kernel
-def poisson_by_rejection(stream, neuron, index, mean, k0, k1):
+def _count_upper_bits(group, stream, step, k0, k1):
+    """Return the four words that hold the upper bits of eight neurons."""
+    kind = ((step >> 32) & 0xFFFF) | _UPPER_BITS
+    return philox(step & _MASK, kind, group & _MASK, stream & _MASK, k0, k1)
+
+
+@kernel
+def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
+    """Return how many thresholds the u with these upper bits reaches."""
+    u = upper << 32
+    count = 0
+    while count < len(thresholds) and thresholds[count] <= u:
+        count += 1
+    if count < len(thresholds) and thresholds[count] >> 32 == upper:
+        kind = ((step >> 32) & 0xFFFF) | _LOWER_BITS
+        u |= philox(step & _MASK, kind, neuron & _MASK, stream & _MASK, k0, k1)[0]
+        while count < len(thresholds) and thresholds[count] <= u:
+            count += 1
+    return count
+
+
+@kernel
+def _part(words, neuron):
+    """Return the 16 bits of a neuron among the four words of its group."""
+    part = neuron & 7
+    if part < 4:
+        word = words[0] if part < 2 else words[1]
+    else:
+        word = words[2] if part < 6 else words[3]
+    return (word >> (16 * (part & 1))) & 0xFFFF
+
+
+@kernel
+def poisson_count(stream, neuron, step, table, row, k0, k1):
+    """Return the Poisson count of (stream, neuron, step) with the mean of a row of the table."""
+    if table.means[row] > _TABLE_LIMIT:
+        return _poisson_by_rejection(stream, neuron, step, table.means[row], k0, k1)
+    words = _count_upper_bits(neuron >> 3, stream, step, k0, k1)
+    upper = _part(words, neuron)
+    return _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
+
+
+@kernel
+def poisson_counts(counts, stream, neurons, step, table, rows, k0, k1):
+    """Write the counts of some neurons at a step; neighbours in the list share their calls.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (n,)
+        Written.
+    stream, step : int
+        Which stream and step.
+    neurons : ndarray of int64, shape (n,)
+        Who draws: the number of each neuron within its population.
+    table : PoissonTable
+        Means.
+    rows : ndarray of int, shape (n,)
+        The row of the table that has the mean of each neuron.
+    k0, k1 : int
+        Key.
+    """
+    group = -1
+    words = (0, 0, 0, 0)
+    for i in range(len(neurons)):
+        neuron, row = int(neurons[i]), rows[i]
+        if table.means[row] > _TABLE_LIMIT:
+            counts[i] = _poisson_by_rejection(stream, neuron, step, table.means[row], k0, k1)
+            continue
+        if neuron >> 3 != group:
+            group = neuron >> 3
+            words = _count_upper_bits(group, stream, step, k0, k1)
+        upper = _part(words, neuron)
+        counts[i] = _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
+
+
+@kernel(error_model="numpy")
+def add_poisson(out, weight, first, stream, step, table, row, scratch, k0, k1):
+    """Add ``weight * count`` for consecutive neurons at a step.
+
+    Parameters
+    ----------
+    out : ndarray of float64 or float32, shape (n,), contiguous
+        Added to; element i belongs to neuron ``first + i``.
+    weight : float
+        What one count adds, rounded to the type of `out`.
+    first, stream, step : int
+        The first neuron, the stream and the step.
+    table, row : PoissonTable, int
+        Mean.
+    scratch : ndarray
+        From :func:`poisson_scratch`.
+    k0, k1 : int
+        Key.
+    """
+    weight = out.dtype.type(weight)
+    last = first + len(out)
+    if table.means[row] > _TABLE_LIMIT:
+        for neuron in range(first, last):
+            count = _poisson_by_rejection(stream, neuron, step, table.means[row], k0, k1)
+            out[neuron - first] += weight * out.dtype.type(count)
+        return
+    words, counted = scratch[: 2 * _GROUPS], scratch[2 * _GROUPS :]
+    uppers, counts = words.view(np.uint16), counted.view(np.uint8)
+    for group in range(first >> 3, (last + 7) >> 3, _GROUPS):
+        n_groups = min(_GROUPS, ((last + 7) >> 3) - group)
+        _fill_upper_bits(words, n_groups, group, stream, step, k0, k1)
+        _compare(counts, uppers, table.uppers[row], 8 * n_groups)
+        if _any_undecided(counted, n_groups):
+            for i in range(8 * n_groups):
+                if counts[i] & _UNDECIDED:
+                    counts[i] = _count_above(
+                        int(uppers[i]), stream, 8 * group + i, step, table.thresholds[row], k0, k1
+                    )
+        begin, end = max(first, 8 * group), min(last, 8 * (group + n_groups))
+        _add(out[begin - first : end - first], weight, counts[begin - 8 * group :])
+
+
+@kernel(error_model="numpy")
+def _fill_upper_bits(words, n_groups, first_group, stream, step, k0, k1):
+    """Write eight times 16 bits for each group, as pairs of 64-bit words."""
+    low, kind = step & _MASK, ((step >> 32) & 0xFFFF) | _UPPER_BITS
+    stream &= _MASK
+    for i in range(n_groups):
+        r0, r1, r2, r3 = philox(low, kind, (first_group + i) & _MASK, stream, k0, k1)
+        words[2 * i] = np.uint64(r0) | (np.uint64(r1) << _SHIFT)
+        words[2 * i + 1] = np.uint64(r2) | (np.uint64(r3) << _SHIFT)
+
+
+@kernel(error_model="numpy")
+def _compare(counts, uppers, thresholds, n):
+    """Count the thresholds below the upper bits; mark those that are equal to one.
+
+    The last 16 bits, 0xFFFF, stand for all thresholds from there on.
+    """
+    for i in range(n):
+        counts[i] = int(uppers[i] == 0xFFFF) << 7
+    for k in range(0, len(thresholds), _AT_ONCE):
+        t0, t1, t2, t3 = thresholds[k], thresholds[k + 1], thresholds[k + 2], thresholds[k + 3]
+        if t0 == 0xFFFF:
+            break
+        for i in range(n):
+            u = uppers[i]
+            above = int(u > t0) + int(u > t1) + int(u > t2) + int(u > t3)
+            equal = int(u == t0) | int(u == t1) | int(u == t2) | int(u == t3)
+            counts[i] = (int(counts[i]) + above) | (equal << 7)
+
+
+@kernel(error_model="numpy")
+def _any_undecided(counted, n_groups):
+    together = np.uint64(0)
+    for i in range(n_groups):
+        together |= counted[i]
+    return together & _ANY_UNDECIDED != 0
+
+
+@kernel(error_model="numpy")
+def _add(out, weight, counts):
+    for i in range(len(out)):
+        out[i] += weight * out.dtype.type(counts[i])
+
+
+@kernel
+def _poisson_by_rejection(stream, neuron, index, mean, k0, k1):
     """Return a Poisson number of a mean of at least 10 (Hormann 1993, algorithm PTRS)."""
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = -0.059 + 0.02483 * b
@@ -113,21 +341,15 @@ def poisson_by_rejection(stream, neuron, index, mean, k0, k1):
             return int(n)
 
 
-@kernel
-def poisson(stream, neuron, step, mean, p_zero, k0, k1):
-    """Return the Poisson number of (stream, neuron, step); `p_zero` is ``exp(-mean)``.
-
-    Inversion for small means uses one uniform number a step, two steps sharing one block of
-    random bits; large ones use rejection.
-    """
-    if mean > _INVERSION_LIMIT:
-        return poisson_by_rejection(stream, neuron, step, mean, k0, k1)
-    u0, u1 = uniforms(stream, neuron, step >> 1, 0, k0, k1)
-    return poisson_by_inversion(u1 if step & 1 else u0, mean, p_zero)
-
-
-@kernel
-def fill_poisson(counts, stream, first_step, neurons, mean, k0, k1):
+def fill_poisson(
+    counts: np.ndarray,
+    stream: int,
+    first_step: int,
+    neurons: np.ndarray,
+    mean: np.ndarray,
+    k0: int,
+    k1: int,
+) -> None:
     """Draw the counts of some neurons, one stretch of steps.
 
     Parameters
@@ -143,31 +365,37 @@ def fill_poisson(counts, stream, first_step, neurons, mean, k0, k1):
     k0, k1 : int
         Key.
     """
-    n, n_steps = counts.shape
-    for i in range(n):
-        neuron, rate = int(neurons[i]), mean[i]
-        if rate > _INVERSION_LIMIT:
-            for j in range(n_steps):
-                counts[i, j] = poisson_by_rejection(stream, neuron, first_step + j, rate, k0, k1)
-            continue
-        p_zero = math.exp(-rate)
-        u0, u1 = uniforms(stream, neuron, first_step >> 1, 0, k0, k1)
-        for j in range(n_steps):
-            step = first_step + j
-            if not step & 1:
-                u0, u1 = uniforms(stream, neuron, step >> 1, 0, k0, k1)
-            counts[i, j] = poisson_by_inversion(u1 if step & 1 else u0, rate, p_zero)
+    means, rows = np.unique(mean, return_inverse=True)
+    _fill_poisson(counts, stream, first_step, neurons, poisson_table(means), rows, k0, k1)
+
+
+@kernel
+def _fill_poisson(counts, stream, first_step, neurons, table, rows, k0, k1):
+    for j in range(counts.shape[1]):
+        poisson_counts(counts[:, j], stream, neurons, first_step + j, table, rows, k0, k1)
+
+
+@kernel
+def normals(u0, u1):
+    """Turn two uniform numbers into two independent normal ones (Box & Muller 1958)."""
+    radius = math.sqrt(-2.0 * math.log(u0))
+    angle = 2.0 * math.pi * u1
+    return radius * math.cos(angle), radius * math.sin(angle)
 
 
 @kernel
 def fill_normals(values, stream, first_index, neurons, k0, k1):
-    """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neurons[i]."""
+    """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neurons[i].
+
+    Numbers 2k and 2k + 1 share a block of random bits.
+    """
     n_samples, n = values.shape
-    for i in range(n):
-        neuron = int(neurons[i])
-        u0, u1 = uniforms(stream, neuron, first_index >> 1, 0, k0, k1)
-        for j in range(n_samples):
-            index = first_index + j
-            if not index & 1:
-                u0, u1 = uniforms(stream, neuron, index >> 1, 0, k0, k1)
-            values[j, i] = normal(u0, u1, index & 1)
+    for pair in range(first_index >> 1, (first_index + n_samples + 1) >> 1):
+        even, odd = 2 * pair - first_index, 2 * pair + 1 - first_index
+        for i in range(n):
+            u0, u1 = uniforms(stream, int(neurons[i]), pair, 0, k0, k1)
+            z0, z1 = normals(u0, u1)
+            if even >= 0:
+                values[even, i] = z0
+            if odd < n_samples:
+                values[odd, i] = z1
