@@ -27,6 +27,10 @@ _FAR = 7.0
 _LEAST_SHARE = 1e-3
 # The most that the spread of a log-normal distribution may be of its mean.
 _WIDEST = 1e100
+# exp() of this is just below the largest number in double precision.
+_LARGEST_LOG = 709.7
+# A logarithm is known to about this; a value must not be drawn again for less, or for ever.
+_LOG_ROUNDING = 1e-12
 
 
 class Distribution(ABC):
@@ -99,7 +103,8 @@ class Normal(Distribution):
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", _check.scalar("Normal.mean", self.mean))
         object.__setattr__(self, "sd", _check.non_negative("Normal.sd", self.sd))
-        _keep_bounds(self, self.mean, self.sd)
+        _keep_bounds(self)
+        _refuse_thin(self, self.mean, self.sd, self.low, self.high)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
@@ -176,7 +181,10 @@ class LogNormal(Distribution):
                 f"with a mean of {self.mean:g}"
             )
         _check.non_negative("LogNormal.low", self.low)
-        _keep_bounds(self, self.log_mean, self.log_sd, _log)
+        _keep_bounds(self)
+        low = math.log(self.low) + _LOG_ROUNDING if self.low > 0.0 else -math.inf
+        high = math.log(self.high) - _LOG_ROUNDING if self.high > 0.0 else -math.inf
+        _refuse_thin(self, self.log_mean, self.log_sd, low, high)
 
     @property
     def log_mean(self) -> float:
@@ -191,44 +199,45 @@ class LogNormal(Distribution):
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` values from `rng`."""
         mean, sd = self.log_mean, self.log_sd
+        if sd == 0.0:
+            return np.full(n, self.mean)
         return _redrawn(lambda m: rng.lognormal(mean, sd, m), n, self.low, self.high)
 
     def limits(self) -> tuple[float, float]:
         """Return the bounds, the logarithm at most 7 of its sd from its mean."""
+        if self.log_sd == 0.0:
+            return self.mean, self.mean
         far = _FAR * self.log_sd
-        low, high = math.exp(self.log_mean - far), math.exp(self.log_mean + far)
+        low = math.exp(self.log_mean - far)
+        high = math.exp(min(self.log_mean + far, _LARGEST_LOG))
         return max(low, self.low), min(high, self.high)
 
 
-def _log(value: float) -> float:
-    return math.log(value) if value > 0.0 else -math.inf
-
-
-def _same(value: float) -> float:
-    return value
-
-
-def _keep_bounds(distribution: Any, mean: float, sd: float, scale: Any = _same) -> None:
-    """Check the bounds of a distribution that is normal with `mean` and `sd` after `scale`."""
+def _keep_bounds(distribution: Any) -> None:
+    """Check and convert `low` and `high`, one of which may be infinite."""
     name = type(distribution).__name__
-    bounds = []
     for side in ("low", "high"):
         bound = _check.scalar(f"{name}.{side}", getattr(distribution, side), finite=False)
         object.__setattr__(distribution, side, bound)
-        bounds.append(bound)
-    low, high = bounds
-    if low > high:
-        raise ParameterError(f"{name}.low must be at most {name}.high = {high:g}, got {low:g}")
-    if sd == 0.0:
-        inside = low <= distribution.mean <= high
-    else:
-        share = _below((scale(high) - mean) / sd) - _below((scale(low) - mean) / sd)
-        inside = share >= _LEAST_SHARE
-    if not inside:
+    if distribution.low > distribution.high:
         raise ParameterError(
-            f"{name}.low and {name}.high must leave at least {_LEAST_SHARE:.1%} of the "
-            f"distribution, [{low:g}, {high:g}] leaves less with mean {distribution.mean:g} and "
-            f"sd {distribution.sd:g}"
+            f"{name}.low must be at most {name}.high = {distribution.high:g}, "
+            f"got {distribution.low:g}"
+        )
+
+
+def _refuse_thin(distribution: Any, mean: float, sd: float, low: float, high: float) -> None:
+    """Refuse bounds that leave too little: `low` and `high` on the scale that is normal."""
+    if sd == 0.0:
+        inside = distribution.low <= distribution.mean <= distribution.high
+    else:
+        inside = _below((high - mean) / sd) - _below((low - mean) / sd) >= _LEAST_SHARE
+    if not inside:
+        name = type(distribution).__name__
+        raise ParameterError(
+            f"{name}.low and {name}.high must leave at least {_LEAST_SHARE:.1%} of the values: "
+            f"too few of mean {distribution.mean:g} and sd {distribution.sd:g} lie in "
+            f"[{distribution.low:g}, {distribution.high:g}]"
         )
 
 

@@ -77,7 +77,8 @@ class SparseMatrix(ExplicitList):
                 "add them up with .sum_duplicates(), or give each its synapse in an ExplicitList"
             )
         data = entries.data[order]
-        bad = np.flatnonzero(~np.isfinite(data)) if data.dtype.kind == "f" else ()
+        # Others than floats are either finite or refused below.
+        bad = np.flatnonzero(~np.isfinite(data) if data.dtype.kind == "f" else False)
         if len(bad):
             raise ParameterError(
                 f"SparseMatrix.matrix[{pre[bad[0]]}, {post[bad[0]]}] is {data[bad[0]]}; "

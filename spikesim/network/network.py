@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError
+from spikesim.network.digest import digest_of
 from spikesim.network.inputs import Input
 from spikesim.network.population import Population
 from spikesim.network.projection import Projection
@@ -109,36 +107,13 @@ class Network:
 
     def digest(self) -> str:
         """Return a digest (SHA-256) of the description: equal for equal networks."""
-        return _digest(self)
-
-
-def _digest(description: Any) -> str:
-    digest = hashlib.sha256()
-    _feed(digest, description)
-    return digest.hexdigest()
-
-
-def _feed(digest: Any, value: Any) -> None:
-    if is_dataclass(value):
-        digest.update(type(value).__qualname__.encode())
-        for item in fields(value):
-            digest.update(item.name.encode())
-            _feed(digest, getattr(value, item.name))
-    elif isinstance(value, tuple):
-        digest.update(f"({len(value)}".encode())
-        for item in value:
-            _feed(digest, item)
-    elif isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype}{value.shape}".encode())
-        digest.update(np.ascontiguousarray(value))
-    else:
-        digest.update(repr(value).encode())
+        return digest_of(self)
 
 
 def _refuse_namesake(label: str, item: Any, attribute: str, own: Population) -> None:
     """Refuse an item made for another population than the network's own of that name."""
     given = getattr(item, attribute, own)
-    if given is not own and _digest(given) != _digest(own):
+    if given is not own and digest_of(given) != digest_of(own):
         raise ParameterError(
             f"{label} is another population than the one called {own.name!r} in the network "
             f"({given.n} {type(given.model).__name__} there, {own.n} {type(own.model).__name__} "
