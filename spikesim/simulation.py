@@ -324,6 +324,7 @@ def _recording(
             v_th=population.parameters["v_th"] if isinstance(population, BuiltLIF) else None,
             start=start * dt,
             duration=(stop - start) * dt,
+            dt=dt,
         )
     return Recording(
         dt=dt,

@@ -20,6 +20,7 @@ RANKS = {
     "_page": 0,
     "_check": 1,
     "_jit": 1,
+    "_memory": 1,
     "distributions": 2,
     "surrogates": 2,
     "synapses": 2,

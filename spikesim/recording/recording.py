@@ -1,123 +1,19 @@
-"""What a simulation leaves behind: spikes as flat arrays, traces, and the state at the end."""
+"""What a simulation leaves behind: its populations, and the state at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from spikesim import _check
 from spikesim.errors import MissingExtraError, ParameterError
+from spikesim.recording import analysis
+from spikesim.recording.population import PopulationRecording
 
-__all__ = ["PopulationRecording", "Recording"]
-
-
-@dataclass(frozen=True, eq=False)
-class PopulationRecording:
-    """What was recorded of one population.
-
-    Attributes
-    ----------
-    name : str
-        Name of the population.
-    n : int
-        Number of neurons.
-    spike_times : ndarray of float64, shape (n_spikes,)
-        Spike times (ms), ascending; spikes of one time are ordered by neuron.
-    spike_ids : ndarray of int64, shape (n_spikes,)
-        The neuron of each spike.
-    traces : dict of ndarray, shape (n_samples, n_recorded)
-        Recorded variables by name: ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), each as it
-        is after the whole step.
-    trace_times : ndarray, shape (n_samples,)
-        Times of the samples (ms).
-    trace_neurons : ndarray of int64, shape (n_recorded,)
-        Which neuron each column of a trace belongs to.
-    v_th : ndarray, shape (n,), or None
-        Thresholds (mV); None for sources of spikes.
-    start, duration : float
-        The time that was recorded: (start, start + duration] (ms).
-    """
-
-    name: str
-    n: int
-    spike_times: np.ndarray
-    spike_ids: np.ndarray
-    traces: Mapping[str, np.ndarray]
-    trace_times: np.ndarray
-    trace_neurons: np.ndarray
-    v_th: np.ndarray | None
-    start: float
-    duration: float
-
-    @property
-    def v(self) -> np.ndarray:
-        """Membrane potential (mV), shape (n_samples, n_recorded).
-
-        Raises
-        ------
-        ParameterError
-            It was not recorded.
-        """
-        if "v" not in self.traces:
-            raise ParameterError(
-                f"v of population {self.name!r} was not recorded; pass record='v' to simulate"
-            )
-        return self.traces["v"]
-
-    def spike_counts(self) -> np.ndarray:
-        """Return the number of spikes of each neuron, int64, shape (n,)."""
-        return np.bincount(self.spike_ids, minlength=self.n)
-
-    def rates(self) -> np.ndarray:
-        """Return the mean firing rate of each neuron (Hz), shape (n,); NaN if nothing ran."""
-        if self.duration == 0.0:
-            return np.full(self.n, np.nan)
-        return self.spike_counts() / (self.duration / 1000.0)
-
-    def isi(self, neuron: int | None = None) -> np.ndarray:
-        """Return inter-spike intervals (ms).
-
-        Parameters
-        ----------
-        neuron : int, optional
-            Only those of this neuron, in order of time; by default those of all neurons, neuron
-            after neuron.
-
-        Raises
-        ------
-        ParameterIndexError
-            There is no such neuron.
-        """
-        times, ids = self._by_neuron
-        if neuron is not None:
-            neuron = _check.integer("isi.neuron", neuron)
-            _check.indices("isi.neuron", neuron, self.n)
-            low, high = np.searchsorted(ids, (neuron, neuron + 1))
-            return np.diff(times[low:high])
-        return np.diff(times)[np.diff(ids) == 0]
-
-    def cv(self) -> np.ndarray:
-        """Return the coefficient of variation of the intervals of each neuron, shape (n,).
-
-        It is their standard deviation over their mean; NaN for fewer than two intervals.
-        """
-        times, ids = self._by_neuron
-        same = np.diff(ids) == 0
-        intervals, owners = np.diff(times)[same], ids[1:][same]
-        count = np.bincount(owners, minlength=self.n)
-        divisor = np.where(count > 1, count, 1)
-        mean = np.bincount(owners, intervals, self.n) / divisor
-        variance = np.bincount(owners, (intervals - mean[owners]) ** 2, self.n) / divisor
-        return np.where(count > 1, np.sqrt(variance) / np.where(mean > 0.0, mean, 1.0), np.nan)
-
-    @cached_property
-    def _by_neuron(self) -> tuple[np.ndarray, np.ndarray]:
-        order = np.argsort(self.spike_ids, kind="stable")
-        return self.spike_times[order], self.spike_ids[order]
+__all__ = ["Recording"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +81,49 @@ class Recording:
         )
         return f"Recording({self.duration:g} ms, dt={self.dt:g} ms, seed={self.seed}; {parts})"
 
-    def rate(self, name: str) -> float:
-        """Return the mean firing rate (Hz) over all neurons of the population `name`."""
-        return float(np.mean(self[name].rates()))
+    def rate(self, name: str, start: float | None = None, stop: float | None = None) -> float:
+        """Return the mean firing rate (Hz) over all neurons of the population `name`.
+
+        `start` and `stop` (ms) choose a part of time, as in :meth:`PopulationRecording.rates`.
+        """
+        return float(np.mean(self[name].rates(start, stop)))
+
+    def population_correlations(
+        self,
+        bin_width: float = 5.0,
+        *,
+        start: float | None = None,
+        stop: float | None = None,
+    ) -> np.ndarray:
+        r"""Return the correlations between the rates of the populations.
+
+        .. math:: \rho_{pq} = \frac{\operatorname{cov}(N_p, N_q)}
+                             {\sqrt{\operatorname{var} N_p \operatorname{var} N_q}}
+
+        of the spike counts :math:`N_p` of whole populations in consecutive bins.
+
+        Parameters
+        ----------
+        bin_width : float, default 5
+            Width of the bins (ms), a multiple of the time step.
+        start, stop : float, optional
+            Part of time to use (ms); default all that was recorded.
+
+        Returns
+        -------
+        ndarray, shape (n_populations, n_populations)
+            In the order of :attr:`populations`; NaN for a population whose count never changes.
+
+        Raises
+        ------
+        ParameterError
+            Fewer than two bins, or a `start` or `stop` outside of the recording.
+        """
+        counts = [
+            p._population_counts("population_correlations", bin_width, start, stop, least=2)
+            for p in self._populations.values()
+        ]
+        return analysis.correlation_matrix(np.array(counts))
 
     def to_columns(self) -> dict[str, np.ndarray]:
         """Return all spikes as columns of a table, sorted by time.
