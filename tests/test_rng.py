@@ -1,12 +1,18 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numba import config
 from scipy import stats
 
+from spikesim._jit import kernel
 from spikesim.engine import rng
+from spikesim.engine.rng import add_poisson
 
 N = 2_000 if config.DISABLE_JIT else 40_000
 KEY = rng.key_from_seed(12345)
+STEP = 2**35 + 17
 
 
 def philox_by_words(counter, key):
@@ -133,3 +139,175 @@ def test_rejection_follows_the_poisson_law_closely(mean):
     observed = np.bincount(np.searchsorted(edges, counts[0]), minlength=len(edges) + 1)
     cdf = np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]])
     assert stats.chisquare(observed, n * np.diff(cdf)).pvalue > 1e-3
+
+
+def u_by_words(stream, neuron, step, key):
+    """The 48 bits of a neuron, from the words of the published algorithm."""
+
+    def words(kind, who):
+        return philox_by_words([step % 2**32, step // 2**32 + kind * 2**30, who, stream], key)
+
+    upper = words(2, neuron // 8)[neuron % 8 // 2] // 2 ** (16 * (neuron % 2)) % 2**16
+    return upper * 2**32 + words(3, neuron)[0]
+
+
+def added(n, first, mean, stream=4, step=STEP, key=KEY, dtype=np.float64):
+    out = np.zeros(n, dtype)
+    table = rng.poisson_table([mean])
+    rng.add_poisson(out, 1.0, first, stream, step, table, 0, rng.poisson_scratch(), *key)
+    return out
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-12, 1e-5, 0.013, 0.7, 1.6, 5.0, 11.3, 12.0])
+def test_thresholds_are_the_distribution_function(mean):
+    """Summed in exact arithmetic; e^-mean cancels when terms are divided by their sum."""
+    weights = [Fraction(mean) ** k / math.factorial(k) for k in range(90)]
+    exact, total = [], Fraction(0)
+    for weight in weights:
+        total += weight
+        exact.append(total)
+    exact = [round(2**48 * part / total) for part in exact]
+    exact = [threshold for threshold in exact if threshold < 2**48]
+    thresholds = rng.poisson_thresholds(mean).tolist()
+    # One unit is 3.6e-15; the sums in double precision may be one off.
+    length = min(len(exact), len(thresholds))
+    assert abs(len(exact) - len(thresholds)) <= 1
+    assert all(t == 2**48 - 1 for t in exact[length:] + thresholds[length:])
+    assert np.abs(np.subtract(exact[:length], thresholds[:length])).max(initial=0) <= 1
+    cdf = stats.poisson.cdf(np.arange(length), mean)
+    np.testing.assert_allclose(np.array(thresholds[:length]) / 2**48, cdf, rtol=0, atol=2e-14)
+
+
+def test_a_table_of_many_means_holds_the_rows_of_each():
+    means = [0.0, 11.9, 0.01, 1.6, 300.0, 12.0]
+    table = rng.poisson_table(means)
+    assert table.uppers.shape[1] % 4 == 0
+    for row, mean in enumerate(means):
+        alone = rng.poisson_thresholds(mean) if mean <= 12 else np.zeros(0)
+        np.testing.assert_array_equal(table.thresholds[row, : len(alone)], alone)
+        assert (table.thresholds[row, len(alone) :] == 2**48).all()
+        uppers = alone[alone < 0xFFFF << 32].astype(np.int64) >> 32
+        np.testing.assert_array_equal(table.uppers[row, : len(uppers)], uppers)
+        assert (table.uppers[row, len(uppers) :] == 0xFFFF).all()
+
+
+@pytest.mark.parametrize("mean", [0.01, 1.6, 11.0])
+def test_a_count_is_the_number_of_thresholds_that_u_reaches(mean):
+    table, thresholds = rng.poisson_table([mean]), rng.poisson_thresholds(mean).tolist()
+    for neuron in range(150):
+        for stream, step in ((0, 0), (5, 3), (2**32 - 1, STEP)):
+            u = u_by_words(stream, neuron, step, KEY)
+            expected = sum(u >= threshold for threshold in thresholds)
+            assert rng.poisson_count(stream, neuron, step, table, 0, *KEY) == expected
+
+
+def test_equal_upper_bits_are_decided_by_the_lower_ones():
+    """Thresholds right at the u of a neuron, where 16 bits never decide."""
+    scratch = rng.poisson_scratch()
+    for neuron in range(40):
+        u = u_by_words(4, neuron, STEP, KEY)
+        upper = u >> 32
+        for thresholds, expected in (
+            ([u], 1),
+            ([u + 1], 0),
+            ([u - 1, u, u + 1], 2),
+            ([upper << 32], 1),
+            ([(upper << 32) - 1, upper << 32, (upper << 32) + 2**32 - 1], 2),
+        ):
+            uppers = [min(t >> 32, 0xFFFF) for t in thresholds]
+            table = rng.PoissonTable(
+                np.ones(1),
+                np.array([thresholds], dtype=np.int64),
+                np.array([uppers + [0xFFFF] * (4 - len(uppers))], dtype=np.uint16),
+            )
+            assert rng.poisson_count(4, neuron, STEP, table, 0, *KEY) == expected
+            out = np.zeros(1)
+            rng.add_poisson(out, 1.0, neuron, 4, STEP, table, 0, scratch, *KEY)
+            assert out[0] == expected
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-7, 0.01, 1.6, 11.9, 30.0])
+def test_the_fast_counts_are_those_drawn_one_by_one(mean):
+    n_max = 60 if config.DISABLE_JIT else 5_000
+    means = [0.3, mean, 12.0]
+    table, scratch = rng.poisson_table(means), rng.poisson_scratch()
+    for first, n in ((0, n_max), (0, 8), (5, n_max), (1021, 9), (3, 1), (8, 1024), (2**31, 0)):
+        n = min(n, n_max)
+        one_by_one = [rng.poisson_count(4, first + i, STEP, table, 1, *KEY) for i in range(n)]
+        for dtype in (np.float64, np.float32):
+            before = np.linspace(-1, 1, n + 2, dtype=dtype)
+            out = before.copy()
+            rng.add_poisson(out[1:-1], 0.7, first, 4, STEP, table, 1, scratch, *KEY)
+            expected = before.copy()
+            expected[1:-1] += dtype(0.7) * np.array(one_by_one, dtype=dtype)
+            np.testing.assert_array_equal(out, expected)
+        counts, neurons = np.empty(n, np.int64), np.arange(first, first + n)
+        rng.poisson_counts(counts, 4, neurons, STEP, table, np.ones(n, np.int32), *KEY)
+        np.testing.assert_array_equal(counts, np.array(one_by_one, dtype=np.int64))
+
+
+def test_neurons_of_several_rates_draw_as_they_would_alone():
+    neurons = np.array([900, 3, 4, 4, 5, 70, 71, 6])
+    rows = np.array([0, 1, 2, 3, 1, 2, 0, 3], dtype=np.int32)
+    table = rng.poisson_table([0.2, 3.0, 40.0, 9.0])
+    counts = np.empty(len(neurons), np.int64)
+    rng.poisson_counts(counts, 4, neurons, STEP, table, rows, *KEY)
+    for count, neuron, row in zip(counts, neurons.tolist(), rows, strict=True):
+        alone = rng.poisson_table([table.means[row]])
+        assert count == rng.poisson_count(4, neuron, STEP, alone, 0, *KEY)
+
+
+@kernel
+def histogram(seen, n, first_step, n_steps, table, scratch, k0, k1):
+    """Count how often each number of (n neurons, n_steps steps) is drawn."""
+    for step in range(first_step, first_step + n_steps):
+        out = np.zeros(n)
+        add_poisson(out, 1.0, 0, 4, step, table, 0, scratch, k0, k1)
+        for i in range(n):
+            seen[int(out[i])] += 1
+
+
+@pytest.mark.parametrize("mean", [0.012, 1.6, 11.2])
+def test_a_hundred_million_counts_have_the_poisson_law(mean):
+    """Thresholds of 16 bits alone would be off by up to 8e-6, 80 sigma for the rarest."""
+    n, n_steps = (500, 4) if config.DISABLE_JIT else (20_000, 5_000)
+    seen = np.zeros(128, dtype=np.int64)
+    table, scratch = rng.poisson_table([mean]), rng.poisson_scratch()
+    histogram(seen, n, 1, n_steps, table, scratch, *KEY)
+    total = n * n_steps
+    assert seen.sum() == total
+    k = np.arange(128)
+    expected = total * stats.poisson.pmf(k, mean)
+    frequent = expected > 10
+    observed = np.append(seen[frequent], seen[~frequent].sum())
+    expected = np.append(expected[frequent], total - expected[frequent].sum())
+    assert stats.chisquare(observed, expected).pvalue > 1e-3
+    drawn_mean = (k * seen).sum() / total
+    assert abs(drawn_mean - mean) < 4 * np.sqrt(mean / total)
+    variance = (k * k * seen).sum() / total - drawn_mean**2
+    assert abs(variance - mean) < 4 * np.sqrt((mean + 2 * mean**2) / total)
+
+
+@pytest.mark.parametrize("mean", [0.05, 1.6, 30.0])
+def test_neurons_steps_streams_and_seeds_are_independent(mean):
+    n, n_steps = (64, 30) if config.DISABLE_JIT else (2_000, 500)
+    counts = np.array([added(n, 0, mean, step=s) for s in range(n_steps)])
+    z = (counts - mean) / np.sqrt(mean)
+    other_stream = (added(n, 0, mean, stream=5, step=s) for s in range(n_steps))
+    other_seed = (added(n, 0, mean, step=s, key=rng.key_from_seed(9)) for s in range(n_steps))
+    pairs = [(z[:, k:], z[:, :-k]) for k in range(1, 17)]
+    pairs += [(z[k:], z[:-k]) for k in range(1, 9)]
+    pairs += [(z[1:, 1:], z[:-1, :-1]), (z[1:, :-1], z[:-1, 1:])]
+    pairs += [(z, (np.array(list(o)) - mean) / np.sqrt(mean)) for o in (other_stream, other_seed)]
+    # About a standard normal number for each pair; 28 pairs.
+    score = [np.mean(a * b) * np.sqrt(a.size) for a, b in pairs]
+    assert np.abs(score).max() < 4.5
+    # Their sums over the population and over time have the variance of independent counts.
+    for axis in (0, 1):
+        sums = counts.sum(axis=axis)
+        fano = sums.var() / sums.mean()
+        assert abs(fano - 1) < 4.5 * np.sqrt(2 / len(sums))
+
+
+def test_attempts_stay_out_of_the_bits_of_the_kind():
+    assert rng.uniforms(4, 1, 3, 2**14, *KEY) == rng.uniforms(4, 1, 3, 0, *KEY)
