@@ -149,14 +149,14 @@ class DistanceDependent(Rule):
         for population in (source, target):
             if population.positions is None:
                 raise ParameterError(
-                    "Population.positions must be given for DistanceDependent, population "
+                    "Population.positions must be given for DistanceDependent; population "
                     f"{population.name!r} has none"
                 )
         here, there = source.positions.shape[1], target.positions.shape[1]
         if here != there:
             raise ParameterError(
-                "Population.positions must have one number of dimensions for DistanceDependent, "
-                f"got {here} in {source.name!r} and {there} in {target.name!r}"
+                f"Population.positions of {source.name!r} and {target.name!r} must have one number "
+                f"of dimensions for DistanceDependent, got {here} and {there}"
             )
         if self.period is None:
             return
@@ -166,7 +166,7 @@ class DistanceDependent(Rule):
         for axis in np.flatnonzero(high - low > period):
             raise ParameterError(
                 f"DistanceDependent.period must be at least {high[axis] - low[axis]:g} along "
-                f"{'xy'[axis]}, so far apart lie neurons of {source.name!r} and {target.name!r}; "
+                f"{'xy'[axis]}, the length of the layout of {source.name!r} and {target.name!r}, "
                 f"got {period[axis]:g}"
             )
 

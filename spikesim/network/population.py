@@ -20,6 +20,8 @@ from spikesim.neurons import (
 
 __all__ = ["MODELS", "Population", "grid_positions", "keep_population"]
 
+# The square of a distance must be a number.
+_FARTHEST = 1e150
 MODELS = (LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource, SpikeSource)
 _NAMES = "LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource"
 
@@ -123,11 +125,10 @@ def lengths_of(name: str, value: Any, n_dimensions: int) -> np.ndarray:
     if lengths.ndim == 0:
         return np.full(n_dimensions, lengths)
     if lengths.shape != (n_dimensions,):
-        plane = "a plane (x, y)" if n_dimensions == 2 else "a line"
-        raise ParameterError(
-            f"{name} must be a number or hold {n_dimensions}, one a dimension of {plane}, "
-            f"got {len(lengths)}"
+        wanted = (
+            "one number on a line" if n_dimensions == 1 else "one number, or one each for x and y"
         )
+        raise ParameterError(f"{name} must be {wanted}, got {len(lengths)} of them")
     return lengths
 
 
@@ -139,6 +140,12 @@ def _kept_positions(value: Any, n: int) -> np.ndarray:
         raise ParameterError(
             f"Population.positions must have shape ({n},), ({n}, 1) or ({n}, 2), one row a neuron, "
             f"got {positions.shape}"
+        )
+    far = np.argwhere(np.abs(positions) > _FARTHEST)
+    if len(far):
+        raise ParameterError(
+            f"Population.positions[{far[0, 0]}] must lie within {_FARTHEST:g} of 0, so that a "
+            f"distance can be squared, got {positions[tuple(far[0])]:g}"
         )
     positions.flags.writeable = False
     return positions

@@ -71,15 +71,16 @@ class Projection:
             "a synapse such as Delta() or Exponential()",
         )
         _check.choice("Projection.delay_rounding", self.delay_rounding, ("error", "nearest"))
-        weight = self.weight
-        if weight is None:
+        if self.weight is None:
             if not isinstance(self.rule, SparseMatrix):
                 raise ParameterError(
                     f"Projection.weight must be given with {type(self.rule).__name__}; only "
                     "SparseMatrix brings its own weights"
                 )
             weight = self.rule.values
-        object.__setattr__(self, "weight", number_or_array("Projection.weight", weight))
+        else:
+            weight = number_or_array("Projection.weight", self.weight)
+        object.__setattr__(self, "weight", weight)
         self.synapse.check_weight("Projection.weight", self.weight)
         delay = number_or_array("Projection.delay", self.delay)
         if not isinstance(delay, Distribution) and np.any(np.asarray(delay) <= 0.0):
