@@ -121,10 +121,7 @@ def fano_factor(counts: Any) -> np.ndarray:
 
 
 def correlation_matrix(counts: Any) -> np.ndarray:
-    """Return Pearson's correlation between the rows of counts, dense or sparse."""
-    from scipy import sparse
-
-    counts = sparse.csr_array(counts)
+    """Return Pearson's correlation between the rows of counts."""
     m = counts.shape[1]
     total, _ = _sums(counts)
     covariance = m * (counts @ counts.T).toarray() - np.outer(total, total)

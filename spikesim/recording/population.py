@@ -111,7 +111,7 @@ class PopulationRecording(SpikeTrains):
         if stop <= start:
             raise ParameterError(f"{where}.stop must be greater than {start:g}, got {stop:g}")
         slack = analysis.rounding(start, stop)
-        outside = np.flatnonzero((times <= start - slack) | (times > stop + slack))
+        outside = np.flatnonzero((times <= start + slack) | (times > stop + slack))
         if outside.size:
             raise ParameterError(
                 f"{where}.spike_times[{outside[0]}] is {times[outside[0]]:g}; times after "
@@ -160,7 +160,7 @@ class PopulationRecording(SpikeTrains):
         bin_width : float
             Width of the bins (ms), a multiple of the time step. A bin holds the spikes after its
             left end up to and with its right end. What is left over at the end is not used.
-        neurons : array_like of int, optional
+        neurons : int or array_like of int, optional
             Rows of the result, each neuron once; default all.
         start, stop : float, optional
             Part of time to use (ms); default all that was recorded.
@@ -286,9 +286,9 @@ class PopulationRecording(SpikeTrains):
         .. math:: S = \operatorname{var}(N) / \operatorname{mean}(N)
 
         of the counts N of all spikes in consecutive bins: 1 for independent Poisson processes,
-        and about the number of neurons times their correlation above it for others. Measure and
-        bins of 3 ms are those of Potjans and Diesmann (2014), Cerebral Cortex 24, 785-806,
-        figure 6; as it grows with the number of neurons, compare populations of one size.
+        :math:`1 + (n - 1) \rho` for n that are correlated by :math:`\rho`. Measure and bins of
+        3 ms are those of Potjans and Diesmann (2014), Cerebral Cortex 24, 785-806, figure 6.
+        As it grows with the number of neurons, compare populations of one size.
 
         Parameters
         ----------
@@ -394,9 +394,14 @@ class PopulationRecording(SpikeTrains):
         density : ndarray, shape (n_frequencies,)
             S (Hz).
         """
-        per_segment = _check.positive("power_spectrum.segment", segment)
         counts = self._population_counts("power_spectrum", bin_width, start, stop, least=2)
-        n_bins = min(max(2, round(per_segment / bin_width)), len(counts))
+        segment = _check.positive("power_spectrum.segment", segment)
+        if segment < 2.0 * bin_width:
+            raise ParameterError(
+                f"power_spectrum.segment must hold at least two bins of {bin_width:g} ms, got "
+                f"{segment:g} ms"
+            )
+        n_bins = min(round(segment / bin_width), len(counts))
         return analysis.power_spectrum(counts, self.n, bin_width, n_bins)
 
     def _trace(self, variable: str) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import MissingExtraError, ParameterError
-from spikesim.recording import analysis
 from spikesim.recording.population import PopulationRecording
 
 __all__ = ["Recording"]
@@ -123,7 +122,8 @@ class Recording:
             p._population_counts("population_correlations", bin_width, start, stop, least=2)
             for p in self._populations.values()
         ]
-        return analysis.correlation_matrix(np.array(counts))
+        with np.errstate(invalid="ignore"):
+            return np.atleast_2d(np.corrcoef(counts))
 
     def to_columns(self) -> dict[str, np.ndarray]:
         """Return all spikes as columns of a table, sorted by time.

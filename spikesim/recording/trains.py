@@ -88,7 +88,7 @@ class SpikeTrains:
 
         of the m intervals of a neuron: like :meth:`cv` 0 for a regular train and 1 for a Poisson
         process, but blind to a slow change of the rate. NaN for fewer than two intervals.
-        Shinomoto, Shima and Tanji (2003), Neural Computation 15, 2823-2842, equation 2.2.
+        Shinomoto, Shima and Tanji (2003), Neural Computation 15, 2823-2842.
         """
         return analysis.lv(*self._intervals(*self._window("lv", start, stop)), self.n)
 
@@ -247,7 +247,7 @@ class SpikeTrains:
 
     def _spikes(self, start: float, stop: float) -> tuple[np.ndarray, np.ndarray]:
         first, last = analysis.within(self.spike_times, start, stop)
-        return self.spike_times[first:last], self.spike_ids[first:last]
+        return np.asarray(self.spike_times[first:last]), np.asarray(self.spike_ids[first:last])
 
     def _train(self, name: str, neuron: int, start: float, stop: float) -> np.ndarray:
         """Return the spike times of one neuron."""
