@@ -77,6 +77,37 @@ def test_normal_numbers_are_normal_and_independent():
     assert np.abs(across).max() < 4.5 / np.sqrt(len(values))
 
 
+def test_normals_are_those_of_box_and_muller():
+    edge = [2.0**-53, 0.5 - 2.0**-53, 0.5, math.sqrt(0.5), 1 - 2.0**-53]
+    edge += [k / 8 for k in range(1, 8)] + [k / 8 + 2.0**-50 for k in range(8)]
+    pairs = [(a, b) for a in edge for b in edge]
+    pairs += np.random.default_rng(3).random((300, 2)).tolist()
+    plain = getattr(rng.normals, "py_func", rng.normals)
+    for u0, u1 in pairs:
+        radius = math.sqrt(-2 * math.log(u0))
+        turn = 2 * math.pi * u1
+        z = rng.normals(u0, u1)
+        expected = radius * math.cos(turn), radius * math.sin(turn)
+        np.testing.assert_allclose(z, expected, rtol=0, atol=4e-15)
+        # Compiled or not, the same bits: nothing in it is left to a library.
+        assert z == plain(u0, u1)
+
+
+def test_many_normals_have_the_moments_and_tails_of_the_law():
+    shape = (10, 100) if config.DISABLE_JIT else (1_001, 2_000)
+    values = np.empty(shape)
+    rng.fill_normals(values, 3, 1, np.arange(shape[1]), *KEY)
+    n = values.size
+    for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs(np.mean(values**power) - moment) < 4.5 * np.sqrt(variance / n)
+    edges = stats.norm.ppf(np.linspace(0, 1, 101))
+    observed = np.histogram(values, edges)[0]
+    assert stats.chisquare(observed, np.full(100, n / 100)).pvalue > 1e-3
+    for bound in (3.0, 4.0):
+        expected = 2 * stats.norm.sf(bound) * n
+        assert abs(np.sum(np.abs(values) > bound) - expected) < 4.5 * np.sqrt(expected) + 1
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.8, 5.0, 12.0, 12.1, 60.0, 3e4])
 def test_poisson_numbers_have_the_poisson_law(mean):
     counts = np.empty((2, N // 2), dtype=np.int64)
