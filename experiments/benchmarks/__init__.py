@@ -1,0 +1,1 @@
+"""How long it takes, how much memory, and whether other simulators agree."""

@@ -1,0 +1,279 @@
+"""Measure workloads, each run in a process of its own; print a table, write rows.
+
+What the columns mean:
+
+* ``build_s``: from the description of the network to the end of its first step, kernels loaded
+  (warm) or compiled (cold) included;
+* ``sim_s``: the steps after that, all spikes kept in memory; ``realtime_factor`` is ``sim_s``
+  for one second of biological time, below 1 is faster than real time;
+* ``process_s``: the whole process from outside, the start of Python included;
+* ``peak_rss_mb``: its largest resident memory (10^6 bytes);
+* ``cache``: "cold" for the first run of all, which finds no compiled kernel, "warm" for others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from experiments.benchmarks.workloads import WORKLOADS
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+COLUMNS = ("build_s", "sim_s", "realtime_factor", "process_s", "peak_rss_mb")
+_LABELS = ("workload", "simulator", "precision", "threads", "cache")
+_ORDER = (
+    "workload", "simulator", "version", "precision", "threads", "cache", "scale", "seed",
+    "n_neurons", "n_synapses", "bio_seconds", "build_s", "sim_s", "realtime_factor", "n_spikes",
+    "peak_rss_mb", "process_s",
+)  # fmt: skip
+
+
+class RunFailedError(RuntimeError):
+    """A measured process that ended with an error; the message is the end of what it said."""
+
+
+def run_once(
+    script: str,
+    job: Mapping[str, Any],
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Run a job in a fresh process and return its row.
+
+    Parameters
+    ----------
+    script : str
+        File beside this one that does it, such as ``spikesim_runs.py``.
+    job : dict
+        As :func:`experiments.benchmarks.child.main` takes it.
+    python : str, optional
+        The Python to run it in; by default this one.
+    environment : dict of str, optional
+        Additions to the environment.
+
+    Raises
+    ------
+    RunFailedError
+        The process failed.
+    """
+    command = [python, str(HERE / script), json.dumps(job)]
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(environment or {})}
+    )
+    process_s = time.perf_counter() - start
+    if done.returncode:
+        raise RunFailedError("\n".join(done.stderr.strip().splitlines()[-5:]))
+    row = json.loads(done.stdout.strip().splitlines()[-1])
+    row["process_s"] = process_s - row.pop("aside_s")
+    row["scale"] = job["options"].get("scale", 1.0)
+    row["seed"] = job["seed"]
+    row["cache"] = "warm"
+    return {key: row[key] for key in _ORDER}
+
+
+def measure(
+    names: Iterable[str],
+    *,
+    threads: Sequence[int],
+    precisions: Sequence[str],
+    repeats: int,
+    scale: float | None = None,
+    duration: float | None = None,
+    say: Any = None,
+) -> list[dict[str, Any]]:
+    """Measure spikesim on workloads.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of :data:`experiments.benchmarks.workloads.WORKLOADS`.
+    threads : sequence of int
+        Numbers of threads.
+    precisions : sequence of str
+        "double", "compact" or both.
+    repeats : int
+        Warm runs of each; they take turns, so that a slow minute touches all alike.
+    scale : float, optional
+        Size of the networks that have one; by default their own.
+    duration : float, optional
+        Biological time (ms); by default that of the workload.
+    say : callable, optional
+        Called with a line on each run.
+
+    Returns
+    -------
+    list of dict
+        One row a run. The first run of each workload and precision finds an empty cache of
+        compiled kernels (``cache`` is "cold"), all others find what it left.
+    """
+    jobs = [
+        job_of(name, scale, duration, n_threads, precision)
+        for name in names
+        for precision in precisions
+        for n_threads in (threads if name != "lif" else [1])
+    ]
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="kernels") as folder:
+        caches: dict[tuple[str, str], dict[str, str]] = {}
+        for job in jobs:
+            key = job["workload"], job["precision"]
+            if key in caches:
+                continue
+            caches[key] = {"SPIKESIM_CACHE_DIR": f"{folder}/{len(caches)}"}
+            rows.append(run_once("spikesim_runs.py", job, environment=caches[key]))
+            rows[-1]["cache"] = "cold"
+            if say:
+                say(line(rows[-1]))
+        for repeat in range(repeats):
+            for job in jobs:
+                environment = caches[job["workload"], job["precision"]]
+                job = {**job, "seed": 1 + repeat}
+                rows.append(run_once("spikesim_runs.py", job, environment=environment))
+                if say:
+                    say(line(rows[-1]))
+    return rows
+
+
+def job_of(
+    name: str, scale: float | None, duration: float | None, threads: int, precision: str
+) -> dict[str, Any]:
+    """Return the job of one run."""
+    scaled = scale is not None and name != "lif"
+    return {
+        "workload": name,
+        "options": {"scale": scale} if scaled else {},
+        "duration": WORKLOADS[name].duration if duration is None else duration,
+        "seed": 1,
+        "threads": threads,
+        "precision": precision,
+    }
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Return a run in one line."""
+    return (
+        f"{row['workload']} {row['simulator']} {row['precision']} {row['threads']} thr "
+        f"{row['cache']}: build {row['build_s']:.3g} s, run {row['sim_s']:.3g} s, "
+        f"RTF {row['realtime_factor']:.3g}, process {row['process_s']:.3g} s, "
+        f"{row['peak_rss_mb']:.0f} MB"
+    )
+
+
+def groups(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
+    """Return the rows of equal workload, simulator, precision, threads and cache together."""
+    found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[label] for label in _LABELS), []).append(row)
+    return found
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return medians with the smallest and largest value, and the goals beside."""
+    lines = []
+    for name in dict.fromkeys(row["workload"] for row in rows):
+        own = [row for row in rows if row["workload"] == name]
+        first = own[0]
+        lines.append(
+            f"{name}: {first['n_neurons']:,} neurons, {first['n_synapses']:,} synapses, "
+            f"{first['bio_seconds']:g} s of biological time"
+        )
+        head = f"  {'simulator':18}{'precision':11}{'thr':>4}  {'cache':6}{'runs':>4}"
+        lines.append(head + "".join(f"{column:>24}" for column in COLUMNS) + f"{'spikes':>12}")
+        for (_, simulator, precision, threads, cache), group in groups(own).items():
+            cells = "".join(f"{_spread([r[column] for r in group]):>24}" for column in COLUMNS)
+            spikes = int(np.median([row["n_spikes"] for row in group]))
+            lines.append(
+                f"  {simulator:18}{precision:11}{threads:4}  {cache:6}{len(group):4}{cells}"
+                f"{spikes:12,}"
+            )
+        goals = WORKLOADS[name].goals if name in WORKLOADS else {}
+        if goals and first["scale"] == 1.0:
+            cells = "".join(
+                f"{f'<= {goals[column]:g}' if column in goals else '':>24}" for column in COLUMNS
+            )
+            lines.append(f"  {'goal':45}{cells}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    middle = f"{np.median(values):.3g}" if np.median(values) < 1e3 else f"{np.median(values):.0f}"
+    if len(values) == 1:
+        return middle
+    low, high = (f"{x:.3g}" if x < 1e3 else f"{x:.0f}" for x in (min(values), max(values)))
+    return f"{middle} ({low}-{high})"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON to a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1))
+    os.replace(temporary, path)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the options that the benchmarks share."""
+    found = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    found.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
+    found.add_argument("--precision", nargs="+", default=["double"], choices=["double", "compact"])
+    found.add_argument("--repeats", type=int, default=3, help="warm runs of each (default 3)")
+    found.add_argument("--scale", type=float, help="size of the network (default 1)")
+    found.add_argument("--duration", type=float, help="biological time (ms)")
+    found.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
+    return found
+
+
+def machine() -> str:
+    """Return what machine this is, in a line."""
+    name = platform.processor() or platform.machine()
+    try:
+        for entry in Path("/proc/cpuinfo").read_text().splitlines():
+            if entry.startswith("model name"):
+                name = entry.split(":", 1)[1].strip()
+                break
+    except OSError:
+        pass
+    return (
+        f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    )
+
+
+def main(
+    names: Sequence[str],
+    description: str | None,
+    arguments: Sequence[str] | None,
+    precision: Sequence[str] = ("double",),
+) -> list[dict[str, Any]]:
+    """Do what a benchmark does: measure its workloads, print the table, write the rows."""
+    options_of = parser(description)
+    options_of.set_defaults(precision=list(precision))
+    options = options_of.parse_args(arguments)
+    rows = measure(
+        names,
+        threads=options.threads,
+        precisions=options.precision,
+        repeats=options.repeats,
+        scale=options.scale,
+        duration=options.duration,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    print(machine())
+    print(table(rows))
+    if options.json:
+        write_json(options.json, rows)
+    return rows
