@@ -1,26 +1,496 @@
-"""Connections drawn: from a rule to synapses sorted by their source."""
+"""Connections drawn: from a rule to the synapses of each source.
+
+What belongs to a source follows from the seed, the projection and the source alone. First come
+the out-degrees, here; targets, weights and delays are drawn when they are laid out
+(:mod:`spikesim.engine.store`), from the numbers of :mod:`spikesim.engine.variates`. Of each rule:
+
+- all pairs, each pair with probability p: the out-degree is fixed or binomial, targets differ;
+- fixed out-degree: targets differ unless multapses are allowed;
+- fixed total number: out-degrees are multinomial, or, where pairs differ, hypergeometric;
+- fixed in-degree: each target chooses its sources; this is turned round for a range of sources
+  at a time, so that it needs little memory;
+- by distance: row after row, each pair by a number of its own; lists and matrices as they are.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spikesim import _check
-from spikesim.distributions import Distribution
+from spikesim._jit import kernel
+from spikesim.distributions import Distribution, LogNormal, Normal, Uniform
 from spikesim.distributions import drawn as draw
+from spikesim.engine import variates
 from spikesim.engine.memory import readable, require_memory
+from spikesim.engine.pool import Pool
+from spikesim.engine.variates import BATCH, CALLS, choose, fill_words
 from spikesim.errors import ParameterError
+from spikesim.network.distance import DistanceDependent
 from spikesim.network.network import Network
+from spikesim.network.population import Population
 from spikesim.network.projection import Projection
-from spikesim.network.rules import AllToAll, ExplicitList, FixedInDegree, FixedProbability
+from spikesim.network.rules import (
+    AllToAll,
+    ExplicitList,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotalNumber,
+)
 
-__all__ = ["Synapses", "connect", "require_room"]
+__all__ = ["Drawing", "Law", "Rows", "Synapses", "connect", "draw_rows", "require_room"]
 
 # What stands in memory at once while a network is built.
 _BYTES_PER_NEURON = 250
 _BYTES_PER_SYNAPSE = 64
 _MOST_STEPS = 2**31 - 1
+# Numbers that a thread draws between two looks at whether it shall stop.
+_PAUSE = 2**20
+_PAIRS_AT_ONCE = 2**18
+_TO_UNIT = 2.0**-32
+
+
+class Rows(NamedTuple):
+    """The targets of every source: listed, or how to draw them.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (n_pre,)
+        Synapses of each source.
+    firsts : ndarray of int64, shape (n_pre + 1,)
+        Synapses of all sources before each.
+    posts : ndarray of int32
+        Targets of the synapses, from number `first_post` on; empty where they are drawn.
+    first_post : int
+        Zero, or where a range of sources begins.
+    listed : bool
+        Whether targets are in `posts`.
+    n : int
+        How many targets a source chooses from.
+    distinct : bool
+        Whether they differ.
+    skip : int
+        1 where a source leaves itself out, else 0.
+    k0, k1 : int
+        Key of the projection.
+    """
+
+    counts: np.ndarray
+    firsts: np.ndarray
+    posts: np.ndarray
+    first_post: int
+    listed: bool
+    n: int
+    distinct: bool
+    skip: int
+    k0: int
+    k1: int
+
+
+class Law(NamedTuple):
+    """How a weight, or a delay in steps, follows from chance.
+
+    Attributes
+    ----------
+    kind : int
+        CONSTANT, LISTED, NORMAL, LOG_NORMAL or UNIFORM of :mod:`spikesim.engine.variates`.
+    a, b : float
+        The value; mean and standard deviation (of the logarithm); the ends. Drawn delays are
+        in ms.
+    low, high : float
+        What is drawn outside is drawn again.
+    listed : ndarray of float64
+        Values of the synapses in the order of sources, empty unless LISTED.
+    """
+
+    kind: int
+    a: float
+    b: float
+    low: float
+    high: float
+    listed: np.ndarray
+
+    def ends(self) -> tuple[float, float]:
+        """Return the least and the largest value."""
+        if self.kind == variates.CONSTANT:
+            return self.a, self.a
+        if self.kind == variates.LISTED:
+            least = self.listed.min() if len(self.listed) else 0.0
+            return float(least), float(self.listed.max(initial=least))
+        return self.low, self.high
+
+
+class InDegree:
+    """Sources chosen by their targets.
+
+    Parameters
+    ----------
+    rule : FixedInDegree
+        The rule.
+    n_pre, n_post : int
+        Sizes of the populations.
+    skip : int
+        1 where a target leaves itself out, else 0.
+    key : (int, int)
+        Key of the projection.
+    pool : Pool
+        Who works.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (n_pre,)
+        Synapses of each source.
+    """
+
+    def __init__(
+        self,
+        rule: FixedInDegree,
+        n_pre: int,
+        n_post: int,
+        skip: int,
+        key: tuple[int, int],
+        pool: Pool,
+    ):
+        self._k = rule.k
+        self._choice = (n_pre - skip, not rule.multapses, skip, *key)
+        # Each part of the targets counts for itself, so that all parts can be placed at once.
+        n_parts = pool.threads if rule.k * n_post > _PAUSE else 1
+        edges = np.linspace(0, n_post, n_parts + 1).astype(np.int64)
+        self._parts = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        self._of_parts = np.zeros((n_parts, n_pre), dtype=np.int64)
+        pool.run([self._count(part) for part in range(n_parts)])
+        self.counts = self._of_parts.sum(axis=0)
+
+    def posts(self, low: int, high: int, pool: Pool) -> np.ndarray:
+        """Return the targets of the sources `low` to ``high - 1``, ascending for each."""
+        counts = self._of_parts[:, low:high]
+        before = np.cumsum(counts, axis=0) - counts
+        starts = np.cumsum(counts.sum(axis=0))
+        posts = np.empty(starts[-1] if high > low else 0, dtype=np.int32)
+        places = before + (starts - counts.sum(axis=0))
+        pool.run([self._place(part, posts, places[part], low) for part in range(len(places))])
+        return posts
+
+    def _count(self, part: int) -> Iterator[None]:
+        scratch = self._scratch()
+        for first, last in self._pauses(part):
+            count_sources(self._of_parts[part], first, last, self._k, *self._choice, *scratch)
+            yield
+
+    def _place(self, part: int, posts: np.ndarray, places: np.ndarray, low: int) -> Iterator[None]:
+        scratch = self._scratch()
+        for first, last in self._pauses(part):
+            place_targets(posts, places, low, first, last, self._k, *self._choice, *scratch)
+            yield
+
+    def _pauses(self, part: int) -> Iterator[tuple[int, int]]:
+        first, end = self._parts[part]
+        stride = max(1, _PAUSE // max(self._k, 1))
+        for begin in range(first, end, stride):
+            yield begin, min(begin + stride, end)
+
+    def _scratch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return choice_scratch(self._k, self._choice[0])
+
+
+def choice_scratch(k: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the memory in which `k` of `n` are chosen: the chosen, the seen, the words."""
+    words = np.empty((4, CALLS), dtype=np.int64)
+    return np.empty(k, dtype=np.int64), np.zeros(n, dtype=np.uint8), words
+
+
+@kernel(error_model="numpy")
+def count_sources(counts, first, last, k, n, distinct, skip, k0, k1, chosen, seen, words):
+    """Add the synapses of the targets `first` to ``last - 1`` to the counts of their sources."""
+    for target in range(first, last):
+        choose(chosen, k, n, distinct, seen, words, target, variates.SOURCES, k0, k1)
+        for i in range(k):
+            source = chosen[i]
+            counts[source + skip if source >= target else source] += 1
+
+
+@kernel(error_model="numpy")
+def place_targets(
+    posts, places, low, first, last, k, n, distinct, skip, k0, k1, chosen, seen, words
+):
+    """Write these targets where the synapses of their sources go, and move those places on.
+
+    `places` holds the next place in `posts` of the sources `low`, ``low + 1``, ...
+    """
+    for target in range(first, last):
+        choose(chosen, k, n, distinct, seen, words, target, variates.SOURCES, k0, k1)
+        for i in range(k):
+            source = chosen[i]
+            index = (source + skip if source >= target else source) - low
+            if 0 <= index < len(places):
+                posts[places[index]] = target
+                places[index] += 1
+
+
+@kernel(error_model="numpy")
+def connect_pairs(posts, counts, p, first, skip, k0, k1, words):
+    """Connect source ``first + i`` with target j with probability ``p[i, j]``.
+
+    Returns
+    -------
+    int
+        Number of synapses; `posts` holds their targets, `counts` how many each source has.
+    """
+    n_found = 0
+    for i in range(p.shape[0]):
+        before = n_found
+        for start in range(0, p.shape[1], BATCH):
+            m = min(p.shape[1] - start, BATCH)
+            fill_words(words, (m + 3) >> 2, start >> 2, first + i, variates.PAIRS, k0, k1)
+            for j in range(m):
+                target = start + j
+                u = (words[j & 3, j >> 2] + 0.5) * _TO_UNIT
+                if u < p[i, target] and not (skip and target == first + i):
+                    posts[n_found] = target
+                    n_found += 1
+        counts[i] = n_found - before
+    return n_found
+
+
+class Drawing(NamedTuple):
+    """A projection, ready to be drawn.
+
+    Attributes
+    ----------
+    rows : Rows
+        Targets.
+    weight, delay : Law
+        Weights; delays in steps, where they are drawn in ms.
+    in_degree : InDegree or None
+        What gives the targets, a range of sources at a time.
+    ascending : bool
+        Whether the targets of each source come in ascending order.
+    """
+
+    rows: Rows
+    weight: Law
+    delay: Law
+    in_degree: InDegree | None
+    ascending: bool
+
+    def of_range(self, low: int, high: int, pool: Pool) -> Rows:
+        """Return the targets of the sources `low` to ``high - 1``."""
+        if self.in_degree is None:
+            return self.rows
+        posts = self.in_degree.posts(low, high, pool)
+        return self.rows._replace(posts=posts, first_post=int(self.rows.firsts[low]))
+
+
+def draw_rows(
+    projection: Projection,
+    source: Population,
+    target: Population,
+    dt: float,
+    seed: int,
+    index: int,
+    pool: Pool,
+) -> Drawing:
+    """Draw the out-degrees of a projection, and make its weights and delays ready.
+
+    Parameters
+    ----------
+    projection, source, target : Projection, Population, Population
+        What is connected.
+    dt : float
+        Time step (ms).
+    seed, index : int
+        Seed of the simulation and number of the projection.
+    pool : Pool
+        Who works.
+
+    Raises
+    ------
+    ParameterError
+        A delay below `dt` or off the grid, values drawn that are not finite.
+    """
+    rule: Any = projection.rule
+    skip = int(source is target and not getattr(rule, "autapses", True))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, index, 0)))
+    words = np.random.SeedSequence(seed, spawn_key=(1, index, 1)).generate_state(2, np.uint32)
+    key = int(words[0]), int(words[1])
+    n_pre, n = source.n, target.n - skip
+    posts: np.ndarray | None = None
+    order: Any = None
+    in_degree = None
+    distinct = True
+    if isinstance(rule, AllToAll):
+        counts = np.full(n_pre, n, dtype=np.int64)
+        if skip:
+            order = np.flatnonzero(~np.eye(n_pre, dtype=bool))
+    elif isinstance(rule, FixedProbability):
+        counts = rng.binomial(n, rule.p, n_pre).astype(np.int64)
+    elif isinstance(rule, FixedOutDegree):
+        counts, distinct = np.full(n_pre, rule.k, dtype=np.int64), not rule.multapses
+    elif isinstance(rule, FixedTotalNumber):
+        counts, distinct = out_degrees(rule, n_pre, n, rng), not rule.multapses
+    elif isinstance(rule, FixedInDegree):
+        in_degree = InDegree(rule, n_pre, target.n, skip, key, pool)
+        counts = in_degree.counts
+    elif isinstance(rule, DistanceDependent):
+        counts, posts = _by_distance(rule, source, target, skip, key, pool)
+    elif isinstance(rule, ExplicitList):
+        order = _order(rule, projection)
+        counts = np.bincount(rule.pre, minlength=n_pre)
+        posts = rule.post[order].astype(np.int32)
+    else:
+        counts, posts = np.ones(n_pre, dtype=np.int64), np.arange(n_pre, dtype=np.int32)
+    firsts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    listed = posts is not None or in_degree is not None
+    none = np.zeros(0, dtype=np.int32)
+    rows = Rows(
+        counts, firsts, none if posts is None else posts, 0, listed, n, distinct, skip, *key
+    )
+    n_synapses = int(firsts[-1])
+    weight = _law("Projection.weight", projection.weight, n_synapses, order, rng)
+    delay = _delay_law(projection, n_synapses, order, dt, rng)
+    return Drawing(rows, weight, delay, in_degree, listed or isinstance(rule, AllToAll))
+
+
+def out_degrees(rule: FixedTotalNumber, n_pre: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how many of the synapses fall to each source, each of which has `n` targets."""
+    if rule.n == 0:
+        return np.zeros(n_pre, dtype=np.int64)
+    if rule.multapses:
+        return rng.multinomial(rule.n, np.full(n_pre, 1.0 / n_pre)).astype(np.int64)
+    # Let each pair be taken with the same probability; then take, or put back, pairs at random
+    # until the number is right: every choice of so many pairs stays equally likely.
+    n_pairs = n_pre * n
+    counts = rng.binomial(n, rule.n / n_pairs, n_pre).astype(np.int64)
+    missing = rule.n - int(counts.sum())
+    among = n - counts if missing > 0 else counts
+    pairs = rng.choice(int(among.sum()), abs(missing), replace=False, shuffle=False)
+    sources = np.searchsorted(np.cumsum(among), pairs, side="right")
+    return counts + (1 if missing > 0 else -1) * np.bincount(sources, minlength=n_pre)
+
+
+def _by_distance(
+    rule: DistanceDependent,
+    source: Population,
+    target: Population,
+    skip: int,
+    key: tuple[int, int],
+    pool: Pool,
+) -> tuple[np.ndarray, np.ndarray]:
+    counts = np.zeros(source.n, dtype=np.int64)
+    stride = max(1, _PAIRS_AT_ONCE // target.n)
+    parts: list[np.ndarray] = [np.zeros(0, dtype=np.int32)] * -(-source.n // stride)
+
+    def connect_some(part: int) -> Iterator[None]:
+        first = part * stride
+        last = min(first + stride, source.n)
+        p = rule.probabilities(rule.distances(source.positions[first:last], target.positions))
+        posts = np.empty(p.size, dtype=np.int32)
+        words = np.empty((4, CALLS), dtype=np.int64)
+        n_found = connect_pairs(posts, counts[first:last], p, first, skip, *key, words)
+        parts[part] = posts[:n_found].copy()
+        yield
+
+    pool.run([connect_some(part) for part in range(len(parts))])
+    return counts, np.concatenate(parts)
+
+
+def _order(rule: ExplicitList, projection: Projection) -> np.ndarray:
+    """Return an order by source; weight and delay break ties, so that no order of a list counts."""
+    keys = [rule.post, rule.pre]
+    for value in (projection.delay, projection.weight):
+        if isinstance(value, np.ndarray):
+            keys.insert(0, value)
+    return np.lexsort(keys)
+
+
+_NOTHING = np.zeros(0)
+
+
+def _constant(value: float) -> Law:
+    return Law(variates.CONSTANT, value, 0.0, -np.inf, np.inf, _NOTHING)
+
+
+def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -> Law:
+    """Return the law of a number, an array or a distribution of `n` values."""
+    if isinstance(value, np.ndarray):
+        values = value.reshape(-1) if order is None else value.reshape(-1)[order]
+        return Law(variates.LISTED, 0.0, 0.0, -np.inf, np.inf, values)
+    if not isinstance(value, Distribution):
+        return _constant(float(value))
+    # Exactly these: a class made from them may draw in its own way.
+    kind = {Normal: variates.NORMAL, LogNormal: variates.LOG_NORMAL, Uniform: variates.UNIFORM}
+    if type(value) not in kind:
+        return Law(variates.LISTED, 0.0, 0.0, -np.inf, np.inf, draw(label, value, rng, n))
+    low, high = value.limits()  # type: ignore[misc]
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ParameterError(f"{label}: {value} may draw values that are not finite")
+    if isinstance(value, Uniform):
+        return Law(variates.UNIFORM, value.low, value.high, low, high, _NOTHING)
+    if value.sd == 0.0:
+        return _constant(value.mean)
+    if isinstance(value, Normal):
+        return Law(variates.NORMAL, value.mean, value.sd, low, high, _NOTHING)
+    return Law(variates.LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
+
+
+def _delay_law(
+    projection: Projection, n: int, order: Any, dt: float, rng: np.random.Generator
+) -> Law:
+    law = _law("Projection.delay", projection.delay, n, order, rng)
+    if law.kind not in (variates.CONSTANT, variates.LISTED):
+        _refuse_long(np.array(law.high), dt)
+        return law
+    drawn = isinstance(projection.delay, Distribution)
+    # An array is checked as it was given, so that errors name its own indices.
+    given = projection.delay if isinstance(projection.delay, np.ndarray) else law.listed
+    if law.kind == variates.CONSTANT:
+        given = np.asarray(law.a)
+    steps = _steps(given, drawn, projection.delay_rounding, dt).astype(np.float64)
+    if law.kind == variates.CONSTANT:
+        return _constant(float(steps))
+    steps = steps.reshape(-1)
+    if isinstance(projection.delay, np.ndarray) and order is not None:
+        steps = steps[order]
+    return law._replace(listed=steps)
+
+
+def _refuse_long(given: np.ndarray, dt: float) -> None:
+    with np.errstate(over="ignore"):
+        too_long = given / dt > _MOST_STEPS
+    if np.any(too_long):
+        longest = float(np.max(given))
+        raise ParameterError(
+            f"Projection.delay{_check._first(too_long)} must be shorter: {longest:g} ms are "
+            f"{longest / dt:g} steps of dt = {dt!r} ms, for which the ring buffer of a single "
+            f"neuron would need {readable(8 * longest / dt)} of memory"
+        )
+
+
+def _steps(given: np.ndarray, drawn: bool, rounding: str, dt: float) -> np.ndarray:
+    """Return delays (ms) in steps; refuse those below one step or off the grid."""
+    _refuse_long(given, dt)
+    steps = np.rint(given / dt).astype(np.int64)
+    off = _check.off_grid(given, steps, dt)
+    if np.any(off) and not drawn and rounding == "error":
+        first = float(given[off].flat[0])
+        raise ParameterError(
+            f"Projection.delay{_check._first(off)} must be a multiple of dt = {dt!r} ms, "
+            f"got {first!r} ms; delay_rounding='nearest' takes the nearest step"
+        )
+    short = (steps < 1) | ((given < dt * (1.0 - 1e-9)) & ~np.asarray(drawn))
+    if np.any(short):
+        refuse_short(_check._first(short), float(given[short].flat[0]), dt)
+    return steps
+
+
+def refuse_short(place: str, delay: float, dt: float) -> None:
+    """Raise the error of a delay (ms) below one step."""
+    raise ParameterError(
+        f"Projection.delay{place} must be at least one step of dt = {dt!r} ms, got {delay:g} ms"
+    )
 
 
 class Synapses:
@@ -81,35 +551,8 @@ def delay_steps(projection: Projection, n: int, dt: float, rng: np.random.Genera
     """Return `n` delays in steps; refuse those below one step or off the grid."""
     value = projection.delay
     drawn = isinstance(value, Distribution)
-    if drawn:
-        given = draw("Projection.delay", value, rng, n)
-    else:
-        given = np.asarray(value, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        in_steps = given / dt
-    too_long = in_steps > _MOST_STEPS
-    if np.any(too_long):
-        longest = float(np.max(given))
-        raise ParameterError(
-            f"Projection.delay{_check._first(too_long)} must be shorter: {longest:g} ms are "
-            f"{longest / dt:g} steps of dt = {dt!r} ms, for which the ring buffer of a single "
-            f"neuron would need {readable(8 * longest / dt)} of memory"
-        )
-    steps = np.rint(in_steps).astype(np.int64)
-    off = _check.off_grid(given, steps, dt)
-    if np.any(off) and not drawn and projection.delay_rounding == "error":
-        first = float(given[off].flat[0])
-        raise ParameterError(
-            f"Projection.delay{_check._first(off)} must be a multiple of dt = {dt!r} ms, "
-            f"got {first!r} ms; delay_rounding='nearest' takes the nearest step"
-        )
-    short = (steps < 1) | ((given < dt * (1.0 - 1e-9)) & ~np.asarray(drawn))
-    if np.any(short):
-        first = given[short].flat[0]
-        raise ParameterError(
-            f"Projection.delay{_check._first(short)} must be at least one step of dt = {dt!r} ms, "
-            f"got {first:g} ms"
-        )
+    given = draw("Projection.delay", value, rng, n) if drawn else np.asarray(value)
+    steps = _steps(given, drawn, projection.delay_rounding, dt)
     return np.array(np.broadcast_to(steps.reshape(-1) if steps.ndim else steps, (n,)))
 
 
