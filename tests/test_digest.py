@@ -12,6 +12,7 @@ from scipy import sparse
 
 import spikesim as sp
 from spikesim.distributions import Distribution
+from spikesim.network import digest
 from spikesim.network.digest import digest_of
 
 RADIUS = 2.0
@@ -31,6 +32,10 @@ def shell(d):
 
 def scaled(factor):
     return lambda d: factor * np.exp(-d)
+
+
+def nested(d):
+    return (lambda here: here < RADIUS)(d) * 0.1
 
 
 def recursive(d):
@@ -96,6 +101,8 @@ DIFFERENT = [
     {"p": Step(2.0)},
     {"p": Named().half},
     {"p": functools.partial(disc)},
+    {"p": lambda d: 0.15 + 0.0 * d},
+    {"p": lambda d: 0.2 + 0.0 * d},
     {"p": lambda d, share=0.1: share + 0.0 * d},
     {"p": lambda d, share=0.2: share + 0.0 * d},
     {"p": lambda d, *, share=0.2: share + 0.0 * d},
@@ -122,10 +129,20 @@ def test_what_is_made_twice_has_one_digest():
 
 
 def test_a_global_that_a_function_uses_counts(monkeypatch):
-    before = [digest_of(function) for function in (disc, shell, scaled(1.0))]
+    functions = (disc, shell, nested, scaled(1.0))
+    before = [digest_of(function) for function in functions]
     monkeypatch.setitem(globals(), "RADIUS", 3.0)
-    after = [digest_of(function) for function in (disc, shell, scaled(1.0))]
-    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, True]
+    after = [digest_of(function) for function in functions]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, False, True]
+
+
+def test_an_address_counts_within_one_process_only(monkeypatch):
+    shown, hidden = Step(1.0), object()
+    before = digest_of(shown), digest_of(hidden)
+    assert digest_of(hidden) == before[1] != digest_of(object())
+    monkeypatch.setattr(digest, "_THIS_PROCESS", b"another")
+    assert digest_of(shown) == before[0]
+    assert digest_of(hidden) != before[1]
 
 
 def test_the_code_of_a_callable_and_of_a_distribution_of_the_user_counts():

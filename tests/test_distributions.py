@@ -126,6 +126,7 @@ def test_limits_are_the_range_that_compact_precision_stores():
     )
     assert low * high == pytest.approx(9.0 / (1 + 4 / 9))
     assert sp.LogNormal(3.0, 2.0, 1.0, 5.0).limits() == (1.0, 5.0)
+    assert np.isfinite(sp.LogNormal(1e306, 1e306).bound())
 
 
 def test_a_distribution_of_the_user_needs_draw_alone():

@@ -59,6 +59,7 @@ class _Feeder:
         if isinstance(value, (types.FunctionType, type)):
             self._code(value)
         elif callable(getattr(value, "py_func", None)):  # Compiled by Numba.
+            self._text("compiled")
             self._code(value.py_func)
         elif isinstance(value, _PLAIN):
             self._text(f"{type(value).__name__} {value!r}")
