@@ -104,7 +104,8 @@ def scalar(name: str, value: Any, *, finite: bool = True) -> float:
             f"{name} must be at most 1.8e308, the largest number in double precision"
         ) from None
     if math.isnan(result) or (finite and math.isinf(result)):
-        raise ParameterError(f"{name} must be finite, got {result}")
+        wanted = "finite" if finite else "a number other than NaN"
+        raise ParameterError(f"{name} must be {wanted}, got {result}")
     return result
 
 

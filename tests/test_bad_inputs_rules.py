@@ -192,7 +192,7 @@ BAD = {
     "NaN largest distance": (
         lambda: sp.DistanceDependent(0.5, NAN),
         ValueError,
-        "DistanceDependent.max_distance must be",
+        "DistanceDependent.max_distance must be a number other than NaN, got nan",
     ),
     "truth as period": (
         lambda: sp.DistanceDependent(0.5, period=True),
@@ -229,8 +229,8 @@ BAD = {
     "layout beyond its period": (
         lambda: recurrent(sp.DistanceDependent(0.5, period=9.0), 3, [[0, 0], [1, 9.5], [2, 3]]),
         ValueError,
-        "DistanceDependent.period must be at least 9.5 along y, the length of the layout of "
-        "'a' and 'a', got 9",
+        "DistanceDependent.period must be at least 9.5 along y, the length of the layout of 'a', "
+        "got 9",
     ),
     "listed weights by distance": (
         lambda: recurrent_weights([1.0, 2.0]),

@@ -163,10 +163,11 @@ class DistanceDependent(Rule):
         period = lengths_of("DistanceDependent.period", self.period, here)
         low = np.minimum(source.positions.min(axis=0), target.positions.min(axis=0))
         high = np.maximum(source.positions.max(axis=0), target.positions.max(axis=0))
+        names = " and ".join(dict.fromkeys((repr(source.name), repr(target.name))))
         for axis in np.flatnonzero(high - low > period):
             raise ParameterError(
                 f"DistanceDependent.period must be at least {high[axis] - low[axis]:g} along "
-                f"{'xy'[axis]}, the length of the layout of {source.name!r} and {target.name!r}, "
+                f"{'xy'[axis]}, the length of the layout of {names}, "
                 f"got {period[axis]:g}"
             )
 
