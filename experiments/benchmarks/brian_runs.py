@@ -1,7 +1,8 @@
 """One measured run of Brian2, in a process of its own; started by ``peers.py``.
 
 Needs ``brian2`` (with Cython and a C++ compiler) and NumPy only. Networks as in ``workloads.py``.
-A job's ``mode`` is "cython" (runtime), "cpp" or "cpp-openmp" (a C++ program of its own).
+A job's ``mode`` is "cython" (runtime; ``cython_cache`` is where it keeps what it compiled), "cpp"
+or "cpp-openmp" (a C++ program of its own).
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def measure(job: dict[str, Any]) -> tuple[dict[str, Any], child.Spikes]:
                 b2.prefs.devices.cpp_standalone.openmp_threads = job["threads"]
         else:
             b2.prefs.codegen.target = "cython"
+            b2.prefs.codegen.runtime.cython.cache_dir = job["cython_cache"]
         b2.defaultclock.dt = DT * b2.ms
         b2.seed(job["seed"])
         if job["workload"] == "lif" and not compiled:

@@ -31,18 +31,18 @@ def measure(job: dict[str, Any]) -> tuple[dict[str, Any], child.Spikes]:
     start = time.perf_counter()
     network = workload.network(**workload.options, **job["options"])
     if job["workload"] == "lif":
-        recording = sp.simulate(network, duration, record=workload.record, **how)
+        parts = [sp.simulate(network, duration, record=workload.record, **how)]
         built = time.perf_counter()
         seconds = []
         for _ in range(_WARM_CALLS):
             begin = time.perf_counter()
-            recording = sp.simulate(network, duration, record=workload.record, **how)
+            sp.simulate(network, duration, record=workload.record, **how)
             seconds.append(time.perf_counter() - begin)
         sim_s = statistics.median(seconds)
     else:
         first = sp.simulate(network, DT, seed=job["seed"], **how)
         built = time.perf_counter()
-        recording = sp.simulate(network, duration, state=first.final_state, **how)
+        parts = [first, sp.simulate(network, duration, state=first.final_state, **how)]
         sim_s = time.perf_counter() - built
     row = {
         "workload": job["workload"],
@@ -55,16 +55,17 @@ def measure(job: dict[str, Any]) -> tuple[dict[str, Any], child.Spikes]:
         "bio_seconds": duration / 1000.0,
         "build_s": built - start,
         "sim_s": sim_s,
-        "n_spikes": sum(len(recording[name].spike_times) for name in recording.populations),
+        "n_spikes": sum(len(parts[-1][name].spike_times) for name in parts[-1].populations),
     }
 
     def spikes() -> tuple[Any, Any]:
-        parts, first_id = [], 0
+        found, first_id = [], 0
         for population in network.populations:
-            own = recording[population.name]
-            parts.append((own.spike_times, own.spike_ids + first_id))
+            for part in parts:
+                own = part[population.name]
+                found.append((own.spike_times, own.spike_ids + first_id))
             first_id += population.n
-        return child.joined(parts)
+        return child.joined(found)
 
     return row, spikes
 

@@ -22,7 +22,7 @@ from experiments.benchmarks.parameters import (
     scaled,
 )  # fmt: skip
 
-__all__ = ["WORKLOADS", "Workload", "brunel", "microcircuit", "n_synapses", "one_neuron",
+__all__ = ["WORKLOADS", "Workload", "brunel", "driven", "microcircuit", "n_synapses", "one_neuron",
            "vogels_abbott"]  # fmt: skip
 
 
@@ -212,6 +212,48 @@ def one_neuron() -> sp.Network:
     return sp.Network([neuron], inputs=[sp.StepCurrent(neuron, p.amplitude, p.start)])
 
 
+def driven(
+    n: int = 10_000,
+    in_degree: int = 0,
+    weights: str = "one",
+    rate: float = 10.0,
+    duration: float = 1000.0,
+) -> sp.Network:
+    """Return neurons of which each is reached by `in_degree` of as many listed spike trains.
+
+    Nothing fires because of it, so the number of events is known beforehand.
+
+    Parameters
+    ----------
+    n : int, default 10,000
+        Neurons, and spike trains.
+    in_degree : int, default 0
+        Synapses a neuron; at 0 there are no spike trains either.
+    weights : {"one", "normal"}
+        Whether synapses share a weight or have one each; delays differ within 1.5 ms in any case.
+    rate : float, default 10
+        Spikes a second of a train (Hz).
+    duration : float, default 1000
+        Length of the trains (ms).
+    """
+    neurons = sp.Population("neurons", sp.LIF(), n)
+    if not in_degree:
+        return sp.Network([neurons])
+    rng = np.random.default_rng(n)
+    n_spikes = round(n * rate * duration / 1000.0)
+    times = DT * rng.integers(2, round(duration / DT), n_spikes)
+    trains = sp.Population("trains", sp.SpikeSource(times, rng.integers(0, n, n_spikes)), n)
+    projection = sp.Projection(
+        trains,
+        neurons,
+        sp.FixedInDegree(in_degree),
+        weight=1e-3 if weights == "one" else sp.Normal(1e-3, 1e-4, low=0.0),
+        delay=sp.Uniform(0.1, 1.6),
+        synapse=sp.Exponential(5.0),
+    )
+    return sp.Network([trains, neurons], [projection])
+
+
 def n_synapses(network: sp.Network) -> int:
     """Return how many synapses a network has, the expected number where a rule leaves it open."""
     return sum(
@@ -260,6 +302,7 @@ WORKLOADS = {
         vogels_abbott, 10_000.0, options={"synapses": "conductance"},
         goals={"realtime_factor": 0.08, "process_s": 2.5},
     ),
+    "driven": Workload(driven, 500.0),
     "brunel": Workload(brunel, 1000.0, goals={"realtime_factor": 0.5}),
     "microcircuit": Workload(
         microcircuit, 1000.0, discard=200.0,
