@@ -22,7 +22,7 @@ plain Python code agree bit for bit.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,10 @@ __all__ = [
     "poisson_thresholds",
     "uniforms",
 ]
+
+# No exception on division, and no counting of references, which nothing here needs, as nothing is
+# allocated: it would cost 0.1 us a call.
+_BARE: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIER_0 = 0xD2511F53
@@ -160,14 +164,14 @@ def poisson_scratch() -> np.ndarray:
     return np.zeros(3 * _GROUPS, dtype=np.uint64)
 
 
-@kernel
+@kernel(**_BARE)
 def _count_upper_bits(group, stream, step, k0, k1):
     """Return the four words that hold the upper bits of eight neurons."""
     kind = ((step >> 32) & 0xFFFF) | _UPPER_BITS
     return philox(step & _MASK, kind, group & _MASK, stream & _MASK, k0, k1)
 
 
-@kernel
+@kernel(**_BARE)
 def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
     """Return how many thresholds the u with these upper bits reaches."""
     u = upper << 32
@@ -182,7 +186,7 @@ def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
     return count
 
 
-@kernel
+@kernel(**_BARE)
 def _part(words, neuron):
     """Return the 16 bits of a neuron among the four words of its group."""
     part = neuron & 7
@@ -193,7 +197,7 @@ def _part(words, neuron):
     return (word >> (16 * (part & 1))) & 0xFFFF
 
 
-@kernel
+@kernel(**_BARE)
 def poisson_count(stream, neuron, step, table, row, k0, k1):
     """Return the Poisson count of (stream, neuron, step) with the mean of a row of the table."""
     if table.means[row] > _TABLE_LIMIT:
@@ -203,7 +207,7 @@ def poisson_count(stream, neuron, step, table, row, k0, k1):
     return _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
 
 
-@kernel
+@kernel(**_BARE)
 def poisson_counts(counts, stream, neurons, step, table, rows, k0, k1):
     """Write the counts of some neurons at a step; neighbours in the list share their calls.
 
@@ -236,7 +240,7 @@ def poisson_counts(counts, stream, neurons, step, table, rows, k0, k1):
         counts[i] = _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
 
 
-@kernel(error_model="numpy")
+@kernel(**_BARE)
 def add_poisson(out, weight, first, stream, step, table, row, scratch, k0, k1):
     """Add ``weight * count`` for consecutive neurons at a step.
 
@@ -269,16 +273,20 @@ def add_poisson(out, weight, first, stream, step, table, row, scratch, k0, k1):
         _fill_upper_bits(words, n_groups, group, stream, step, k0, k1)
         _compare(counts, uppers, table.uppers[row], 8 * n_groups)
         if _any_undecided(counted, n_groups):
-            for i in range(8 * n_groups):
-                if counts[i] & _UNDECIDED:
-                    counts[i] = _count_above(
-                        int(uppers[i]), stream, 8 * group + i, step, table.thresholds[row], k0, k1
-                    )
+            for word in range(n_groups):
+                if counted[word] & _ANY_UNDECIDED == 0:
+                    continue
+                for i in range(8 * word, 8 * word + 8):
+                    if counts[i] & _UNDECIDED:
+                        neuron = 8 * group + i
+                        counts[i] = _count_above(
+                            int(uppers[i]), stream, neuron, step, table.thresholds[row], k0, k1
+                        )
         begin, end = max(first, 8 * group), min(last, 8 * (group + n_groups))
         _add(out[begin - first : end - first], weight, counts[begin - 8 * group :])
 
 
-@kernel(error_model="numpy")
+@kernel(**_BARE)
 def _fill_upper_bits(words, n_groups, first_group, stream, step, k0, k1):
     """Write eight times 16 bits for each group, as pairs of 64-bit words."""
     low, kind = step & _MASK, ((step >> 32) & 0xFFFF) | _UPPER_BITS
@@ -289,7 +297,7 @@ def _fill_upper_bits(words, n_groups, first_group, stream, step, k0, k1):
         words[2 * i + 1] = np.uint64(r2) | (np.uint64(r3) << _SHIFT)
 
 
-@kernel(error_model="numpy")
+@kernel(**_BARE)
 def _compare(counts, uppers, thresholds, n):
     """Count the thresholds below the upper bits; mark those that are equal to one.
 
@@ -309,7 +317,7 @@ def _compare(counts, uppers, thresholds, n):
             counts[i] = (int(counts[i]) + above) | (int(least == 0) << 7)
 
 
-@kernel(error_model="numpy")
+@kernel(**_BARE)
 def _any_undecided(counted, n_groups):
     together = np.uint64(0)
     for i in range(n_groups):
@@ -317,13 +325,13 @@ def _any_undecided(counted, n_groups):
     return together & _ANY_UNDECIDED != 0
 
 
-@kernel(error_model="numpy")
+@kernel(**_BARE)
 def _add(out, weight, counts):
     for i in range(len(out)):
         out[i] += weight * out.dtype.type(counts[i])
 
 
-@kernel
+@kernel(**_BARE)
 def _poisson_by_rejection(stream, neuron, index, mean, k0, k1):
     """Return a Poisson number of a mean of at least 10 (Hormann 1993, algorithm PTRS)."""
     b = 0.931 + 2.53 * math.sqrt(mean)
@@ -374,7 +382,7 @@ def fill_poisson(
     _fill_poisson(counts, stream, first_step, neurons, poisson_table(means), rows, k0, k1)
 
 
-@kernel
+@kernel(**_BARE)
 def _fill_poisson(counts, stream, first_step, neurons, table, rows, k0, k1):
     for j in range(counts.shape[1]):
         poisson_counts(counts[:, j], stream, neurons, first_step + j, table, rows, k0, k1)
@@ -416,7 +424,7 @@ def normals(u0, u1):
     return radius * z0, radius * z1
 
 
-@kernel(error_model="numpy")
+@kernel(**_BARE)
 def fill_normals(values, stream, first_index, neurons, k0, k1):
     """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neurons[i].
 
