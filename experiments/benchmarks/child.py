@@ -47,15 +47,17 @@ def joined(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, 
 def peak_memory(process: str = "self") -> float:
     """Return the largest resident memory of a process so far (MB = 10^6 bytes).
 
-    Linux keeps it in ``/proc``. Elsewhere it is ``getrusage``'s, and only of this process; on
-    Linux that one would start from the memory of whoever started us.
+    Linux keeps it in ``/proc``. Elsewhere it is ``getrusage``'s, and only of this process (0 for
+    another, or one that has ended); on Linux that one would start from the memory of whoever
+    started us.
     """
     try:
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
     except OSError:
-        if process != "self":
-            return 0.0
+        pass
+    if process != "self":
+        return 0.0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
