@@ -194,7 +194,7 @@ def _feed(digest: Any, thing: Any, seen: set[int]) -> None:
             _feed(digest, constant, seen)
     elif isinstance(thing, types.ModuleType):
         digest.update(thing.__name__.encode())
-    elif hasattr(thing, "dtype") and hasattr(thing, "tobytes"):
+    elif isinstance(thing, (np.ndarray, np.generic)):
         digest.update(str(thing.dtype).encode() + thing.tobytes())
     elif isinstance(thing, (int, float, complex, str, bytes, bool, tuple, frozenset, type(None))):
         digest.update(repr(thing).encode())

@@ -16,7 +16,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.engine import run as engine
-from spikesim.engine.build import Built, BuiltLIF, build
+from spikesim.engine.build import Built, build
 from spikesim.errors import NonFiniteStateError, ParameterError
 from spikesim.network.network import Network
 from spikesim.network.population import MODELS, Population
@@ -24,6 +24,8 @@ from spikesim.recording import PopulationRecording, Recording
 
 __all__ = ["Record", "SimulationInterrupted", "State", "simulate"]
 
+_WORTH_THREADS = 1000
+_WORTH_THREADS = 1000
 _BAR_AFTER_SECONDS = 2.0
 _BAR_EVERY_SECONDS = 0.1
 
@@ -55,7 +57,7 @@ class Record:
                 f"Record.variables must be text or a list of it, got {variables!r}"
             )
         for variable in variables:
-            _check.choice("Record.variables", variable, ("v", "i_syn"))
+            _check.choice("Record.variables", variable, ("v", "i_syn", "g_syn", "rate"))
         object.__setattr__(self, "variables", tuple(dict.fromkeys(variables)))
         if self.neurons is not None:
             neurons = np.array(_check.indices("Record.neurons", self.neurons, None)).reshape(-1)
@@ -102,6 +104,8 @@ def simulate(
     record_interval: float | None = None,
     seed: Any = None,
     state: State | None = None,
+    threads: int | None = None,
+    precision: str = "double",
     progress: bool | Callable[[float, float], Any] | None = None,
 ) -> Recording:
     """Simulate a network for `duration`.
@@ -126,6 +130,15 @@ def simulate(
     state : State, optional
         ``recording.final_state`` of a run of the same network: continue it, seed included. Two
         runs give bit for bit what one over the whole time gives.
+    threads : int, optional
+        Threads to compute with; any number gives the same bits. None takes as many as there are
+        cores (or as ``NUMBA_NUM_THREADS`` says) for a network that is worth it, else one.
+    precision : {"double", "compact"}, default "double"
+        "double" computes in double precision. "compact" is for big networks: state variables in
+        single precision, weights in 16 bits (steps of the largest weight of a port over 32767)
+        and sums in integers; it takes a quarter to a half of the memory and time, and its results
+        differ from those in double precision as rounding makes them
+        (``docs/decisions/0014-compact-precision.md``).
     progress : bool or callable, optional
         True shows a progress bar, False none; None shows one on a terminal if the run takes more
         than two seconds. A function is called with the time done and `duration` (ms).
@@ -159,13 +172,15 @@ def simulate(
     network = _as_network(network)
     dt = _check.positive("simulate.dt", dt)
     n_steps = _check.n_steps("simulate.duration", duration, dt)
+    _check.choice("simulate.precision", precision, ("double", "compact"))
+    n_threads = _n_threads(threads, network)
     if state is None:
         entropy = _entropy(_check.seed_sequence("simulate.seed", seed))
         requests = _requests(network, record, record_interval, dt)
-        built = build(network, dt, entropy)
+        built = build(network, dt, entropy, precision=precision, threads=n_threads)
         arrays, done = engine.initial_arrays(built), 0
     else:
-        _check_state(state, network, dt, seed)
+        _check_state(state, network, dt, seed, precision)
         requests = _requests(network, record, record_interval, dt)
         built = state.built
         arrays, done = engine.copy_arrays(state.arrays), state.step
@@ -173,7 +188,7 @@ def simulate(
     log = engine.make_log(built, requests, done, n_steps)
     try:
         with report, _held_back_interrupt() as interrupted, np.errstate(all="ignore"):
-            for done in engine.run(built, arrays, log, n_steps):
+            for done in engine.run(built, arrays, log, n_steps, n_threads):
                 try:
                     report(done)
                 except Exception as error:
@@ -227,11 +242,25 @@ def _entropy(sequence: np.random.SeedSequence) -> int:
     return sum(int(word) << (32 * i) for i, word in enumerate(words))
 
 
-def _check_state(state: Any, network: Network, dt: float, seed: Any) -> None:
+def _n_threads(threads: Any, network: Network) -> int:
+    if threads is not None:
+        return _check.integer("simulate.threads", threads, minimum=1)
+    # Below this a barrier costs more than a second thread saves.
+    if sum(population.n for population in network.populations) < _WORTH_THREADS:
+        return 1
+    return engine.default_threads()
+
+
+def _check_state(state: Any, network: Network, dt: float, seed: Any, precision: str) -> None:
     _check.instance("simulate.state", state, State, "a recording's final_state")
     if state.built.dt != dt:
         raise ParameterError(
             f"simulate.state is of a run with dt = {state.built.dt!r} ms, simulate.dt is {dt!r} ms"
+        )
+    if state.built.precision != precision:
+        raise ParameterError(
+            f"simulate.state is of a run with precision={state.built.precision!r}, "
+            f"simulate.precision is {precision!r}"
         )
     if state.network is not network and state.network.digest() != network.digest():
         raise ParameterError("simulate.state is of a run of another network")
@@ -321,7 +350,7 @@ def _recording(
             traces=traces,
             trace_times=times,
             trace_neurons=neurons,
-            v_th=population.parameters["v_th"] if isinstance(population, BuiltLIF) else None,
+            v_th=population.parameters.get("v_th"),
             start=start * dt,
             duration=(stop - start) * dt,
             dt=dt,

@@ -1,11 +1,13 @@
-"""A network made concrete: parameters and connections drawn, constants derived, arrays laid out.
+"""A network made concrete: parameters and connections drawn, constants derived, tables laid out.
 
-Neurons are numbered over the whole network, population after population. What arrives at a
-population waits in rows of one ring buffer: one row for each neuron and synapse model (a port).
+Neurons are numbered over the whole network, population after population. Equal synapse models on
+one population are a port. The neurons of every population are shared out to blocks; a block is
+what one thread works on at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import count
 from typing import Any
@@ -13,20 +15,31 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.engine.connect import Synapses, connect, require_room
-from spikesim.engine.memory import readable, require_memory
-from spikesim.errors import NotEnoughMemoryError, ParameterError
+from spikesim.engine import plan as p
+from spikesim.engine.rng import key_from_seed, poisson_table
+from spikesim.engine.connect import require_room
+from spikesim.engine.store import Layout, Stores, Wiring, make_stores
+from spikesim.errors import ParameterError
 from spikesim.network.inputs import NoiseCurrent, PoissonInput, SpikeInput
 from spikesim.network.network import Network
 from spikesim.network.population import Population
-from spikesim.neurons import LIF, PoissonSource
-from spikesim.neurons.lif import LIFConstants, refractory_period
+from spikesim.neurons import (
+    LIF,
+    InhomogeneousPoissonSource,
+    PoissonSource,
+    SigmoidRate,
+    SpikeSource,
+)
+from spikesim.neurons.lif import refractory_period
 from spikesim.synapses import Delta
 
-__all__ = ["Built", "BuiltLIF", "BuiltListed", "BuiltPoisson", "build"]
+__all__ = ["Built", "BuiltPopulation", "build"]
 
 _LONGEST_STRETCH = 1000
 _STRETCH_UPDATES = 10**6
+_MOST_ROWS = 2**16
+# Rows begin on lines of the cache, and blocks lie apart so that no line belongs to two.
+_LINE = 16
 _MOST_COUNTS = 1e9
 # A stream is a word of 32 bits: its kind (2), the population (15) and a number within (15).
 _POISSON_SOURCE, _POISSON_INPUT, _NOISE_CURRENT = range(3)
@@ -34,69 +47,39 @@ _MOST_STREAMS = 2**15
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonRows:
-    """A Poisson input: who draws, with which mean, and the rows of the ring that it feeds.
+class BuiltPopulation:
+    """What a run must know of a population beside the plan.
 
-    A shared train is drawn by neuron 0 alone, whoever receives it.
+    Attributes
+    ----------
+    name, n, first
+        Name, size, number of its first neuron.
+    spiking : bool
+        Whether it fires.
+    parameters : dict
+        As used, by name.
+    initial : ndarray, shape (n,)
+        Membrane potential at the start; empty for sources.
+    filters : int
+        Ports with a state of their own.
+    state : int
+        Where its state begins: v, then i and x of each filter.
+    rates : int
+        Column of its first rate, -1 if it has none.
+    currents : tuple
+        Input currents, each with its stream of random numbers.
     """
 
-    stream: int
-    neurons: np.ndarray
-    mean: np.ndarray
-    weight: float
-    rows: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class ListedRows:
-    """Listed spikes, sorted by step, and the row of the ring that each one feeds."""
-
-    steps: np.ndarray
-    rows: np.ndarray
-    weights: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class BuiltLIF:
-    """A population of LIF neurons: what :func:`spikesim.engine.advance.advance` needs."""
-
     name: str
     n: int
     first: int
+    spiking: bool
     parameters: dict[str, Any]
-    constants: LIFConstants
-    ports: np.ndarray
-    p_vi: np.ndarray
-    p_vx: np.ndarray
-    drive_row: int
-    jump_row: int
+    initial: np.ndarray
+    filters: int
+    state: int
+    rates: int
     currents: tuple[tuple[int, Any], ...]
-    poisson: tuple[PoissonRows, ...]
-    listed: tuple[ListedRows, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class BuiltPoisson:
-    """A population of Poisson sources."""
-
-    name: str
-    n: int
-    first: int
-    parameters: dict[str, Any]
-    stream: int
-    mean: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class BuiltListed:
-    """A population that fires at listed steps, sorted by step and neuron."""
-
-    name: str
-    n: int
-    first: int
-    parameters: dict[str, Any]
-    steps: np.ndarray
-    ids: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,32 +88,65 @@ class Built:
 
     Attributes
     ----------
-    dt, seed
-        Time step (ms) and seed.
-    populations : tuple
+    dt, seed, precision
+        Time step (ms), seed, "double" or "compact".
+    populations : tuple of BuiltPopulation
         In the order of the description.
-    offsets, cells, weights, delays : ndarray
-        All synapses by source, see :func:`spikesim.engine.deliver.deliver`.
-    n_rows, length : int
-        Shape of the ring buffer.
-    stretch : int
-        Steps that populations can be advanced without hearing of each other.
+    plan : Plan
+        Tables for the kernels.
+    stores : Stores
+        Synapses.
+    stretch, longest : int
+        Steps that populations can be advanced without hearing of each other; longest delay.
+    n_state, n_rates, n_rows, n_blocks : int
+        Sizes of what changes during a run.
+    room : int
+        The most spikes that a stretch can add to the log of a block.
     """
 
     dt: float
     seed: int
-    populations: tuple[BuiltLIF | BuiltPoisson | BuiltListed, ...]
-    offsets: np.ndarray
-    cells: np.ndarray
-    weights: np.ndarray
-    delays: np.ndarray
-    n_rows: int
-    length: int
+    precision: str
+    populations: tuple[BuiltPopulation, ...]
+    plan: p.Plan
+    stores: Stores
     stretch: int
+    longest: int
+    n_state: int
+    n_rates: int
+    n_rows: int
+    n_blocks: int
+    room: int
+
+    @property
+    def real(self) -> type:
+        """Type of the state variables."""
+        return np.float32 if self.precision == "compact" else np.float64
 
 
-def build(network: Network, dt: float, seed: int) -> Built:
+def build(
+    network: Network,
+    dt: float,
+    seed: int,
+    *,
+    precision: str = "double",
+    threads: int = 1,
+    check_interrupt: Callable[[], None] | None = None,
+) -> Built:
     """Draw what is random from `seed` and derive what a run needs.
+
+    Parameters
+    ----------
+    network : Network
+        Description.
+    dt, seed
+        Time step (ms) and seed.
+    precision : {"double", "compact"}
+        See :func:`spikesim.simulation.simulate`.
+    threads : int
+        Threads to build with, and to be ready for: it changes no bit of a result.
+    check_interrupt : callable, optional
+        Called every now and then; what it raises ends the work.
 
     Raises
     ------
@@ -139,38 +155,52 @@ def build(network: Network, dt: float, seed: int) -> Built:
     NotEnoughMemoryError
         Synapses or buffers that do not fit.
     """
-    require_room(network)
-    ports = _ports(network)
-    populations: list[BuiltLIF | BuiltPoisson | BuiltListed] = []
-    first = row = 0
-    rows_of: dict[tuple[str, Any], int] = {}
+    n_neurons = sum(population.n for population in network.populations)
+    require_room(network, compact=precision == "compact")
+    tables = _Tables(network, dt, seed, np.float32 if precision == "compact" else np.float64)
     for index, population in enumerate(network.populations):
-        own = ports[population.name]
-        for synapse in own:
-            rows_of[population.name, synapse] = row
-            row += population.n
         with _check.located(f"population {population.name!r}"):
-            if isinstance(population.model, LIF):
-                populations.append(
-                    _build_lif(network, population, index, first, own, rows_of, dt, seed)
-                )
-            else:
-                populations.append(_build_source(population, index, first, dt))
-        first += population.n
-    drawn = []
-    for index, projection in enumerate(network.projections):
-        with _check.located(f"projection from {projection.source!r} to {projection.target!r}"):
-            n_pre = network.population(projection.source).n
-            n_post = network.population(projection.target).n
-            drawn.append(connect(projection, n_pre, n_post, dt, _generator(seed, 1, index)))
-    shortest = min((int(s.delay.min()) for s in drawn if len(s.delay)), default=_LONGEST_STRETCH)
-    longest = max((int(s.delay.max()) for s in drawn if len(s.delay)), default=1)
-    stretch = max(1, min(_LONGEST_STRETCH, shortest, _STRETCH_UPDATES // first))
-    length = max(longest, stretch)
-    _require_ring(row, length, longest, dt)
-    starts = {p.name: p.first for p in populations}
-    synapses = _merge(network, drawn, first, starts, rows_of)
-    return Built(dt, seed, tuple(populations), *synapses, row, length, stretch)
+            tables.add(index, population)
+    bounds, row_starts, n_rows = _blocks(network, tables.ports, threads)
+    numbers = {population.name: index for index, population in enumerate(network.populations)}
+    wirings = [
+        Wiring(
+            projection,
+            numbers[projection.source],
+            numbers[projection.target],
+            tables.port_numbers[projection.target, projection.synapse],
+        )
+        for projection in network.projections
+    ]
+    stores = make_stores(
+        wirings,
+        network.populations,
+        Layout(bounds, row_starts),
+        dt,
+        seed,
+        precision == "compact",
+        threads,
+        check_interrupt,
+    )
+    shortest = stores.shortest if stores.n_synapses else _LONGEST_STRETCH
+    stretch = max(1, min(_LONGEST_STRETCH, shortest, _STRETCH_UPDATES // n_neurons))
+    plan = tables.plan(bounds, row_starts, n_rows, stores.scales)
+    room = int(max(np.diff(bounds.astype(np.int64), axis=1).sum(axis=0).max(), 1)) * stretch
+    return Built(
+        dt,
+        seed,
+        precision,
+        tuple(tables.built),
+        plan,
+        stores,
+        stretch,
+        max(stores.longest, 1),
+        tables.n_state,
+        tables.n_rates,
+        n_rows,
+        len(row_starts),
+        room + tables.room(stretch),
+    )
 
 
 def spike_steps(label: str, times: np.ndarray, rounding: str, dt: float) -> np.ndarray:
@@ -187,8 +217,351 @@ def spike_steps(label: str, times: np.ndarray, rounding: str, dt: float) -> np.n
     return np.maximum(steps, 1)
 
 
-def _generator(seed: int, kind: int, index: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(kind, index)))
+class _Tables:
+    """The rows of a plan, gathered population by population."""
+
+    def __init__(self, network: Network, dt: float, seed: int, real: type):
+        self.network, self.dt, self.seed, self.real = network, dt, seed, real
+        self.ports: list[tuple[int, Any]] = []
+        self.port_numbers: dict[tuple[str, Any], int] = {}
+        self.built: list[BuiltPopulation] = []
+        self.n_state = self.n_rates = self.first = 0
+        self._populations: list[list[int]] = []
+        self._ports: list[list[int]] = []
+        self._draws: list[list[int]] = []
+        self._constants: list[np.ndarray] = []
+        self._n_constants = 0
+        self._ref_steps: list[np.ndarray] = []
+        self._means: list[np.ndarray] = []
+        self._n_means = 0
+        self._events: list[np.ndarray] = []
+        self._inputs: list[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def add(self, index: int, population: Population) -> None:
+        """Lay out one population with all that enters it."""
+        if isinstance(population.model, (LIF, SigmoidRate)):
+            self._integrating(index, population)
+        else:
+            self._source(index, population)
+        self.first += population.n
+
+    def plan(
+        self, bounds: np.ndarray, row_starts: np.ndarray, n_rows: int, scales: np.ndarray
+    ) -> p.Plan:
+        """Return all that was gathered as arrays."""
+        means = _joined(self._means, np.float64)
+        driven = means >= 0.0
+        values, inverse = np.unique(np.where(driven, means, 0.0), return_inverse=True)
+        events = [e for e in self._events]
+        inputs, weights, input_starts = self._listed_inputs(bounds, row_starts, scales)
+        return p.Plan(
+            populations=_table(self._populations, p.N_POPULATION_COLUMNS),
+            ports=_table(self._ports, p.N_PORT_COLUMNS),
+            draws=_table(self._draws, p.N_DRAW_COLUMNS),
+            bounds=bounds.astype(np.uint64),
+            row_starts=row_starts.astype(np.uint64),
+            scales=scales.astype(self.real),
+            constants=_joined(self._constants, self.real),
+            ref_steps=_joined(self._ref_steps, np.int32),
+            table=poisson_table(values if len(values) else np.zeros(1)),
+            table_rows=np.where(driven, inverse, -1).astype(np.int32),
+            events=np.concatenate([np.zeros((0, 2), np.int64), *events]).astype(np.uint64),
+            event_starts=np.cumsum([0, *map(len, events)]).astype(np.uint64),
+            inputs=inputs.astype(np.uint64),
+            input_weights=weights.astype(self.real),
+            input_starts=input_starts.astype(np.uint64),
+            key=np.array(key_from_seed(self.seed), dtype=np.int64),
+            dt=np.array([self.dt], dtype=self.real),
+            spikes_per_hz=np.array([self.dt / 1000.0]),
+            n_rows=np.array([n_rows], dtype=np.uint64),
+        )
+
+    def room(self, stretch: int) -> int:
+        """Return how many spikes sources may add to the log of a block in a stretch."""
+        means = _joined(self._means, np.float64)
+        events = max((_most_within(e[:, 0], stretch) for e in self._events if len(e)), default=0)
+        most = 0.0
+        for draw in self._draws:
+            # A bound that no Poisson number passes: 60 + 20 standard deviations above the mean.
+            if draw[p.WEIGHT] == 0:
+                first, each = draw[p.ROW], max(draw[p.SIZE_OF_DRAW], 1)
+                own = means[first : first + draw[p.N_SAMPLES] * (each if draw[p.ROW_EACH] else 1)]
+                largest = max(float(own.max(initial=0.0)), 0.0)
+                most += each * stretch * (largest + 20.0 * np.sqrt(largest))
+                most += 60.0 * np.sqrt(each * stretch)
+        return events * len(self._events) + int(most)
+
+    def _integrating(self, index: int, population: Population) -> None:
+        name, n, model, dt = population.name, population.n, population.model, self.dt
+        rng: Any = _generator(self.seed, index) if model.random() else None
+        if model.random():
+            with _check.located("a value drawn from its distribution"):
+                model = model.drawn(n, rng)
+        else:
+            model = model.drawn(n, rng)
+        parameters = {f.name: getattr(model, f.name) for f in fields(model)}
+        constants = model.constants(dt)
+        ref_steps: np.ndarray = np.zeros(n, dtype=np.int64)
+        if isinstance(model, LIF):
+            whose = f"population {name!r} (recording.parameters holds the values used)"
+            ref_steps = constants.ref_steps
+            parameters["t_ref"] = refractory_period(model.t_ref, ref_steps, dt, whose)
+        blocks: list[Any] = [0.0] * p.N_CONSTANTS
+        blocks[p.DECAY_M], blocks[p.LEAK_GAIN] = constants.decay_m, constants.leak_gain
+        blocks[p.V_REST], blocks[p.I_EXT] = model.v_rest, model.i_ext
+        blocks[p.RATE_M], blocks[p.PER_C_M] = 1.0 / model.tau_m, 1.0 / model.c_m
+        blocks[p.V_TH] = np.inf
+        if isinstance(model, LIF):
+            blocks[p.V_TH], blocks[p.V_RESET] = model.v_th, model.v_reset
+        else:
+            blocks[p.V_HALF], blocks[p.V_SCALE] = model.v_half, model.v_scale
+            blocks[p.MAX_RATE] = model.max_rate
+        own = _ports_of(self.network, name)
+        filters = [synapse for synapse in own if not isinstance(synapse, Delta)]
+        conductances = any(synapse.conductance for synapse in own)
+        pushes: list[tuple[Any, Any]] = []
+        for synapse in filters:
+            if conductances:
+                pushes.append((0.0, 0.0))
+            else:
+                made = synapse.propagators(model.tau_m, model.c_m, dt)
+                pushes.append((made.p_vi, made.p_vx))
+        each = not all(_alike(v) for v in (*blocks, ref_steps, *(v for b in pushes for v in b)))
+        width = n if each else p.TILE
+        state, first_port = self.n_state, len(self._ports)
+        row = [0] * p.N_POPULATION_COLUMNS
+        row[p.KIND] = p.LIF_NEURONS if isinstance(model, LIF) else p.SIGMOID_RATE
+        row[p.CONDUCTANCES] = int(conductances)
+        row[p.FIRST], row[p.SIZE], row[p.STATE] = self.first, n, state
+        row[p.EACH], row[p.WIDTH] = int(each), width
+        row[p.CONSTANTS] = self._put(np.concatenate([_spread(v, width) for v in blocks]))
+        row[p.REF] = sum(map(len, self._ref_steps))
+        self._ref_steps.append(_spread(np.minimum(ref_steps, 2**31 - 1), width))
+        row[p.SUBTRACT] = int(isinstance(model, LIF) and constants.subtract)
+        row[p.PORT], row[p.N_PORTS] = first_port, len(own)
+        self.n_state += n
+        streams = count()
+        for synapse in own:
+            self._port(index, population, synapse, pushes, filters, width, streams)
+        rates = -1
+        if not isinstance(model, LIF):
+            rates = row[p.RATES] = self.n_rates
+            self.n_rates += n
+        self._populations.append(row)
+        self._events.append(np.zeros((0, 2), dtype=np.int64))
+        self.built.append(
+            BuiltPopulation(
+                name,
+                n,
+                self.first,
+                isinstance(model, LIF),
+                parameters,
+                model.v_init,
+                len(filters),
+                state,
+                rates,
+                self._currents(index, name),
+            )
+        )
+
+    def _port(
+        self,
+        index: int,
+        population: Population,
+        synapse: Any,
+        pushes: list[tuple[Any, Any]],
+        filters: list[Any],
+        width: int,
+        streams: Any,
+    ) -> None:
+        """Lay out one port, with the Poisson and listed spikes that enter through it."""
+        name, n = population.name, population.n
+        number = self.port_numbers[name, synapse] = len(self._ports)
+        self.ports.append((index, synapse))
+        row = [0] * p.N_PORT_COLUMNS
+        if isinstance(synapse, Delta):
+            row[p.PORT_KIND] = p.DELTA
+        else:
+            nodes = synapse.at_nodes(self.dt)
+            second = nodes.gain_x != 0.0
+            row[p.PORT_KIND] = p.SECOND_ORDER if second else p.FIRST_ORDER
+            row[p.PORT_STATE] = self.n_state
+            self.n_state += 2 * n
+            head = np.zeros(p.P_VI)
+            head[: p.E_REV] = nodes
+            # A current counts once in a, a conductance by its reversal potential.
+            head[p.E_REV] = synapse.e_rev if synapse.conductance else 1.0
+            head[p.IS_CONDUCTANCE] = float(synapse.conductance)
+            p_vi, p_vx = pushes[filters.index(synapse)]
+            row[p.PORT_CONSTANTS] = self._put(
+                np.concatenate([head, _spread(p_vi, width), _spread(p_vx, width)])
+            )
+        row[p.PORT_DRAW] = len(self._draws)
+        for item in self.network.inputs:
+            if item.target != name or getattr(item, "synapse", None) != synapse:
+                continue
+            if isinstance(item, PoissonInput):
+                place = _place(self.network, item)
+                self._poisson_input(item, n, _stream(_POISSON_INPUT, index, place))
+            elif isinstance(item, SpikeInput):
+                steps = spike_steps("SpikeInput.times", item.times, item.time_rounding, self.dt)
+                weights = np.broadcast_to(item.weight, steps.shape)
+                order = np.lexsort((weights, item.ids, steps))
+                self._inputs.append((index, number, steps[order], item.ids[order], weights[order]))
+        row[p.N_PORT_DRAWS] = len(self._draws) - row[p.PORT_DRAW]
+        self._ports.append(row)
+
+    def _poisson_input(self, item: PoissonInput, n: int, stream: int) -> None:
+        neurons = np.arange(n) if item.neurons is None else item.neurons
+        driven = 1 if item.shared else len(neurons)
+        mean = _mean_counts("PoissonInput.rate", item.rate, driven, self.dt)
+        row = [0] * p.N_DRAW_COLUMNS
+        row[p.STREAM], row[p.SHARED] = stream, int(item.shared)
+        row[p.N_SAMPLES], row[p.SAMPLE_STEPS] = 1, 2**62
+        row[p.WEIGHT] = self._put(np.array([item.weight]))
+        if item.shared:
+            row[p.ROW] = self._put_means(mean)
+            mask = np.full(n, -1.0)
+            mask[neurons] = mean[0]
+            row[p.ROW_EACH] = self._put_means(mask)
+        elif item.neurons is None and _alike(mean):
+            row[p.ROW] = self._put_means(mean[:1])
+        else:
+            row[p.ROW_EACH] = 1
+            means = np.full(n, -1.0)
+            means[neurons] = mean
+            row[p.ROW] = self._put_means(means)
+        self._draws.append(row)
+
+    def _source(self, index: int, population: Population) -> None:
+        name, n, model, dt = population.name, population.n, population.model, self.dt
+        events = np.zeros((0, 2), dtype=np.int64)
+        row = [0] * p.N_POPULATION_COLUMNS
+        row[p.FIRST], row[p.SIZE] = self.first, n
+        parameters: dict[str, Any]
+        if isinstance(model, SpikeSource):
+            row[p.KIND] = p.LISTED
+            steps = spike_steps("SpikeSource.times", model.times, model.time_rounding, dt)
+            order = np.lexsort((model.ids, steps))
+            events = np.column_stack((steps[order], model.ids[order]))
+            parameters = {"times": model.times, "ids": model.ids}
+        else:
+            row[p.KIND], row[p.DRAW] = p.POISSON, len(self._draws)
+            parameters = self._poisson_source(model, n, _stream(_POISSON_SOURCE, index, 0))
+        self._populations.append(row)
+        self._events.append(events)
+        self.built.append(
+            BuiltPopulation(name, n, self.first, True, parameters, np.zeros(0), 0, 0, -1, ())
+        )
+
+    def _poisson_source(
+        self, model: PoissonSource | InhomogeneousPoissonSource, n: int, stream: int
+    ) -> dict[str, Any]:
+        row = [0] * p.N_DRAW_COLUMNS
+        row[p.STREAM], row[p.SIZE_OF_DRAW] = stream, n
+        if isinstance(model, PoissonSource):
+            mean = _mean_counts("PoissonSource.rate", model.rate, n, self.dt).reshape(1, -1)
+            row[p.SAMPLE_STEPS] = 2**62
+            parameters = {"rate": np.array(np.broadcast_to(model.rate, n))}
+        else:
+            rates = model.rates.reshape(len(model.rates), -1)
+            label = "InhomogeneousPoissonSource.rates"
+            mean = _mean_counts(label, rates, None, self.dt)
+            row[p.SAMPLE_STEPS] = _check.n_steps(
+                "InhomogeneousPoissonSource.interval", model.interval, self.dt, minimum=1
+            )
+            parameters = {"rates": model.rates, "interval": model.interval}
+        row[p.N_SAMPLES] = len(mean)
+        alike = bool(np.all(mean == mean[:, :1]))
+        row[p.ROW_EACH] = int(not alike)
+        row[p.ROW] = self._put_means(mean[:, 0] if alike else mean.reshape(-1))
+        self._draws.append(row)
+        return parameters
+
+    def _currents(self, index: int, name: str) -> tuple[tuple[int, Any], ...]:
+        currents, streams = [], count()
+        for item in self.network.inputs:
+            if item.target != name or isinstance(item, (PoissonInput, SpikeInput)):
+                continue
+            _check_interval(item, self.dt)
+            stream = 0
+            if isinstance(item, NoiseCurrent):
+                stream = _stream(_NOISE_CURRENT, index, next(streams))
+            currents.append((stream, item))
+        return tuple(currents)
+
+    def _listed_inputs(
+        self, bounds: np.ndarray, row_starts: np.ndarray, scales: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (step, accumulator), weight in units of the port, and where blocks begin."""
+        parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in row_starts]
+        for population, port, steps, ids, weights in self._inputs:
+            for block, starts in enumerate(row_starts):
+                first, last = bounds[population, block : block + 2]
+                here = (ids >= first) & (ids < last)
+                rows = ids[here] - first + starts[port]
+                made = np.column_stack((steps[here], rows))
+                parts[block].append((made, weights[here] / scales[port]))
+        inputs, weights_of, starts_of = [], [], [0]
+        for block_parts in parts:
+            made = np.concatenate([np.zeros((0, 2), np.int64), *(part[0] for part in block_parts)])
+            weights = np.concatenate([np.zeros(0), *(part[1] for part in block_parts)])
+            order = np.argsort(made[:, 0], kind="stable")
+            inputs.append(made[order])
+            weights_of.append(weights[order])
+            starts_of.append(starts_of[-1] + len(made))
+        return np.concatenate(inputs), np.concatenate(weights_of), np.array(starts_of)
+
+    def _put(self, values: np.ndarray) -> int:
+        """Append constants; return where they begin."""
+        self._constants.append(values)
+        self._n_constants += len(values)
+        return self._n_constants - len(values)
+
+    def _put_means(self, means: np.ndarray) -> int:
+        self._means.append(means)
+        self._n_means += len(means)
+        return self._n_means - len(means)
+
+
+def _blocks(
+    network: Network, ports: list[tuple[int, Any]], threads: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Share the neurons out: an equal part of every population for each block.
+
+    Returns
+    -------
+    bounds : ndarray of int64, shape (P, B + 1)
+        Which neurons of a population are in a block.
+    row_starts : ndarray of int64, shape (B, Q)
+        Accumulator row of the first of them at each port.
+    n_rows : int
+        Rows of a block, at most 65,536.
+    """
+    sizes = np.array([population.n for population in network.populations])
+    of_port = np.array([index for index, _ in ports], dtype=np.int64)
+    n_blocks = min(threads, int(sizes.max()))
+    while True:
+        bounds = np.array([_shares(n, n_blocks) for n in sizes])
+        parts = np.diff(bounds, axis=1)[of_port].T
+        padded = -(-parts // _LINE) * _LINE
+        ends = np.cumsum(padded, axis=1)
+        n_rows = int(ends[:, -1].max()) if ends.size else 0
+        if n_rows <= _MOST_ROWS:
+            return bounds, ends - padded, n_rows + _LINE
+        n_blocks += 1
+
+
+def _shares(n: int, n_blocks: int) -> np.ndarray:
+    """Cut `n` neurons into nearly equal parts, at multiples of a line where they are many."""
+    unit = 64 if n >= 64 * 16 * n_blocks else 1
+    cuts = np.rint(np.arange(n_blocks + 1) * n / n_blocks / unit).astype(np.int64) * unit
+    cuts[-1] = n
+    return cuts
+
+
+def _generator(seed: int, index: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, index)))
 
 
 def _stream(kind: int, population: int, number: int) -> int:
@@ -205,98 +578,20 @@ def _stream(kind: int, population: int, number: int) -> int:
     return (kind * _MOST_STREAMS + population) * _MOST_STREAMS + number
 
 
-def _ports(network: Network) -> dict[str, list[Any]]:
-    """Return the synapse models of each population, in order of appearance."""
-    ports: dict[str, list[Any]] = {p.name: [] for p in network.populations}
+def _place(network: Network, item: PoissonInput) -> int:
+    """Return the place of an input among the Poisson inputs into its population."""
+    own = [i for i in network.inputs if isinstance(i, PoissonInput) and i.target == item.target]
+    return next(place for place, other in enumerate(own) if other is item)
+
+
+def _ports_of(network: Network, name: str) -> list[Any]:
+    """Return the synapse models of a population in order of appearance, Delta last."""
+    ports: list[Any] = []
     spiking = (i for i in network.inputs if isinstance(i, (PoissonInput, SpikeInput)))
     for item in (*network.projections, *spiking):
-        if item.synapse not in ports[item.target]:
-            ports[item.target].append(item.synapse)
-    for own in ports.values():
-        own.sort(key=lambda synapse: isinstance(synapse, Delta))
-    return ports
-
-
-def _build_lif(
-    network: Network,
-    population: Population,
-    index: int,
-    first: int,
-    own: list[Any],
-    rows_of: dict[tuple[str, Any], int],
-    dt: float,
-    seed: int,
-) -> BuiltLIF:
-    name, n, model = population.name, population.n, population.model
-    rng: Any = _generator(seed, 0, index) if model.random() else None
-    if model.random():
-        with _check.located("a value drawn from its distribution"):
-            model = model.drawn(n, rng)
-    else:
-        model = model.drawn(n, rng)
-    constants = model.constants(dt)
-    parameters = {f.name: getattr(model, f.name) for f in fields(model)}
-    whose = f"population {name!r} (recording.parameters holds the values used)"
-    parameters["t_ref"] = refractory_period(model.t_ref, constants.ref_steps, dt, whose)
-    filters = [synapse for synapse in own if not isinstance(synapse, Delta)]
-    propagators = [s.propagators(model.tau_m, model.c_m, dt) for s in filters]
-    ports = np.array([p[:4] for p in propagators], dtype=np.float64).reshape(-1, 4)
-    p_vi = np.array([p.p_vi for p in propagators], dtype=np.float64).reshape(-1, n)
-    p_vx = np.array([p.p_vx for p in propagators], dtype=np.float64).reshape(-1, n)
-    currents, poisson, listed = [], [], []
-    streams = {kind: count() for kind in (_POISSON_INPUT, _NOISE_CURRENT)}
-    for item in network.inputs:
-        if item.target != name:
-            continue
-        neurons = np.arange(n) if item.neurons is None else item.neurons
-        if isinstance(item, PoissonInput):
-            rows = rows_of[name, item.synapse] + neurons
-            if item.shared:
-                neurons = np.zeros(1, dtype=np.int64)
-            mean = _mean_counts("PoissonInput.rate", item.rate, len(neurons), dt)
-            stream = _stream(_POISSON_INPUT, index, next(streams[_POISSON_INPUT]))
-            poisson.append(PoissonRows(stream, neurons, mean, item.weight, rows))
-        elif isinstance(item, SpikeInput):
-            steps = spike_steps("SpikeInput.times", item.times, item.time_rounding, dt)
-            weights = np.broadcast_to(item.weight, steps.shape)
-            order = np.lexsort((weights, item.ids, steps))
-            rows = rows_of[name, item.synapse] + item.ids
-            listed.append(ListedRows(steps[order], rows[order], weights[order]))
-        else:
-            _check_interval(item, dt)
-            stream = 0
-            if isinstance(item, NoiseCurrent):
-                stream = _stream(_NOISE_CURRENT, index, next(streams[_NOISE_CURRENT]))
-            currents.append((stream, item))
-    return BuiltLIF(
-        name,
-        n,
-        first,
-        parameters,
-        constants,
-        ports,
-        p_vi,
-        p_vx,
-        rows_of[name, filters[0]] if filters else 0,
-        rows_of[name, own[-1]] if len(own) > len(filters) else -1,
-        tuple(currents),
-        tuple(poisson),
-        tuple(listed),
-    )
-
-
-def _build_source(
-    population: Population, index: int, first: int, dt: float
-) -> BuiltPoisson | BuiltListed:
-    name, n, model = population.name, population.n, population.model
-    if isinstance(model, PoissonSource):
-        mean = _mean_counts("PoissonSource.rate", model.rate, n, dt)
-        parameters = {"rate": np.array(np.broadcast_to(model.rate, n))}
-        return BuiltPoisson(name, n, first, parameters, _stream(_POISSON_SOURCE, index, 0), mean)
-    steps = spike_steps("SpikeSource.times", model.times, model.time_rounding, dt)
-    order = np.lexsort((model.ids, steps))
-    parameters = {"times": model.times, "ids": model.ids}
-    return BuiltListed(name, n, first, parameters, steps[order], model.ids[order])
+        if item.target == name and item.synapse not in ports:
+            ports.append(item.synapse)
+    return sorted(ports, key=lambda synapse: isinstance(synapse, Delta))
 
 
 def _check_interval(item: Any, dt: float) -> None:
@@ -305,8 +600,10 @@ def _check_interval(item: Any, dt: float) -> None:
         _check.n_steps(f"{type(item).__name__}.interval", interval, dt, minimum=1)
 
 
-def _mean_counts(label: str, rate: Any, n: int, dt: float) -> np.ndarray:
-    mean = np.array(np.broadcast_to(np.asarray(rate) * dt / 1000.0, (n,)))
+def _mean_counts(label: str, rate: Any, n: int | None, dt: float) -> np.ndarray:
+    mean = np.asarray(rate) * dt / 1000.0
+    if n is not None:
+        mean = np.array(np.broadcast_to(mean, (n,)))
     if np.any(mean > _MOST_COUNTS):
         raise ParameterError(
             f"{label}{_check._first(mean > _MOST_COUNTS)} must be lower: it makes "
@@ -315,52 +612,25 @@ def _mean_counts(label: str, rate: Any, n: int, dt: float) -> np.ndarray:
     return mean
 
 
-def _require_ring(n_rows: int, length: int, longest: int, dt: float) -> None:
-    n_bytes = 8 * n_rows * length
-    try:
-        require_memory("the ring buffer", n_bytes, "shorten the delays")
-    except NotEnoughMemoryError as error:
-        raise ParameterError(
-            f"Projection.delay of {longest * dt:g} ms is too long: {error}"
-        ) from None
-    if n_rows >= 2**31:
-        raise ParameterError(
-            f"Network.populations need {n_rows} rows of the ring buffer ({readable(n_bytes)}), "
-            f"{2**31 - 1} are possible"
-        )
+def _alike(values: Any) -> bool:
+    values = np.asarray(values).reshape(-1)
+    return len(values) < 2 or bool(np.all(values == values[0]))
 
 
-def _merge(
-    network: Network,
-    drawn: list[Synapses],
-    n_sources: int,
-    starts: dict[str, int],
-    rows_of: dict[tuple[str, Any], int],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Lay the synapses of all projections out by source, in the order of the projections."""
-    counts = np.zeros(n_sources + 1, dtype=np.int64)
-    per_projection = []
-    for projection, synapses in zip(network.projections, drawn, strict=True):
-        sources = synapses.pre + starts[projection.source]
-        own = np.bincount(sources, minlength=n_sources) if len(sources) else None
-        per_projection.append((sources, own))
-        if own is not None:
-            counts[1:] += own
-    offsets = np.cumsum(counts)
-    n_synapses = int(offsets[-1])
-    cells = np.empty(n_synapses, dtype=np.int32)
-    weights = np.empty(n_synapses)
-    delays = np.empty(n_synapses, dtype=np.int32)
-    filled = offsets[:-1].copy()
-    for projection, synapses, (sources, own) in zip(
-        network.projections, drawn, per_projection, strict=True
-    ):
-        if own is None:
-            continue
-        before = np.cumsum(own) - own
-        place = filled[sources] + np.arange(len(sources)) - before[sources]
-        cells[place] = rows_of[projection.target, projection.synapse] + synapses.post
-        weights[place] = synapses.weight
-        delays[place] = synapses.delay
-        filled += own
-    return offsets, cells, weights, delays
+def _spread(value: Any, width: int) -> np.ndarray:
+    """Return `width` values: those given one a neuron, or a common one over and over."""
+    values = np.asarray(value).reshape(-1)
+    return values if len(values) == width and not _alike(values) else np.full(width, values[0])
+
+
+def _most_within(steps: np.ndarray, stretch: int) -> int:
+    """Return the most of the sorted `steps` that lie within `stretch` neighbouring ones."""
+    return int((np.searchsorted(steps, steps + stretch) - np.arange(len(steps))).max())
+
+
+def _joined(parts: list[np.ndarray], kind: Any) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *parts]).astype(kind)
+
+
+def _table(rows: list[list[int]], n_columns: int) -> np.ndarray:
+    return np.array(rows, dtype=np.uint64).reshape(-1, n_columns)

@@ -1,36 +1,150 @@
-"""The kernel that sends spikes on their way."""
+"""The kernels that send spikes on their way.
+
+A spike is put on the calendar once, when it is fired: for each of its delays one entry, at the
+step of arrival, that names a bucket of synapses. When that step comes, the bucket is added into
+the accumulators of the block, which are few enough to stay in the cache. Entries come in order of
+step and source, whatever the number of blocks and threads, so that every sum is made in one order.
+"""
 
 from __future__ import annotations
 
+import numpy as np
+
 from spikesim._jit import kernel
+from spikesim.engine.prefetch import prefetch
 
-__all__ = ["deliver"]
+__all__ = ["deliver_listed", "deliver_packed", "deliver_rates", "deliver_uniform", "schedule"]
+
+U = np.uint64
+# An entry, and a bucket of a store: what lies in which bits.
+_DELAY, _START, _CLASS = U(32), U(28), U(16)
+_LENGTH_BITS, _CLASS_BITS, _BOTH_BITS = U(0xFFFF), U(0xFFF), U(0xFFFFFFF)
+# Entries that a hint runs ahead, and synapses on a line of the cache.
+_AHEAD, _ROWS, _PACKED = U(3), U(32), U(16)
 
 
-@kernel
-def deliver(ring, spike_steps, spike_sources, offsets, cells, weights, delays):
-    """Add the weights of all synapses of the spiking neurons to the ring buffers.
-
-    A spike stamped k over a delay of d steps arrives in step k + d. Spikes come sorted by step,
-    then by source, so each cell sums its inputs in one order however a run is cut.
+@kernel(_nrt=False, error_model="numpy")
+def schedule(calendar, store, block, row, slot, fill):
+    """Put one spike on the calendar of a block; return the length of the longest list so far.
 
     Parameters
     ----------
-    ring : ndarray, shape (n_cells, length)
-        What arrives at step k lies in column ``k % length``; `length` is at least the longest
-        delay.
-    spike_steps, spike_sources : ndarray of int64, shape (n_spikes,)
-        The spikes of a stretch; sources are numbered over the whole network.
-    offsets : ndarray of int64, shape (n_sources + 1,)
-        Synapses ``offsets[i]`` to ``offsets[i + 1] - 1`` belong to source i.
-    cells, delays : ndarray of int32, shape (n_synapses,)
-        Row of the ring that a synapse feeds; delay in steps.
-    weights : ndarray, shape (n_synapses,)
-        Weights (pA or mV).
+    calendar : Calendar
+        Written.
+    store : Store
+        Synapses.
+    block, row : int
+        The block; where the synapses lie that lead from the source into it.
+    slot : int
+        List of the step in which the spike was fired; no delay is longer than there are lists.
+    fill : int
+        Length of the longest list so far.
     """
-    length = ring.shape[1]
-    for spike in range(len(spike_steps)):
-        source = spike_sources[spike]
-        stamp = spike_steps[spike]
-        for s in range(offsets[source], offsets[source + 1]):
-            ring[cells[s], (stamp + delays[s]) % length] += weights[s]
+    position = store.starts[row]
+    n_slots = U(calendar.counts.shape[1])
+    for index in range(store.bucket_starts[row], store.bucket_starts[row + U(1)]):
+        bucket = store.buckets[index]
+        arrival = slot + (bucket >> _DELAY)
+        if arrival >= n_slots:
+            arrival -= n_slots
+        count = U(calendar.counts[block, arrival])
+        calendar.entries[block, arrival, count] = position << _START | bucket & _BOTH_BITS
+        calendar.counts[block, arrival] = count + U(1)
+        fill = max(fill, count + U(1))
+        position += bucket & _LENGTH_BITS
+    return fill
+
+
+@kernel(_nrt=False, error_model="numpy")
+def deliver_uniform(arrived, base, store, entries, n_entries):
+    """Add for every synapse of some entries the weight of its class.
+
+    Parameters
+    ----------
+    arrived : ndarray
+        Accumulators of all blocks; those of this one begin at `base`.
+    store : Store
+        Synapses.
+    entries : ndarray of uint64
+        The list of this step, of which `n_entries` hold.
+    """
+    rows, classes = store.rows, store.classes
+    for index in range(n_entries):
+        entry = entries[index]
+        if index + _AHEAD < n_entries:
+            ahead = entries[index + _AHEAD] >> _START
+            prefetch(rows, ahead)
+            prefetch(rows, ahead + _ROWS)
+        weight = classes[entry >> _CLASS & _CLASS_BITS]
+        start = entry >> _START
+        for synapse in range(start, start + (entry & _LENGTH_BITS)):
+            arrived[base + U(rows[synapse])] += weight
+
+
+@kernel(_nrt=False, error_model="numpy")
+def deliver_listed(arrived, base, store, entries, n_entries):
+    """Add the weight of each synapse; parameters as in :func:`deliver_uniform`."""
+    rows, weights = store.rows, store.weights
+    for index in range(n_entries):
+        entry = entries[index]
+        start = entry >> _START
+        for synapse in range(start, start + (entry & _LENGTH_BITS)):
+            arrived[base + U(rows[synapse])] += weights[synapse]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def deliver_packed(arrived, base, store, entries, n_entries):
+    """Add the weight of each packed synapse: its accumulator in the low 16 bits, it in the high."""
+    packed = store.packed
+    for index in range(n_entries):
+        entry = entries[index]
+        if index + _AHEAD < n_entries:
+            ahead = entries[index + _AHEAD] >> _START
+            prefetch(packed, ahead)
+            prefetch(packed, ahead + _PACKED)
+            prefetch(packed, ahead + U(2) * _PACKED)
+            prefetch(packed, ahead + U(3) * _PACKED)
+        start = entry >> _START
+        for synapse in range(start, start + (entry & _LENGTH_BITS)):
+            both = packed[synapse]
+            arrived[base + U(both & np.int32(0xFFFF))] += both >> np.int32(16)
+
+
+@kernel(_nrt=False, error_model="numpy")
+def deliver_rates(memory, base, store, row, rate, now, spikes_per_hz):
+    """Add what a rate neuron sent into a block, so that it arrives in step `now`.
+
+    Parameters
+    ----------
+    memory : Memory
+        `rates` are read, `extra` is written, beginning at `base`.
+    store : Store
+        Synapses.
+    row, rate : int
+        Where the synapses of the neuron into the block lie; its column in the rates.
+    now : int
+        Step.
+    spikes_per_hz : float
+        Spikes expected in a step at a rate of one Hz.
+    """
+    rates, extra = memory.rates, memory.extra
+    position = store.starts[row]
+    for index in range(store.bucket_starts[row], store.bucket_starts[row + U(1)]):
+        bucket = store.buckets[index]
+        delay, end = bucket >> _DELAY, position + (bucket & _LENGTH_BITS)
+        if delay < now:
+            sent = extra.dtype.type(rates[(now - delay) % U(rates.shape[0]), rate] * spikes_per_hz)
+            if store.packed.shape[0] > 0:
+                for synapse in range(position, end):
+                    both = store.packed[synapse]
+                    weight = extra.dtype.type(both >> np.int32(16))
+                    extra[base + U(both & np.int32(0xFFFF))] += weight * sent
+            elif store.weights.shape[0] > 0:
+                for synapse in range(position, end):
+                    weight = extra.dtype.type(store.weights[synapse])
+                    extra[base + U(store.rows[synapse])] += weight * sent
+            else:
+                weight = extra.dtype.type(store.classes[bucket >> _CLASS & _CLASS_BITS])
+                for synapse in range(position, end):
+                    extra[base + U(store.rows[synapse])] += weight * sent
+        position = end

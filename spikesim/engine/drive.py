@@ -1,4 +1,4 @@
-"""What enters a population from outside during a stretch of steps."""
+"""The currents that enter a population from outside during some steps."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.engine.build import BuiltLIF
-from spikesim.engine.rng import fill_normals, fill_poisson
+from spikesim.engine.build import BuiltPopulation
+from spikesim.engine.rng import fill_normals
 from spikesim.network.inputs import NoiseCurrent, RampCurrent, SampledCurrent, SineCurrent
 
-__all__ = ["add_spikes", "currents"]
+__all__ = ["currents", "width"]
 
-_NO_CURRENT = np.zeros((0, 0))
+
+def width(population: BuiltPopulation) -> int:
+    """Return how many currents a step needs: one a neuron, one if all receive the same, or none."""
+    if not population.currents:
+        return 0
+    return 1 if all(_common(item) for _, item in population.currents) else population.n
 
 
 def currents(
-    population: BuiltLIF, first_step: int, n_steps: int, dt: float, key: tuple[int, int]
+    population: BuiltPopulation, first_step: int, n_steps: int, dt: float, key: tuple[int, int]
 ) -> np.ndarray:
-    """Return the input current (pA), shape (n_steps, n); (0, 0) when there is none."""
-    if not population.currents:
-        return _NO_CURRENT
-    table = np.zeros((n_steps, population.n))
+    """Return the input current (pA) of some steps, shape (n_steps, :func:`width`)."""
+    table = np.zeros((n_steps, width(population)))
     at_start = np.arange(first_step - 1, first_step - 1 + n_steps)
     for stream, item in population.currents:
         neurons = np.arange(population.n) if item.neurons is None else item.neurons
@@ -32,25 +35,13 @@ def currents(
     return table
 
 
-def add_spikes(
-    population: BuiltLIF,
-    ring: np.ndarray,
-    first_step: int,
-    n_steps: int,
-    key: tuple[int, int],
-) -> None:
-    """Add the Poisson and listed spikes of a stretch to the ring buffer."""
-    length = ring.shape[1]
-    for item in population.poisson:
-        counts = np.empty((len(item.neurons), n_steps), dtype=np.int64)
-        fill_poisson(counts, item.stream, first_step, item.neurons, item.mean, *key)
-        columns = np.arange(first_step, first_step + n_steps) % length
-        ring[item.rows[:, None], columns[None, :]] += item.weight * counts
-    for listed in population.listed:
-        low, high = np.searchsorted(listed.steps, (first_step, first_step + n_steps))
-        if high > low:
-            columns = listed.steps[low:high] % length
-            np.add.at(ring, (listed.rows[low:high], columns), listed.weights[low:high])
+def _common(item: Any) -> bool:
+    """Whether all neurons of the population receive the same current."""
+    if item.neurons is not None or isinstance(item, NoiseCurrent):
+        return False
+    if isinstance(item, SampledCurrent):
+        return item.values.ndim == 1
+    return np.ndim(getattr(item, "amplitude", 0.0)) == 0
 
 
 def _waveform(

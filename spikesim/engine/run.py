@@ -1,31 +1,50 @@
-"""The loop over stretches: every population is advanced, then its spikes are sent.
+"""A run: chunks of steps, each carried out by all threads at once; between them everything else.
 
-A stretch is at most as long as the shortest delay, so no population needs to hear of another
-within it. Its length depends on the clock and changes no bit of the result.
+A chunk is some hundredths of a second of work. Its length depends on the clock, and neither it
+nor the number of threads changes a bit of the result. What a run leaves behind as its state is
+the same for any cut into blocks: states in the order of the neurons, and the spikes that are
+still on their way.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import config
 
+from spikesim._memory import require_memory
 from spikesim.engine import drive
-from spikesim.engine.advance import advance
-from spikesim.engine.build import Built, BuiltLIF, BuiltPoisson
-from spikesim.engine.deliver import deliver
-from spikesim.engine.memory import require_memory
-from spikesim.engine.rng import fill_poisson, key_from_seed
-from spikesim.errors import NonFiniteStateError
+from spikesim.engine import plan as p
+from spikesim.engine.barrier import make_barrier
+from spikesim.engine.build import Built
+from spikesim.engine.resume import most_entries, resume
+from spikesim.engine.rng import key_from_seed, poisson_scratch
+from spikesim.engine.worker import work
+from spikesim.errors import NonFiniteStateError, SpikesimError
 
-__all__ = ["Log", "TraceRequest", "copy_arrays", "initial_arrays", "make_log", "run"]
+__all__ = [
+    "Log",
+    "TraceRequest",
+    "copy_arrays",
+    "default_threads",
+    "initial_arrays",
+    "make_log",
+    "run",
+]
 
-_STRETCH_SECONDS = 0.03
-_NONE = np.zeros(0, dtype=np.int64)
-_NO_TRACE = np.zeros((0, 0))
+_CHUNK_SECONDS = 0.03
+# A first guess of the work, for the length of the first chunk.
+_SECONDS_A_STEP, _SECONDS_A_NEURON = 2e-7, 4e-9
+_MOST_CURRENTS = 2**21
+_LOG_CAPACITY = 2**15
+_CALENDAR_CAPACITY = 16
+_VARIABLES = {"v": p.V, "i_syn": p.I_SYN, "g_syn": p.G_SYN, "rate": p.RATE}
 
 
 class TraceRequest(NamedTuple):
@@ -44,19 +63,31 @@ class Log:
     done: int
     requests: dict[str, TraceRequest]
     traces: dict[str, dict[str, np.ndarray]]
+    samples: np.ndarray
     spikes: dict[str, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
 
 
+def default_threads() -> int:
+    """Return the number of threads to use where nobody says: Numba's own, that of the cores."""
+    return config.NUMBA_NUM_THREADS
+
+
 def initial_arrays(built: Built) -> dict[str, np.ndarray]:
-    """Return the state at t = 0: one dictionary of plain arrays."""
-    arrays: dict[str, np.ndarray] = {"ring": np.zeros((built.n_rows, built.length))}
+    """Return the state at t = 0: one dictionary of plain arrays, in the order of the neurons."""
+    arrays: dict[str, np.ndarray] = {
+        "spikes.steps": np.zeros(0, dtype=np.int64),
+        "spikes.ids": np.zeros(0, dtype=np.int64),
+    }
     for population in built.populations:
-        if isinstance(population, BuiltLIF):
-            shape = (population.n, len(population.ports))
-            arrays[f"{population.name}.v"] = population.parameters["v_init"].copy()
-            arrays[f"{population.name}.refractory"] = np.zeros(population.n, dtype=np.int64)
-            arrays[f"{population.name}.i_syn"] = np.zeros(shape)
-            arrays[f"{population.name}.x_syn"] = np.zeros(shape)
+        if not len(population.initial):
+            continue
+        name, shape = population.name, (population.n, population.filters)
+        arrays[f"{name}.v"] = population.initial.astype(built.real)
+        arrays[f"{name}.refractory"] = np.zeros(population.n, dtype=np.int32)
+        arrays[f"{name}.i_syn"] = np.zeros(shape, dtype=built.real)
+        arrays[f"{name}.x_syn"] = np.zeros(shape, dtype=built.real)
+        if population.rates >= 0:
+            arrays[f"{name}.rates"] = np.zeros((built.longest, population.n))
     return arrays
 
 
@@ -77,187 +108,339 @@ def make_log(built: Built, requests: dict[str, TraceRequest], done: int, n_steps
         name: ((done + n_steps) // r.interval - done // r.interval, len(r.neurons))
         for name, r in requests.items()
     }
-    n_bytes = sum(
-        8 * shapes[name][0] * shapes[name][1] * len(r.variables) for name, r in requests.items()
+    n_samples = sum(
+        rows * columns * len(requests[name].variables) for name, (rows, columns) in shapes.items()
     )
-    require_memory(
-        "simulate.record", n_bytes, "record fewer neurons or with a longer record_interval"
-    )
-    traces = {
-        name: {variable: np.empty(shapes[name]) for variable in r.variables}
-        for name, r in requests.items()
-    }
+    require_memory("simulate.record", 8 * n_samples, "record fewer neurons or at a longer interval")
+    samples = np.empty(n_samples)
+    traces: dict[str, dict[str, np.ndarray]] = {}
+    offset = 0
+    for name, shape in shapes.items():
+        traces[name] = {}
+        for variable in requests[name].variables:
+            end = offset + shape[0] * shape[1]
+            traces[name][variable] = samples[offset:end].reshape(shape)
+            offset = end
     spikes: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {p.name: [] for p in built.populations}
-    return Log(done + 1, done, requests, traces, spikes)
+    return Log(done + 1, done, requests, traces, samples, spikes)
 
 
-def run(built: Built, arrays: dict[str, np.ndarray], log: Log, n_steps: int) -> Iterator[int]:
-    """Advance `arrays` by `n_steps`, writing into `log`; yield after each stretch.
+def run(
+    built: Built, arrays: dict[str, np.ndarray], log: Log, n_steps: int, threads: int = 1
+) -> Iterator[int]:
+    """Advance `arrays` by `n_steps`, writing into `log`; yield after each chunk.
+
+    Parameters
+    ----------
+    built : Built
+        The network.
+    arrays : dict of ndarray
+        The state; its arrays are replaced when the run ends, however it ends.
+    log : Log
+        Where spikes and traces go.
+    n_steps, threads : int
+        Steps; threads, of which no more are used than there are blocks.
 
     Yields
     ------
     int
-        The last step done; `arrays` and `log` are those of the end of that step.
+        The last step done.
 
     Raises
     ------
     NonFiniteStateError
-        A state variable is NaN or infinite at the end of a stretch.
+        A state variable is NaN or infinite at the end of a chunk.
     """
-    key = key_from_seed(built.seed)
+    state = _State(built, arrays, log)
     end = log.done + n_steps
-    advancers = [_advancer(built, p, arrays, log, key) for p in built.populations]
-    sends = np.diff(built.offsets).astype(bool)
-    speakers = [sends[p.first : p.first + p.n].any() for p in built.populations]
-    n_now = built.stretch
-    while log.done < end:
-        clock = time.perf_counter()
-        n_now = min(n_now, end - log.done)
-        heard = []
-        for population, advance_one, speaks in zip(
-            built.populations, advancers, speakers, strict=True
-        ):
-            steps, ids = advance_one(log.done + 1, n_now)
-            if len(steps):
-                log.spikes[population.name].append((steps, ids))
-                if speaks:
-                    heard.append((steps, ids + population.first))
-        if heard:
-            _deliver(built, arrays["ring"], heard)
-        log.done += n_now
-        _refuse_non_finite(built, arrays, log)
-        yield log.done
-        seconds = time.perf_counter() - clock
-        fitting = int(n_now * _STRETCH_SECONDS / max(seconds, 1e-9))
-        n_now = max(1, min(built.stretch, 2 * n_now, fitting))
+    n_now = state.first_guess(threads)
+    threads = 1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks))
+    executor = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+    try:
+        while log.done < end:
+            clock = time.perf_counter()
+            n_now = max(1, min(n_now, end - log.done, state.longest_chunk))
+            state.advance(log.done + n_now, threads, executor)
+            state.refuse_non_finite()
+            yield log.done
+            seconds = time.perf_counter() - clock
+            n_now = min(4 * n_now, int(n_now * _CHUNK_SECONDS / max(seconds, 1e-9)))
+    finally:
+        if executor is not None:
+            executor.shutdown()
+        arrays.update(state.arrays())
 
 
-def _deliver(built: Built, ring: np.ndarray, heard: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    if len(heard) == 1:
-        steps, sources = heard[0]
-    else:
-        steps = np.concatenate([h[0] for h in heard])
-        sources = np.concatenate([h[1] for h in heard])
-        order = np.argsort(steps, kind="stable")
-        steps, sources = steps[order], sources[order]
-    deliver(ring, steps, sources, built.offsets, built.cells, built.weights, built.delays)
+class _State:
+    """The memory of the kernels, and how it is filled from a state and turned into one."""
 
-
-def _advancer(
-    built: Built, population: Any, arrays: dict[str, np.ndarray], log: Log, key: tuple[int, int]
-) -> Any:
-    """Return the function (first_step, n_steps) -> sorted spikes of one population."""
-    if isinstance(population, BuiltLIF):
-        return _lif_advancer(built, population, arrays, log, key)
-    if isinstance(population, BuiltPoisson):
-        everyone = np.arange(population.n)
-
-        def draw(first_step: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-            counts = np.empty((population.n, n_steps), dtype=np.int64)
-            fill_poisson(counts, population.stream, first_step, everyone, population.mean, *key)
-            by_step = counts.T.reshape(-1)
-            require_memory("PoissonSource.rate", 16 * int(by_step.sum()), "lower the rate")
-            steps, ids = np.divmod(np.flatnonzero(by_step), population.n)
-            each = by_step[by_step > 0]
-            return np.repeat(steps + first_step, each), np.repeat(ids, each)
-
-        return draw
-
-    def look_up(first_step: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-        low, high = np.searchsorted(population.steps, (first_step, first_step + n_steps))
-        return population.steps[low:high], population.ids[low:high]
-
-    return look_up
-
-
-def _lif_advancer(
-    built: Built,
-    population: BuiltLIF,
-    arrays: dict[str, np.ndarray],
-    log: Log,
-    key: tuple[int, int],
-) -> Any:
-    name, n, ring = population.name, population.n, arrays["ring"]
-    v, refractory, i_syn, x_syn = (
-        arrays[f"{name}.{variable}"] for variable in ("v", "refractory", "i_syn", "x_syn")
-    )
-    n_ports = len(population.ports)
-    first_row = population.drive_row
-    waiting = ring[first_row : first_row + n_ports * n].reshape(n_ports, n, built.length)
-    jump = (
-        ring[population.jump_row : population.jump_row + n]
-        if population.jump_row >= 0
-        else (np.zeros((0, built.length)))
-    )
-    constants = population.constants
-    spike_steps = np.empty(n * built.stretch, dtype=np.int64)
-    spike_ids = np.empty(n * built.stretch, dtype=np.int64)
-    trace_row, interval, first_sample = _NONE, 1, 0
-    v_trace = i_trace = _NO_TRACE
-    if name in log.requests:
-        request = log.requests[name]
-        interval = request.interval
-        trace_row = np.full(n, -1, dtype=np.int64)
-        trace_row[request.neurons] = np.arange(len(request.neurons))
-        first_sample = log.done // interval + 1
-        v_trace = log.traces[name].get("v", _NO_TRACE)
-        i_trace = log.traces[name].get("i_syn", _NO_TRACE)
-    has_spikes = bool(population.poisson or population.listed)
-
-    def advance_one(first_step: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-        if has_spikes:
-            drive.add_spikes(population, ring, first_step, n_steps, key)
-        count = advance(
-            first_step,
-            n_steps,
-            v,
-            refractory,
-            i_syn,
-            x_syn,
-            waiting,
-            jump,
-            drive.currents(population, first_step, n_steps, built.dt, key),
-            constants.decay_m,
-            constants.leak_gain,
-            constants.v_rest,
-            constants.v_th,
-            constants.v_reset,
-            constants.ref_steps,
-            constants.subtract,
-            population.parameters["i_ext"],
-            population.ports,
-            population.p_vi,
-            population.p_vx,
-            trace_row,
-            interval,
-            v_trace,
-            i_trace,
-            first_sample,
-            spike_steps,
-            spike_ids,
-        )
-        steps, ids = spike_steps[:count].copy(), spike_ids[:count].copy()
-        if n > 1 and n_steps > 1:
-            order = np.argsort(steps, kind="stable")
-            return steps[order], ids[order]
-        return steps, ids
-
-    return advance_one
-
-
-def _refuse_non_finite(built: Built, arrays: dict[str, np.ndarray], log: Log) -> None:
-    for population in built.populations:
-        if not isinstance(population, BuiltLIF):
-            continue
-        for variable in ("v", "i_syn", "x_syn"):
-            values = arrays[f"{population.name}.{variable}"]
-            finite = np.isfinite(values)
-            if finite.all():
-                continue
-            index = np.argwhere(~finite)[0]
-            raise NonFiniteStateError(
-                f"{variable if variable == 'v' else 'i_syn'} of neuron {index[0]} of population "
-                f"{population.name!r} became {values[tuple(index)]} by t = "
-                f"{log.done * built.dt:g} ms; check weights and currents "
-                "(the error's .recording holds what was recorded)"
+    def __init__(self, built: Built, arrays: Mapping[str, np.ndarray], log: Log):
+        self.built, self.log = built, log
+        plan, real = built.plan, built.real
+        n_blocks, n_populations = built.n_blocks, len(built.populations)
+        n_neurons = sum(population.n for population in built.populations)
+        compact = built.precision == "compact"
+        sends_rates = built.n_rates > 0
+        extra = len(plan.inputs) > 0 or sends_rates
+        self.stores = tuple(
+            store._replace(
+                starts=store.starts.view(np.uint64),
+                bucket_starts=store.bucket_starts.view(np.uint64),
+                buckets=store.buckets.view(np.uint64),
             )
+            for store in (built.stores.uniform, built.stores.listed)
+        )
+        self.sends = any(len(store.buckets) for store in self.stores)
+        self.entries = max(most_entries(store) for store in self.stores)
+        cells = n_blocks * built.n_rows
+        self.recent = np.zeros(0, dtype=np.int64)
+        capacity = max(_LOG_CAPACITY, 2 * built.room)
+        require_memory("the spikes of a stretch", 8 * n_blocks * capacity, "make networks smaller")
+        self.memory = p.Memory(
+            state=np.zeros(built.n_state, dtype=real),
+            held=np.zeros(n_neurons, dtype=np.int32),
+            arrived=np.zeros(cells, dtype=np.int32 if compact else real),
+            extra=np.zeros(cells if extra else 0, dtype=real),
+            rates=np.zeros((built.longest + built.stretch, built.n_rates)),
+            log=np.empty((n_blocks, capacity), dtype=np.int64),
+            segments=np.zeros((2, n_blocks, built.stretch, n_populations), dtype=np.int64),
+            published=np.zeros((2, n_blocks, p.N_PUBLISHED_COLUMNS), dtype=np.int64),
+            fills=np.zeros(n_blocks, dtype=np.int64),
+            cursors=self._cursors(),
+            traces=self._traces(),
+            trace_neurons=_joined([r.neurons for r in log.requests.values()]),
+            samples=log.samples,
+            currents=np.zeros(0, dtype=real),
+            current_table=np.zeros((n_populations, 2), dtype=np.uint64),
+        )
+        self.scratch: list[p.Scratch] = []
+        self.capacity = _CALENDAR_CAPACITY
+        self.calendars = [self._calendar(len(store.buckets) > 0) for store in self.stores]
+        self._fill(arrays)
+        self.longest_chunk = self._longest_chunk()
+
+    def first_guess(self, threads: int) -> int:
+        """Return for how many steps to go at first."""
+        work_a_step = _SECONDS_A_STEP + _SECONDS_A_NEURON * len(self.memory.held) / threads
+        return int(_CHUNK_SECONDS / 4 / work_a_step) + 1
+
+    def advance(self, last: int, threads: int, executor: ThreadPoolExecutor | None) -> None:
+        """Carry all blocks to the step `last`, with whatever they need on the way."""
+        built, log = self.built, self.log
+        while len(self.scratch) < threads:
+            self.scratch.append(_scratch(built.real))
+        chunk = log.done
+        memory = self._with_currents(chunk, last - chunk)
+        barrier = make_barrier(threads, len(os.sched_getaffinity(0)) if _HAS_AFFINITY else 1)
+        job = np.zeros(p.N_JOB_COLUMNS, dtype=np.int64)
+        job[p.STEPS_DONE], job[p.LAST_STEP], job[p.CHUNK] = chunk, last, chunk
+        job[p.STRETCH], job[p.SENDS], job[p.ROOM] = built.stretch, self.sends, built.room
+        job[p.N_THREADS], job[p.ENTRIES] = threads, self.entries
+        memory.cursors[:, -1] = 0
+        while True:
+            job[p.CAPACITY] = self.capacity
+            arguments = (built.plan, *self.stores, *self.calendars, memory)
+            waiting = [
+                executor.submit(work, me, *arguments, self.scratch[me], barrier, job)
+                for me in range(1, threads)
+                if executor is not None
+            ]
+            reason, done, length, half = work(0, *arguments, self.scratch[0], barrier, job)
+            for future in waiting:
+                future.result()
+            job[p.STEPS_DONE], job[p.STRETCH_DONE], job[p.HALF] = done, length, half
+            job[p.PENDING] = reason == p.CALENDAR_FULL
+            if reason == p.OVERFLOW:
+                raise SpikesimError(
+                    "Poisson sources fired more spikes in a step than any chance allows; "
+                    "the run cannot go on"
+                )
+            if reason == p.CALENDAR_FULL:
+                self._grow(int((memory.published[half, :, p.ENDED]).sum()))
+                continue
+            self._collect(memory, int(done))
+            if reason == p.DONE:
+                return
+            memory.cursors[:, -1] = 0
+
+    def refuse_non_finite(self) -> None:
+        """Raise if a variable is NaN or infinite."""
+        built = self.built
+        if np.isfinite(self.memory.state).all():
+            return
+        for name, array in self.arrays().items():
+            variable = name.rpartition(".")[2]
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                index = tuple(np.argwhere(~np.isfinite(array))[0])
+                raise NonFiniteStateError(
+                    f"{variable if variable == 'v' else 'i_syn'} of neuron {index[0]} of population "
+                    f"{name.rpartition('.')[0]!r} became {array[index]} by t = "
+                    f"{self.log.done * built.dt:g} ms; check weights and currents "
+                    "(the error's .recording holds what was recorded)"
+                )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state in the order of the neurons."""
+        built, memory = self.built, self.memory
+        arrays = {
+            "spikes.steps": self.recent >> 32,
+            "spikes.ids": self.recent & 0xFFFFFFFF,
+        }
+        for population in built.populations:
+            if not len(population.initial):
+                continue
+            name, n = population.name, population.n
+            v, filters = self._views(population)
+            arrays[f"{name}.v"] = v.copy()
+            arrays[f"{name}.refractory"] = memory.held[population.first :][:n].copy()
+            arrays[f"{name}.i_syn"] = np.ascontiguousarray(filters[:, 0].T)
+            arrays[f"{name}.x_syn"] = np.ascontiguousarray(filters[:, 1].T)
+            if population.rates >= 0:
+                columns = slice(population.rates, population.rates + n)
+                arrays[f"{name}.rates"] = memory.rates[self._rate_rows(), columns].copy()
+        return arrays
+
+    def _fill(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for population in self.built.populations:
+            if not len(population.initial):
+                continue
+            name, n = population.name, population.n
+            v, filters = self._views(population)
+            v[:] = arrays[f"{name}.v"]
+            self.memory.held[population.first : population.first + n] = arrays[f"{name}.refractory"]
+            filters[:, 0] = arrays[f"{name}.i_syn"].T
+            filters[:, 1] = arrays[f"{name}.x_syn"].T
+            if population.rates >= 0:
+                columns = slice(population.rates, population.rates + n)
+                self.memory.rates[self._rate_rows(), columns] = arrays[f"{name}.rates"]
+        self.recent = (arrays["spikes.steps"] << 32) + arrays["spikes.ids"]
+        if len(self.recent) and self.sends:
+            while resume(
+                *self.calendars, *self.stores, self.memory.fills, self.recent, self.log.done
+            ):
+                self._grow(self.capacity, keep=False)
+
+    def _views(self, population: Any) -> tuple[np.ndarray, np.ndarray]:
+        n, first, filters = population.n, population.state, population.filters
+        state = self.memory.state[first : first + n * (1 + 2 * filters)]
+        return state[:n], state[n:].reshape(filters, 2, n)
+
+    def _rate_rows(self) -> np.ndarray:
+        """Return the rows that hold the rates of the last steps, the oldest first."""
+        rows = self.log.done - self.built.longest + 1 + np.arange(self.built.longest)
+        return rows % len(self.memory.rates)
+
+    def _calendar(self, needed: bool) -> p.Calendar:
+        n_blocks, n_slots = self.built.n_blocks, self.built.longest
+        capacity = self.capacity if needed else 0
+        require_memory(
+            "spikes on their way", 8 * n_blocks * n_slots * capacity, "shorten the delays"
+        )
+        return p.Calendar(
+            np.empty((n_blocks, n_slots, capacity), dtype=np.uint64),
+            np.zeros((n_blocks, n_slots), dtype=np.int64),
+        )
+
+    def _grow(self, more: int, keep: bool = True) -> None:
+        """Make the lists of the calendars longer."""
+        old = self.calendars
+        fullest = int(self.memory.fills.max())
+        self.capacity = max(2 * self.capacity, fullest + more * self.entries)
+        if self.capacity % 64 == 0:
+            # Lists a power of two apart would share a few lines of the cache.
+            self.capacity += 8
+        self.calendars = [self._calendar(len(store.buckets) > 0) for store in self.stores]
+        if keep:
+            for before, now in zip(old, self.calendars, strict=True):
+                now.entries[:, :, : before.entries.shape[2]] = before.entries
+                now.counts[:] = before.counts
+        else:
+            self.memory.fills[:] = 0
+
+    def _cursors(self) -> np.ndarray:
+        """Return for each block the first event of each source, and the first input, to come."""
+        plan, done = self.built.plan, self.log.done
+        cursors = np.zeros((self.built.n_blocks, len(self.built.populations) + 2), dtype=np.int64)
+        starts = plan.event_starts.astype(np.int64)
+        for index, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+            steps = plan.events[first:last, 0]
+            cursors[:, index] = first + np.searchsorted(steps, done, side="right")
+        starts = plan.input_starts.astype(np.int64)
+        for block, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+            steps = plan.inputs[first:last, 0]
+            cursors[block, -2] = first + np.searchsorted(steps, done, side="right")
+        return cursors
+
+    def _traces(self) -> np.ndarray:
+        rows, neurons, out = [], 0, 0
+        names = [population.name for population in self.built.populations]
+        for name, request in self.log.requests.items():
+            for variable in request.variables:
+                row = [0] * p.N_TRACE_COLUMNS
+                row[p.TRACED], row[p.VARIABLE] = names.index(name), _VARIABLES[variable]
+                row[p.INTERVAL], row[p.NEURONS] = request.interval, neurons
+                row[p.N_TRACED], row[p.OUT] = len(request.neurons), out
+                row[p.FIRST_SAMPLE] = self.log.done // request.interval + 1
+                out += self.log.traces[name][variable].size
+                rows.append(row)
+            neurons += len(request.neurons)
+        return np.array(rows, dtype=np.uint64).reshape(-1, p.N_TRACE_COLUMNS)
+
+    def _longest_chunk(self) -> int:
+        widths = sum(drive.width(population) for population in self.built.populations)
+        return max(1, _MOST_CURRENTS // widths) if widths else 2**62
+
+    def _with_currents(self, done: int, n_steps: int) -> p.Memory:
+        """Return the memory with the input currents of some steps."""
+        built = self.built
+        tables, offset = [], 0
+        key = key_from_seed(built.seed)
+        for index, population in enumerate(built.populations):
+            if population.currents:
+                table = drive.currents(population, done + 1, n_steps, built.dt, key)
+                tables.append(table.reshape(-1).astype(built.real))
+                self.memory.current_table[index] = offset, table.shape[1]
+                offset += table.size
+        if not tables:
+            return self.memory
+        return self.memory._replace(currents=np.concatenate(tables))
+
+    def _collect(self, memory: p.Memory, done: int) -> None:
+        """Take the spikes of the chunk out of the logs of the blocks."""
+        counts = memory.cursors[:, -1]
+        words = np.concatenate([memory.log[block, :count] for block, count in enumerate(counts)])
+        self.log.done = done
+        steps = words >> 32
+        if len(counts) > 1 and len(words):
+            order = np.argsort(steps, kind="stable")
+            words, steps = words[order], steps[order]
+        self.recent = np.concatenate((self.recent, words))
+        self.recent = self.recent[
+            np.searchsorted(self.recent >> 32, done - self.built.longest, "right") :
+        ]
+        if not len(words):
+            return
+        ids = words & 0xFFFFFFFF
+        populations = self.built.populations
+        if len(populations) == 1:
+            self.log.spikes[populations[0].name].append((steps, ids))
+            return
+        owners = np.searchsorted([q.first for q in populations], ids, side="right") - 1
+        order = np.argsort(owners, kind="stable")
+        ends = np.cumsum(np.bincount(owners, minlength=len(populations)))
+        for population, own in zip(populations, np.split(order, ends[:-1]), strict=True):
+            if len(own):
+                self.log.spikes[population.name].append((steps[own], ids[own] - population.first))
+
+
+def _scratch(real: type) -> p.Scratch:
+    fired = np.zeros(p.TILE, dtype=np.uint8)
+    tiles = [np.zeros(p.TILE, dtype=real) for _ in range(7)]
+    return p.Scratch(*tiles, fired, fired.view(np.uint64), poisson_scratch())
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts]).astype(np.int64)
+
+
+_HAS_AFFINITY = hasattr(os, "sched_getaffinity")

@@ -265,7 +265,27 @@ def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) 
     return effective
 
 
-@kernel
+@kernel(error_model="numpy")
+def fire(v, refractory, moved, v_th, v_reset, ref_steps, subtract):
+    """Hold, test and reset one neuron that would move from `v` to `moved` in this step.
+
+    Parameters
+    ----------
+    v, moved : float
+        Membrane potential at the start of the step, and where it would be at its end (mV).
+    refractory, v_th, v_reset, ref_steps, subtract
+        As in :func:`step`, which says what is returned.
+    """
+    # Both sides are computed, then one is chosen: so a loop over neurons runs on vectors.
+    held = refractory > 0
+    v_free = v if held else moved
+    fired = (v_free >= v_th) and not held
+    v_after = v_free - (v_th - v_reset) if subtract else v_reset
+    left = refractory - 1 if held else refractory
+    return v_free, (v_after if fired else v_free), (ref_steps if fired else left), fired
+
+
+@kernel(error_model="numpy")
 def step(v, refractory, push, jump, decay_m, v_rest, v_th, v_reset, ref_steps, subtract):
     """Advance one neuron by one step of the grid.
 
@@ -291,10 +311,5 @@ def step(v, refractory, push, jump, decay_m, v_rest, v_th, v_reset, ref_steps, s
     fired : bool
         Whether the step ends in a spike.
     """
-    if refractory > 0:
-        return v, v, refractory - 1, False
-    v_free = v_rest + decay_m * (v - v_rest) + push + jump
-    if v_free >= v_th:
-        v_after = v_free - (v_th - v_reset) if subtract else v_reset
-        return v_free, v_after, ref_steps, True
-    return v_free, v_free, 0, False
+    moved = v_rest + decay_m * (v - v_rest) + push + jump
+    return fire(v, refractory, moved, v_th, v_reset, ref_steps, subtract)

@@ -1,0 +1,56 @@
+"""The kernel that samples traces at the end of a step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikesim._jit import kernel
+from spikesim.engine import plan as p
+from spikesim.engine.plan import ONE, ZERO
+
+__all__ = ["sample"]
+
+U = np.uint64
+
+
+@kernel(_nrt=False, error_model="numpy")
+def sample(plan, memory, block, now):
+    """Write what is recorded of a block at the end of the step `now`."""
+    for trace in range(memory.traces.shape[0]):
+        about = memory.traces[trace]
+        if now % about[p.INTERVAL] != ZERO:
+            continue
+        population = about[p.TRACED]
+        first, last = plan.bounds[population, block], plan.bounds[population, block + ONE]
+        row = about[p.OUT] + (now // about[p.INTERVAL] - about[p.FIRST_SAMPLE]) * about[p.N_TRACED]
+        for column in range(about[p.N_TRACED]):
+            neuron = U(memory.trace_neurons[about[p.NEURONS] + column])
+            if first <= neuron < last:
+                value = _value(plan, memory, population, neuron, about[p.VARIABLE], now)
+                memory.samples[row + column] = value
+
+
+@kernel(_nrt=False, error_model="numpy")
+def _value(plan, memory, population, neuron, variable, now):
+    """Return v (mV), the sum of synaptic currents (pA) or of conductances (nS), or the rate (Hz)."""
+    about = plan.populations[population]
+    v = np.float64(memory.state[about[p.STATE] + neuron])
+    if variable == p.V:
+        return v
+    if variable == p.RATE:
+        slot = now % U(memory.rates.shape[0])
+        return np.float64(memory.rates[slot, about[p.RATES] + neuron])
+    total = 0.0
+    for port in range(about[p.PORT], about[p.PORT] + about[p.N_PORTS]):
+        if plan.ports[port, p.PORT_KIND] == p.DELTA:
+            continue
+        value = np.float64(memory.state[plan.ports[port, p.PORT_STATE] + neuron])
+        c = plan.ports[port, p.PORT_CONSTANTS]
+        is_conductance = plan.constants[c + p.IS_CONDUCTANCE] > 0.0
+        if variable == p.G_SYN:
+            total += value if is_conductance else 0.0
+        elif is_conductance:
+            total += value * (plan.constants[c + p.E_REV] - v)
+        else:
+            total += value
+    return total
