@@ -15,6 +15,16 @@ KEY = rng.key_from_seed(12345)
 STEP = 2**35 + 17
 
 
+def fill_poisson(counts, stream, first_step, neurons, mean, *key):
+    """Write the counts of some neurons, a column a step."""
+    means, rows = np.unique(mean, return_inverse=True)
+    table = rng.poisson_table(means)
+    for j in range(counts.shape[1]):
+        column = np.empty(len(neurons), np.int64)
+        rng.poisson_counts(column, stream, neurons, first_step + j, table, rows, *key)
+        counts[:, j] = column
+
+
 def philox_by_words(counter, key):
     """The published algorithm in uint64, written apart from the kernel."""
     c, k = [int(x) for x in counter], [int(x) for x in key]
@@ -110,8 +120,8 @@ def test_many_normals_have_the_moments_and_tails_of_the_law():
 
 @pytest.mark.parametrize("mean", [0.01, 0.8, 5.0, 12.0, 12.1, 60.0, 3e4])
 def test_poisson_numbers_have_the_poisson_law(mean):
-    counts = np.empty((2, N // 2), dtype=np.int64)
-    rng.fill_poisson(counts, 5, 1, np.arange(2), np.full(2, mean), *KEY)
+    counts = np.empty((N // 20, 20), dtype=np.int64)
+    fill_poisson(counts, 5, 1, np.arange(N // 20), np.full(N // 20, mean), *KEY)
     counts = counts.ravel()
     edges = np.unique(stats.poisson.ppf(np.linspace(0.02, 0.98, 20), mean))
     observed = np.bincount(np.searchsorted(edges, counts), minlength=len(edges) + 1)
@@ -126,19 +136,19 @@ def test_poisson_numbers_have_the_poisson_law(mean):
 
 
 def test_a_rate_of_zero_never_counts():
-    counts = np.empty((1, 500), dtype=np.int64)
-    rng.fill_poisson(counts, 5, 1, np.zeros(1, np.int64), np.zeros(1), *KEY)
+    counts = np.empty((5, 100), dtype=np.int64)
+    fill_poisson(counts, 5, 1, np.arange(5), np.zeros(5), *KEY)
     assert not counts.any()
 
 
 @pytest.mark.parametrize("mean", [0.5, 40.0])
 def test_draws_do_not_depend_on_the_cut(mean):
     whole = np.empty((3, 40), dtype=np.int64)
-    rng.fill_poisson(whole, 1, 1, np.arange(3), np.full(3, mean), *KEY)
+    fill_poisson(whole, 1, 1, np.arange(3), np.full(3, mean), *KEY)
     for cut in (1, 6, 7):
         left, right = np.empty((3, cut), np.int64), np.empty((3, 40 - cut), np.int64)
-        rng.fill_poisson(left, 1, 1, np.arange(3), np.full(3, mean), *KEY)
-        rng.fill_poisson(right, 1, 1 + cut, np.arange(3), np.full(3, mean), *KEY)
+        fill_poisson(left, 1, 1, np.arange(3), np.full(3, mean), *KEY)
+        fill_poisson(right, 1, 1 + cut, np.arange(3), np.full(3, mean), *KEY)
         np.testing.assert_array_equal(whole, np.hstack([left, right]))
     single = rng.poisson_count(1, 2, 17, rng.poisson_table([mean]), 0, *KEY)
     assert single == whole[2, 16]
@@ -147,8 +157,8 @@ def test_draws_do_not_depend_on_the_cut(mean):
 @pytest.mark.parametrize("mean", [0.5, 40.0])
 def test_a_neuron_draws_the_same_among_others_and_alone(mean):
     every, some = np.empty((5, 50), np.int64), np.empty((2, 50), np.int64)
-    rng.fill_poisson(every, 1, 1, np.arange(5), np.full(5, mean), *KEY)
-    rng.fill_poisson(some, 1, 1, np.array([4, 1]), np.full(2, mean), *KEY)
+    fill_poisson(every, 1, 1, np.arange(5), np.full(5, mean), *KEY)
+    fill_poisson(some, 1, 1, np.array([4, 1]), np.full(2, mean), *KEY)
     np.testing.assert_array_equal(some, every[[4, 1]])
     values, chosen = np.empty((50, 5)), np.empty((50, 2))
     rng.fill_normals(values, 1, 1, np.arange(5), *KEY)
@@ -160,8 +170,9 @@ def test_a_neuron_draws_the_same_among_others_and_alone(mean):
 def test_rejection_follows_the_poisson_law_closely(mean):
     """With so many draws a constant of the algorithm that is slightly off shows."""
     n = 2_000 if config.DISABLE_JIT else 1_000_000
-    counts = np.empty((1, n), dtype=np.int64)
-    rng.fill_poisson(counts, 5, 1, np.zeros(1, np.int64), np.full(1, mean), *KEY)
+    counts = np.empty((n // 50, 50), dtype=np.int64)
+    fill_poisson(counts, 5, 1, np.arange(n // 50), np.full(n // 50, mean), *KEY)
+    counts = counts.reshape(1, -1)
     assert abs(counts.mean() - mean) < 5 * np.sqrt(mean / n)
     # The variance of the sample variance, from the fourth moment mean + 3 mean^2.
     error = np.sqrt((mean + 2 * mean**2) / n)

@@ -176,8 +176,8 @@ def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
     """Return how many thresholds the u with these upper bits reaches."""
     u = upper << 32
     count = 0
-    while count < len(thresholds) and thresholds[count] <= u:
-        count += 1
+    for k in range(len(thresholds)):
+        count += int(thresholds[k] <= u)
     if count < len(thresholds) and thresholds[count] >> 32 == upper:
         kind = ((step >> 32) & 0xFFFF) | _LOWER_BITS
         u |= philox(step & _MASK, kind, neuron & _MASK, stream & _MASK, k0, k1)[0]
@@ -189,12 +189,8 @@ def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
 @kernel(**_BARE)
 def _part(words, neuron):
     """Return the 16 bits of a neuron among the four words of its group."""
-    part = neuron & 7
-    if part < 4:
-        word = words[0] if part < 2 else words[1]
-    else:
-        word = words[2] if part < 6 else words[3]
-    return (word >> (16 * (part & 1))) & 0xFFFF
+    pair = words[2] | (words[3] << 32) if neuron & 4 else words[0] | (words[1] << 32)
+    return (pair >> (16 * (neuron & 3))) & 0xFFFF
 
 
 @kernel(**_BARE)
