@@ -24,7 +24,7 @@ from spikesim._jit import kernel
 from spikesim.distributions import Distribution, LogNormal, Normal, Uniform
 from spikesim.distributions import drawn as draw
 from spikesim.engine import variates
-from spikesim.engine.memory import readable, require_memory
+from spikesim._memory import require_memory
 from spikesim.engine.pool import Pool
 from spikesim.engine.variates import BATCH, CALLS, choose, fill_words
 from spikesim.errors import ParameterError
@@ -39,13 +39,23 @@ from spikesim.network.rules import (
     FixedOutDegree,
     FixedProbability,
     FixedTotalNumber,
+    bound_of_count,
 )
+from spikesim.neurons import InhomogeneousPoissonSource, PoissonSource, SpikeSource
 
-__all__ = ["Drawing", "Law", "Rows", "Synapses", "connect", "draw_rows", "require_room"]
+__all__ = [
+    "Drawing",
+    "Law",
+    "Rows",
+    "Synapses",
+    "connect",
+    "draw_rows",
+    "most_arrivals",
+    "require_room",
+]
 
 # What stands in memory at once while a network is built.
 _BYTES_PER_NEURON = 250
-_BYTES_PER_SYNAPSE = 64
 _MOST_STEPS = 2**31 - 1
 # Numbers that a thread draws between two looks at whether it shall stop.
 _PAUSE = 2**20
@@ -350,6 +360,7 @@ def draw_rows(
     )
     n_synapses = int(firsts[-1])
     weight = _law("Projection.weight", projection.weight, n_synapses, order, rng)
+    _refuse_low(projection, weight)
     delay = _delay_law(projection, n_synapses, order, dt, rng)
     return Drawing(rows, weight, delay, in_degree, listed or isinstance(rule, AllToAll))
 
@@ -407,6 +418,8 @@ def _order(rule: ExplicitList, projection: Projection) -> np.ndarray:
 
 
 _NOTHING = np.zeros(0)
+# Exactly these are drawn here: a class made from them may draw in its own way.
+_KINDS = {Normal: variates.NORMAL, LogNormal: variates.LOG_NORMAL, Uniform: variates.UNIFORM}
 
 
 def _constant(value: float) -> Law:
@@ -420,9 +433,7 @@ def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -
         return Law(variates.LISTED, 0.0, 0.0, -np.inf, np.inf, values)
     if not isinstance(value, Distribution):
         return _constant(float(value))
-    # Exactly these: a class made from them may draw in its own way.
-    kind = {Normal: variates.NORMAL, LogNormal: variates.LOG_NORMAL, Uniform: variates.UNIFORM}
-    if type(value) not in kind:
+    if type(value) not in _KINDS:
         return Law(variates.LISTED, 0.0, 0.0, -np.inf, np.inf, draw(label, value, rng, n))
     low, high = value.limits()  # type: ignore[misc]
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -434,6 +445,30 @@ def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -
     if isinstance(value, Normal):
         return Law(variates.NORMAL, value.mean, value.sd, low, high, _NOTHING)
     return Law(variates.LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
+
+
+def _refuse_low(projection: Projection, weight: Law) -> None:
+    """Refuse a distribution that draws weights which the synapse cannot have."""
+    synapse, lowest = projection.synapse, projection.synapse.lowest_weight
+    if isinstance(projection.weight, Distribution) and weight.ends()[0] < lowest:
+        raise ParameterError(
+            f"Projection.weight must be at least {lowest:g} through {type(synapse).__name__}, "
+            f"{projection.weight} also draws lower values; bound it, as in "
+            f"Normal(mean, sd, low={lowest:g})"
+        )
+
+
+def most_arrivals(population: Population, n: int, dt: float) -> int:
+    """Return a bound on the spikes that `n` neurons of a population send in one step."""
+    model = population.model
+    if isinstance(model, SpikeSource):
+        stamps = np.stack([np.rint(model.times / dt), model.ids])
+        return n * int(np.unique(stamps, axis=1, return_counts=True)[1].max(initial=1))
+    if isinstance(model, (PoissonSource, InhomogeneousPoissonSource)):
+        rate = model.rate if isinstance(model, PoissonSource) else model.rates
+        mean = n * float(np.max(rate, initial=0.0)) * dt / 1000.0
+        return bound_of_count(mean, mean, 2**62)
+    return n
 
 
 def _delay_law(
@@ -464,8 +499,7 @@ def _refuse_long(given: np.ndarray, dt: float) -> None:
         longest = float(np.max(given))
         raise ParameterError(
             f"Projection.delay{_check._first(too_long)} must be shorter: {longest:g} ms are "
-            f"{longest / dt:g} steps of dt = {dt!r} ms, for which the ring buffer of a single "
-            f"neuron would need {readable(8 * longest / dt)} of memory"
+            f"{longest / dt:g} steps of dt = {dt!r} ms, {_MOST_STEPS} are possible"
         )
 
 
@@ -563,8 +597,15 @@ def _per_synapse(label: str, value: Any, n: int, rng: np.random.Generator) -> np
     return np.array(np.broadcast_to(value.reshape(-1) if value.ndim else value, (n,)))
 
 
-def require_room(network: Network) -> None:
+def require_room(network: Network, compact: bool = False) -> None:
     """Refuse a network whose neurons and synapses cannot fit, before any is made.
+
+    Parameters
+    ----------
+    network : Network
+        What is to be built.
+    compact : bool, default False
+        Whether it is to have compact precision.
 
     Raises
     ------
@@ -573,28 +614,36 @@ def require_room(network: Network) -> None:
     """
     n_neurons = sum(population.n for population in network.populations)
     require_memory("Population.n", n_neurons * _BYTES_PER_NEURON, "make populations smaller")
+    n_synapses = n_bytes = 0
+    hint = "use a sparser rule or smaller populations"
     for projection in network.projections:
-        n_pre = network.population(projection.source).n
-        n_post = network.population(projection.target).n
-        expected = _expected_synapses(projection.rule, n_pre, n_post)
+        source = network.population(projection.source)
+        target = network.population(projection.target)
+        expected = projection.rule.expected_synapses(source, target)
+        needed = round(expected * _bytes_per_synapse(projection, compact))
         require_memory(
-            f"Projection.rule: {expected} synapses from {projection.source!r} to "
-            f"{projection.target!r}",
-            expected * _BYTES_PER_SYNAPSE,
-            "use a sparser rule or smaller populations",
+            f"Projection.rule: {expected} synapses from {source.name!r} to {target.name!r}",
+            needed,
+            hint,
         )
+        n_synapses, n_bytes = n_synapses + expected, n_bytes + needed
+    require_memory(f"Network.projections: {n_synapses} synapses", n_bytes, hint)
 
 
-def _expected_synapses(rule: Any, n_pre: int, n_post: int) -> int:
-    if isinstance(rule, AllToAll):
-        return n_pre * n_post
-    if isinstance(rule, FixedProbability):
-        return int(rule.p * n_pre * n_post)
-    if isinstance(rule, FixedInDegree):
-        return rule.k * n_post
-    if isinstance(rule, ExplicitList):
-        return len(rule.pre)
-    return n_pre
+def _bytes_per_synapse(projection: Projection, compact: bool) -> float:
+    """Return what a synapse needs while a network is built, that of buckets estimated."""
+    if not isinstance(projection.weight, (np.ndarray, Distribution)):
+        stored = 2.0
+    else:
+        stored = 4.0 if compact else 10.0
+    stored += 0.1 if isinstance(projection.delay, float) else 1.0
+    drawn_first = 0.0
+    if isinstance(projection.rule, (ExplicitList, DistanceDependent)):
+        drawn_first = 12.0
+    for value in (projection.weight, projection.delay):
+        if isinstance(value, Distribution) and type(value) not in _KINDS:
+            drawn_first += 8.0
+    return stored + drawn_first
 
 
 def _bernoulli(

@@ -21,7 +21,15 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.engine import variates
-from spikesim.engine.connect import Drawing, Law, Rows, choice_scratch, draw_rows, refuse_short
+from spikesim.engine.connect import (
+    Drawing,
+    Law,
+    Rows,
+    choice_scratch,
+    draw_rows,
+    most_arrivals,
+    refuse_short,
+)
 from spikesim.engine.pool import Pool
 from spikesim.engine.variates import BATCH, choose, fill_values
 from spikesim.errors import ParameterError
@@ -232,21 +240,24 @@ class _Builder:
     def _scales(self) -> np.ndarray:
         """Return what a weight of 1 is worth at each port.
 
-        No weight is larger than 32,767 units, and no sum of all weights that may arrive at once
-        is too large for 32 bits.
+        No weight of a single synapse is larger than 32,767 units, and no sum of all weights that
+        may arrive at once is too large for 32 bits.
         """
         n_ports = self.layout.row_starts.shape[1]
         scales = np.ones(n_ports)
+        most = np.full(n_ports, _LARGEST_SUM)
         if not self.compact:
             return scales
-        largest, in_degree = np.zeros(n_ports), np.zeros(n_ports, dtype=np.int64)
+        largest, arrivals = np.zeros(n_ports), np.zeros(n_ports, dtype=np.int64)
         for wiring, drawing in zip(self.wirings, self.drawings, strict=True):
             ends = drawing.weight.ends()
             largest[wiring.port] = max(largest[wiring.port], abs(ends[0]), abs(ends[1]))
-            in_degree[wiring.port] += wiring.projection.rule.in_degree_bound(
-                self.populations[wiring.source], self.populations[wiring.target]
-            )
-        most = np.clip(_LARGEST_SUM // np.maximum(in_degree, 1), 1, _LARGEST_PACKED)
+            if drawing.weight.kind != variates.CONSTANT or len(self.wirings) > _MOST_CLASSES:
+                most[wiring.port] = _LARGEST_PACKED
+            source, target = self.populations[wiring.source], self.populations[wiring.target]
+            in_degree = wiring.projection.rule.in_degree_bound(source, target)
+            arrivals[wiring.port] += most_arrivals(source, in_degree, self.dt)
+        most = np.clip(_LARGEST_SUM // np.maximum(arrivals, 1), 1, most)
         used = largest > 0.0
         scales[used] = largest[used] / most[used]
         return scales
@@ -544,7 +555,7 @@ def fill_rows(
     shortest = np.inf
     for i in range(len(starts)):
         source = first + i
-        k = rows.counts[source]
+        k = int(rows.counts[source])
         if not rows.listed:
             choose(
                 chosen,

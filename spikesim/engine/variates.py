@@ -116,6 +116,7 @@ def normal_pair(w0, w1):
 @kernel(error_model="numpy")
 def fill_words(words, n_calls, first_call, neuron, purpose, k0, k1):
     """Write the words of some calls of the first attempt, a column each."""
+    first_call = int(first_call)
     for j in range(n_calls):
         w0, w1, w2, w3 = philox(first_call + j, 0, neuron, purpose, k0, k1)
         words[0, j] = w0
@@ -200,7 +201,7 @@ def choose(chosen, k, n, distinct, seen, words, neuron, purpose, k0, k1):
         Written: `k` numbers, in the order of drawing, or ascending where those left out are
         drawn.
     k, n : int
-        How many of how many.
+        How many of how many; n is below 2**31.
     distinct : bool
         Without replacement.
     seen : ndarray of uint8, shape (n,)
