@@ -32,7 +32,6 @@ __all__ = [
     "PoissonTable",
     "add_poisson",
     "fill_normals",
-    "fill_poisson",
     "key_from_seed",
     "normals",
     "philox",
@@ -348,40 +347,6 @@ def _poisson_by_rejection(stream, neuron, index, mean, k0, k1):
         left = math.log(v * inverse / (a / (distance * distance) + b))
         if left <= n * math.log(mean) - mean - math.lgamma(n + 1.0):
             return int(n)
-
-
-def fill_poisson(
-    counts: np.ndarray,
-    stream: int,
-    first_step: int,
-    neurons: np.ndarray,
-    mean: np.ndarray,
-    k0: int,
-    k1: int,
-) -> None:
-    """Draw the counts of some neurons, one stretch of steps.
-
-    Parameters
-    ----------
-    counts : ndarray of int64, shape (n, n_steps)
-        Written: column j belongs to step ``first_step + j``.
-    stream, first_step : int
-        Which stream, and the first step of the stretch.
-    neurons : ndarray of int64, shape (n,)
-        Who draws: the number of each neuron within its population.
-    mean : ndarray, shape (n,)
-        Expected count of each neuron in a step.
-    k0, k1 : int
-        Key.
-    """
-    means, rows = np.unique(mean, return_inverse=True)
-    _fill_poisson(counts, stream, first_step, neurons, poisson_table(means), rows, k0, k1)
-
-
-@kernel(**_BARE)
-def _fill_poisson(counts, stream, first_step, neurons, table, rows, k0, k1):
-    for j in range(counts.shape[1]):
-        poisson_counts(counts[:, j], stream, neurons, first_step + j, table, rows, k0, k1)
 
 
 @kernel(inline="always")
