@@ -20,6 +20,7 @@ PAGES = sorted(
 )
 MODULES = [
     sp, sp.comparison, sp.datasets, sp.encoding, sp.layered, sp.learning, sp.ledger, sp.plotting,
+    sp.recording,
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Figures of a simulation: raster, membrane, f-I curve."""
+"""Figures of neurons: membrane, f-I curve."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from spikesim import _check
-from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.errors import ParameterError
+from spikesim.plotting.arguments import interval, known_recording, show_time
 from spikesim.plotting.style import (
     COLOURS,
     GREY,
@@ -22,119 +22,9 @@ from spikesim.plotting.style import (
     tidy,
 )
 
-__all__ = ["fi_curve", "membrane", "raster"]
+__all__ = ["fi_curve", "membrane"]
 
-_MOST_TICKS_DRAWN_AS_LINES = 20_000
 _VARIABLE_LABELS = {"v": "membrane potential (mV)", "i_syn": "synaptic current (pA)"}
-
-
-def raster(
-    recording: Any,
-    populations: str | Sequence[str] | None = None,
-    ax: Axes | None = None,
-    *,
-    histogram: bool | Axes = True,
-    bin_width: float | None = None,
-    start: float | None = None,
-    stop: float | None = None,
-    **kwargs: Any,
-) -> Axes:
-    """Draw the spikes of populations, one row a neuron, and their rates beneath.
-
-    The first population is on top. A million spikes take about a second.
-
-    Parameters
-    ----------
-    recording : Recording
-        What :func:`spikesim.simulate` returned.
-    populations : str or sequence of str, optional
-        Populations to draw, from top to bottom; default all.
-    ax : Axes, optional
-        Where to draw; default a new figure. With ``histogram=True`` its place is divided: the
-        spikes keep the upper three quarters.
-    histogram : bool or Axes, default True
-        Draw the rate of each population (Hz, mean over its neurons): beneath the spikes, on the
-        Axes given, or not at all.
-    bin_width : float, optional
-        Width of the bins of the histogram (ms), a multiple of the time step; default about a
-        hundredth of the time shown, at least one step. A bin holds the spikes after its left
-        end up to and with its right end, as spikes belong to the ends of steps. A last bin that
-        is cut off is divided by the time it has.
-    start, stop : float, optional
-        Part of time to show (ms), ``start < stop``: spikes after `start`, up to and with `stop`;
-        default all that was recorded.
-    **kwargs
-        Passed to :meth:`matplotlib.axes.Axes.plot` for the spikes.
-
-    Returns
-    -------
-    Axes
-        The Axes with the spikes.
-
-    Raises
-    ------
-    ParameterError
-        A population that is not in the recording, ``stop <= start``, or a `bin_width` off the
-        grid of the time step.
-    ParameterTypeError
-        `recording` or `ax` of another kind.
-    """
-    recording = _recording("raster.recording", recording)
-    names = _population_names("raster.populations", populations, recording)
-    start, stop = _interval("raster", start, stop, recording)
-    dt = recording.dt
-    first, last = _last_step(start, dt), _last_step(stop, dt)
-    if bin_width is not None:
-        per_bin = _check.n_steps("raster.bin_width", bin_width, dt, minimum=1)
-    else:
-        per_bin = max(1, round(_nice_width((stop - start) / 100.0) / dt)) if stop > start else 1
-    if not isinstance(histogram, Axes):
-        histogram = _check.boolean("raster.histogram", histogram)
-    ax = drawing_axes("raster.ax", ax, (7.2, 4.6 if histogram else 3.6))
-    below: Axes | None = None
-    if histogram:
-        below = histogram if isinstance(histogram, Axes) else _divide(ax)
-
-    sizes = [recording[name].n for name in names]
-    offsets = np.concatenate([np.cumsum(sizes[::-1])[::-1][1:], [0]]).astype(np.int64)
-    edges = np.append(np.arange(first, last, per_bin), last)
-    steps = {name: np.rint(recording[name].spike_times / dt).astype(np.int64) for name in names}
-    shown = {name: (steps[name] > first) & (steps[name] <= last) for name in names}
-    n_spikes = sum(int(np.count_nonzero(shown[name])) for name in names)
-    style = _spike_style(ax, n_spikes, sum(sizes)) | kwargs
-    for index, name in enumerate(names):
-        population, here = recording[name], shown[name]
-        colour: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)]}
-        ax.plot(
-            population.spike_times[here],
-            population.spike_ids[here] + offsets[index],
-            **(colour | style),
-        )
-        if below is not None:
-            bins = (steps[name][here] - first - 1) // per_bin
-            counts = np.bincount(bins, minlength=len(edges) - 1)
-            rate = 1000.0 * counts / (np.diff(edges) * dt) / population.n
-            line = LINE_STYLES[index % len(LINE_STYLES)] if len(names) > 1 else "-"
-            below.stairs(
-                rate, edges * dt, baseline=None, label=name, linestyle=line, linewidth=1.2, **colour
-            )
-
-    _show_time(ax, start, stop, dt)
-    ax.set_ylim(-0.5, sum(sizes) - 0.5)
-    _label_rows(ax, names, sizes, offsets)
-    lowest = ax if below is None else below
-    lowest.set_xlabel("time (ms)")
-    if below is not None:
-        if below.get_shared_x_axes().joined(ax, below):
-            ax.tick_params(labelbottom=False)
-        else:
-            ax.set_xlabel("time (ms)")
-            _show_time(below, start, stop, dt)
-        below.set_ylabel("rate (Hz)")
-        _room_for_legend(below, len(names))
-        tidy(below)
-    tidy(ax)
-    return ax
 
 
 def membrane(
@@ -183,8 +73,8 @@ def membrane(
     ParameterError
         Nothing recorded under these names; the message lists what was.
     """
-    recording = _recording("membrane.recording", recording)
-    start, stop = _interval("membrane", start, stop, recording)
+    recording = known_recording("membrane.recording", recording)
+    start, stop = interval("membrane", start, stop, recording)
     chosen = _traced_population(recording, population, variable)
     columns = _columns(chosen, neurons)
     if spike_height is not None:
@@ -214,7 +104,7 @@ def membrane(
     if thresholds is not None:
         _draw_thresholds(ax, np.unique(thresholds[chosen.trace_neurons[columns]]))
 
-    _show_time(ax, start, stop, recording.dt)
+    show_time(ax, start, stop, recording.dt)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel(_VARIABLE_LABELS.get(variable, variable))
     if ax.get_legend_handles_labels()[0]:
@@ -294,98 +184,6 @@ def fi_curve(
     ax.legend(frameon=False, loc="upper left")
     tidy(ax)
     return ax
-
-
-def _divide(ax: Axes) -> Axes:
-    """Give the lowest quarter of the place of `ax` to new axes with the same time axis."""
-    place = ax.get_subplotspec()
-    if place is not None:
-        halves = place.subgridspec(2, 1, height_ratios=[3, 1], hspace=0.08)
-        ax.set_subplotspec(halves[0])
-        return ax.figure.add_subplot(halves[1], sharex=ax)
-    left, bottom, width, height = ax.get_position().bounds
-    ax.set_position((left, bottom + 0.28 * height, width, 0.72 * height))
-    return ax.figure.add_axes((left, bottom, width, 0.24 * height), sharex=ax)
-
-
-def _recording(name: str, value: Any) -> Any:
-    if not all(hasattr(value, part) for part in ("populations", "start", "duration", "dt")):
-        raise ParameterTypeError(f"{name} must be a Recording, got {_check._show(value)}")
-    return value
-
-
-def _population_names(name: str, given: Any, recording: Any) -> list[str]:
-    known = list(recording.populations)
-    if given is None:
-        return known
-    names = [given] if isinstance(given, str) else list(given)
-    if not names:
-        raise ParameterError(f"{name} must name at least one population")
-    return [_check.choice(name, each, known) for each in names]
-
-
-def _interval(name: str, start: Any, stop: Any, recording: Any) -> tuple[float, float]:
-    first, last = recording.start, recording.start + recording.duration
-    whole = start is None and stop is None
-    start = first if start is None else _check.scalar(f"{name}.start", start)
-    stop = last if stop is None else _check.scalar(f"{name}.stop", stop)
-    if stop <= start and not whole:
-        raise ParameterError(f"{name}.stop must be greater than start = {start:g}, got {stop:g}")
-    return start, stop
-
-
-def _last_step(time: float, dt: float) -> int:
-    """Return the last step of the grid that ends no later than `time`, but for rounding."""
-    return int(np.floor(time / dt + 1e-6))
-
-
-def _show_time(ax: Axes, start: float, stop: float, dt: float) -> None:
-    """Set the limits of the time axis, one step apart for a recording of no length."""
-    ax.set_xlim(start, max(stop, start + dt))
-
-
-def _nice_width(width: float) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that is at least `width`."""
-    power = 10.0 ** np.floor(np.log10(width))
-    return float(next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= width * (1 - 1e-9)))
-
-
-def _spike_style(ax: Axes, n_spikes: int, n_rows: int) -> dict[str, Any]:
-    """Choose strokes for few spikes, dots for more, and single pixels for very many."""
-    row = ax.get_window_extent().height / ax.figure.dpi * 72.0 / max(n_rows, 1)
-    style: dict[str, Any] = {"linestyle": "none", "rasterized": n_spikes > 5_000}
-    if n_spikes <= _MOST_TICKS_DRAWN_AS_LINES and row >= 1.5:
-        return style | {"marker": "|", "markersize": min(0.8 * row, 14.0), "markeredgewidth": 1.0}
-    if n_spikes <= 5 * _MOST_TICKS_DRAWN_AS_LINES:
-        return style | {"marker": ".", "markersize": 2.0, "markeredgewidth": 0.0}
-    return style | {"marker": ","}
-
-
-def _label_rows(ax: Axes, names: Sequence[str], sizes: Sequence[int], offsets: np.ndarray) -> None:
-    """Write numbers beside the rows of one population, or names beside several."""
-    if len(names) == 1:
-        ax.set_ylabel("neuron" if names[0] == "neuron" else f"neuron of {names[0]}")
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-        return
-    centres = [offset + 0.5 * (size - 1) for offset, size in zip(offsets, sizes, strict=True)]
-    ax.set_yticks(centres, [f"{n} ({s})" for n, s in zip(names, sizes, strict=True)])
-    for index, tick in enumerate(ax.get_yticklabels()):
-        tick.set(color=COLOURS[index % len(COLOURS)], fontsize="small")
-    ax.tick_params(axis="y", length=0)
-    for offset in offsets[:-1]:
-        ax.axhline(offset - 0.5, color="0.8", linewidth=0.8, zorder=0)
-
-
-def _room_for_legend(ax: Axes, n_entries: int) -> None:
-    """Leave space above the curves and put the legend there, where several need one."""
-    top = max(ax.dataLim.y1, 1e-9)
-    if n_entries == 1:
-        ax.set_ylim(0.0, 1.08 * top)
-        return
-    columns = min(n_entries, 5)
-    rows = -(-n_entries // columns)
-    ax.set_ylim(0.0, (1.1 + 0.3 * rows) * top)
-    ax.legend(frameon=False, loc="upper right", ncols=columns, fontsize="small", borderaxespad=0.1)
 
 
 def _traced_population(recording: Any, population: str | None, variable: str) -> Any:
