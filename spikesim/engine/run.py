@@ -410,10 +410,10 @@ class _State:
         counts = memory.cursors[:, -1]
         words = np.concatenate([memory.log[block, :count] for block, count in enumerate(counts)])
         self.log.done = done
+        if len(counts) > 1:
+            # Each log ascends by step and neuron: this merges them.
+            words.sort(kind="stable")
         steps = words >> 32
-        if len(counts) > 1 and len(words):
-            order = np.argsort(steps, kind="stable")
-            words, steps = words[order], steps[order]
         self.recent = np.concatenate((self.recent, words))
         self.recent = self.recent[
             np.searchsorted(self.recent >> 32, done - self.built.longest, "right") :
