@@ -6,9 +6,11 @@ import pytest
 from numba import config
 
 import spikesim as sp
-from spikesim.engine import store
-from spikesim.engine.connect import most_arrivals, require_room
+from spikesim.engine import filling
+from spikesim.engine.connect import require_room
+from spikesim.engine.laws import most_arrivals
 from spikesim.engine.pool import Pool
+from spikesim.engine.records import sort_records
 from spikesim.engine.store import Layout, Wiring, make_stores
 from spikesim.errors import NotEnoughMemoryError, ParameterError
 from tests.naive_connect import drawn_synapses, stored_synapses
@@ -102,10 +104,10 @@ def test_threads_and_cuts_change_no_bit(monkeypatch, n_blocks, compact):
     one = made(1, n_blocks, 1, compact)[0]
     for threads in (2, 3):
         assert equal(one, made(1, n_blocks, threads, compact)[0])
-    monkeypatch.setattr(store, "_CHUNK", 40)
-    monkeypatch.setattr(store, "_JOB", 90)
-    monkeypatch.setattr(store, "_TURNED", 50)
-    monkeypatch.setattr("spikesim.engine.connect._PAUSE", 20)
+    monkeypatch.setattr(filling, "_CHUNK", 40)
+    monkeypatch.setattr(filling, "_JOB", 90)
+    monkeypatch.setattr(filling, "_TURNED", 50)
+    monkeypatch.setattr("spikesim.engine.in_degree._PAUSE", 20)
     for threads in (1, 2, 3):
         assert equal(one, made(1, n_blocks, threads, compact)[0])
 
@@ -249,7 +251,7 @@ def test_records_are_sorted_stably(n, low, high):
     records = rng.integers(0, 2**high, n)
     given = records.copy()
     other = np.zeros(n, dtype=np.int64)
-    swapped = store.sort_records(records, other, n, low, high, np.zeros(256, dtype=np.int64))
+    swapped = sort_records(records, other, n, low, high, np.zeros(256, dtype=np.int64))
     found = other if swapped else records
     assert found.tolist() == sorted(given.tolist(), key=lambda record: record >> low)
 
@@ -273,8 +275,8 @@ def test_an_interrupt_ends_the_work(threads):
     wirings = [Wiring(sp.Projection("a", "a", rule, sp.Normal(0.0, 1.0)), 0, 0, 0)]
     layout = layout_of([store_of], [0], 1)
     with pytest.raises(Interrupt), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_CHUNK", 1)
-        patch.setattr(store, "_JOB", n)
+        patch.setattr(filling, "_CHUNK", 1)
+        patch.setattr(filling, "_JOB", n)
         patch.setattr("spikesim.engine.pool._LISTEN_EVERY", 1e-4)
         make_stores(wirings, [store_of], layout, DT, 0, False, threads, check_interrupt)
     assert len(calls) == 3

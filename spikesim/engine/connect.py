@@ -19,15 +19,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.distributions import Distribution, LogNormal, Normal, Uniform
-from spikesim.distributions import drawn as draw
-from spikesim.engine import variates
 from spikesim._memory import require_memory
+from spikesim.distributions import Distribution
+from spikesim.distributions import drawn as draw
+from spikesim.engine.in_degree import InDegree
+from spikesim.engine.laws import KINDS, Law, delay_law, steps_of, weight_law
 from spikesim.engine.pool import Pool
-from spikesim.engine.variates import BATCH, CALLS, choose, fill_words
-from spikesim.errors import ParameterError
+from spikesim.engine.variates import BATCH, CALLS, PAIRS, fill_words
 from spikesim.network.distance import DistanceDependent
 from spikesim.network.network import Network
 from spikesim.network.population import Population
@@ -39,26 +38,13 @@ from spikesim.network.rules import (
     FixedOutDegree,
     FixedProbability,
     FixedTotalNumber,
-    bound_of_count,
 )
-from spikesim.neurons import InhomogeneousPoissonSource, PoissonSource, SpikeSource
 
-__all__ = [
-    "Drawing",
-    "Law",
-    "Rows",
-    "Synapses",
-    "connect",
-    "draw_rows",
-    "most_arrivals",
-    "require_room",
-]
+__all__ = ["Drawing", "Rows", "Synapses", "connect", "draw_rows", "require_room"]
 
 # What stands in memory at once while a network is built.
 _BYTES_PER_NEURON = 250
-_MOST_STEPS = 2**31 - 1
-# Numbers that a thread draws between two looks at whether it shall stop.
-_PAUSE = 2**20
+# Pairs whose distances are in memory at once, for each thread.
 _PAIRS_AT_ONCE = 2**18
 _TO_UNIT = 2.0**-32
 
@@ -100,146 +86,6 @@ class Rows(NamedTuple):
     k1: int
 
 
-class Law(NamedTuple):
-    """How a weight, or a delay in steps, follows from chance.
-
-    Attributes
-    ----------
-    kind : int
-        CONSTANT, LISTED, NORMAL, LOG_NORMAL or UNIFORM of :mod:`spikesim.engine.variates`.
-    a, b : float
-        The value; mean and standard deviation (of the logarithm); the ends. Drawn delays are
-        in ms.
-    low, high : float
-        What is drawn outside is drawn again.
-    listed : ndarray of float64
-        Values of the synapses in the order of sources, empty unless LISTED.
-    """
-
-    kind: int
-    a: float
-    b: float
-    low: float
-    high: float
-    listed: np.ndarray
-
-    def ends(self) -> tuple[float, float]:
-        """Return the least and the largest value."""
-        if self.kind == variates.CONSTANT:
-            return self.a, self.a
-        if self.kind == variates.LISTED:
-            least = self.listed.min() if len(self.listed) else 0.0
-            return float(least), float(self.listed.max(initial=least))
-        return self.low, self.high
-
-
-class InDegree:
-    """Sources chosen by their targets.
-
-    Parameters
-    ----------
-    rule : FixedInDegree
-        The rule.
-    n_pre, n_post : int
-        Sizes of the populations.
-    skip : int
-        1 where a target leaves itself out, else 0.
-    key : (int, int)
-        Key of the projection.
-    pool : Pool
-        Who works.
-
-    Attributes
-    ----------
-    counts : ndarray of int64, shape (n_pre,)
-        Synapses of each source.
-    """
-
-    def __init__(
-        self,
-        rule: FixedInDegree,
-        n_pre: int,
-        n_post: int,
-        skip: int,
-        key: tuple[int, int],
-        pool: Pool,
-    ):
-        self._k = rule.k
-        self._choice = (n_pre - skip, not rule.multapses, skip, *key)
-        # Each part of the targets counts for itself, so that all parts can be placed at once.
-        n_parts = pool.threads if rule.k * n_post > _PAUSE else 1
-        edges = np.linspace(0, n_post, n_parts + 1).astype(np.int64)
-        self._parts = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-        self._of_parts = np.zeros((n_parts, n_pre), dtype=np.int64)
-        pool.run([self._count(part) for part in range(n_parts)])
-        self.counts = self._of_parts.sum(axis=0)
-
-    def posts(self, low: int, high: int, pool: Pool) -> np.ndarray:
-        """Return the targets of the sources `low` to ``high - 1``, ascending for each."""
-        counts = self._of_parts[:, low:high]
-        before = np.cumsum(counts, axis=0) - counts
-        starts = np.cumsum(counts.sum(axis=0))
-        posts = np.empty(starts[-1] if high > low else 0, dtype=np.int32)
-        places = before + (starts - counts.sum(axis=0))
-        pool.run([self._place(part, posts, places[part], low) for part in range(len(places))])
-        return posts
-
-    def _count(self, part: int) -> Iterator[None]:
-        scratch = self._scratch()
-        for first, last in self._pauses(part):
-            count_sources(self._of_parts[part], first, last, self._k, *self._choice, *scratch)
-            yield
-
-    def _place(self, part: int, posts: np.ndarray, places: np.ndarray, low: int) -> Iterator[None]:
-        scratch = self._scratch()
-        for first, last in self._pauses(part):
-            place_targets(posts, places, low, first, last, self._k, *self._choice, *scratch)
-            yield
-
-    def _pauses(self, part: int) -> Iterator[tuple[int, int]]:
-        first, end = self._parts[part]
-        stride = max(1, _PAUSE // max(self._k, 1))
-        for begin in range(first, end, stride):
-            yield begin, min(begin + stride, end)
-
-    def _scratch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return choice_scratch(self._k, self._choice[0])
-
-
-def choice_scratch(k: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the memory in which `k` of `n` are chosen: the chosen, the seen, the words."""
-    words = np.empty((4, CALLS), dtype=np.int64)
-    return np.empty(k, dtype=np.int64), np.zeros(n, dtype=np.uint8), words
-
-
-@kernel(error_model="numpy")
-def count_sources(counts, first, last, k, n, distinct, skip, k0, k1, chosen, seen, words):
-    """Add the synapses of the targets `first` to ``last - 1`` to the counts of their sources."""
-    for target in range(first, last):
-        choose(chosen, k, n, distinct, seen, words, target, variates.SOURCES, k0, k1)
-        for i in range(k):
-            source = chosen[i]
-            counts[source + skip if source >= target else source] += 1
-
-
-@kernel(error_model="numpy")
-def place_targets(
-    posts, places, low, first, last, k, n, distinct, skip, k0, k1, chosen, seen, words
-):
-    """Write these targets where the synapses of their sources go, and move those places on.
-
-    `places` holds the next place in `posts` of the sources `low`, ``low + 1``, ...
-    """
-    for target in range(first, last):
-        choose(chosen, k, n, distinct, seen, words, target, variates.SOURCES, k0, k1)
-        for i in range(k):
-            source = chosen[i]
-            index = (source + skip if source >= target else source) - low
-            if 0 <= index < len(places):
-                posts[places[index]] = target
-                places[index] += 1
-
-
 @kernel(error_model="numpy")
 def connect_pairs(posts, counts, p, first, skip, k0, k1, words):
     """Connect source ``first + i`` with target j with probability ``p[i, j]``.
@@ -254,7 +100,7 @@ def connect_pairs(posts, counts, p, first, skip, k0, k1, words):
         before = n_found
         for start in range(0, p.shape[1], BATCH):
             m = min(p.shape[1] - start, BATCH)
-            fill_words(words, (m + 3) >> 2, start >> 2, first + i, variates.PAIRS, k0, k1)
+            fill_words(words, (m + 3) >> 2, start >> 2, first + i, PAIRS, k0, k1)
             for j in range(m):
                 target = start + j
                 u = (words[j & 3, j >> 2] + 0.5) * _TO_UNIT
@@ -359,9 +205,8 @@ def draw_rows(
         counts, firsts, none if posts is None else posts, 0, listed, n, distinct, skip, *key
     )
     n_synapses = int(firsts[-1])
-    weight = _law("Projection.weight", projection.weight, n_synapses, order, rng)
-    _refuse_low(projection, weight)
-    delay = _delay_law(projection, n_synapses, order, dt, rng)
+    weight = weight_law(projection, n_synapses, order, rng)
+    delay = delay_law(projection, n_synapses, order, dt, rng)
     return Drawing(rows, weight, delay, in_degree, listed or isinstance(rule, AllToAll))
 
 
@@ -415,116 +260,6 @@ def _order(rule: ExplicitList, projection: Projection) -> np.ndarray:
         if isinstance(value, np.ndarray):
             keys.insert(0, value)
     return np.lexsort(keys)
-
-
-_NOTHING = np.zeros(0)
-# Exactly these are drawn here: a class made from them may draw in its own way.
-_KINDS = {Normal: variates.NORMAL, LogNormal: variates.LOG_NORMAL, Uniform: variates.UNIFORM}
-
-
-def _constant(value: float) -> Law:
-    return Law(variates.CONSTANT, value, 0.0, -np.inf, np.inf, _NOTHING)
-
-
-def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -> Law:
-    """Return the law of a number, an array or a distribution of `n` values."""
-    if isinstance(value, np.ndarray):
-        values = value.reshape(-1) if order is None else value.reshape(-1)[order]
-        return Law(variates.LISTED, 0.0, 0.0, -np.inf, np.inf, values)
-    if not isinstance(value, Distribution):
-        return _constant(float(value))
-    if type(value) not in _KINDS:
-        return Law(variates.LISTED, 0.0, 0.0, -np.inf, np.inf, draw(label, value, rng, n))
-    low, high = value.limits()  # type: ignore[misc]
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ParameterError(f"{label}: {value} may draw values that are not finite")
-    if isinstance(value, Uniform):
-        return Law(variates.UNIFORM, value.low, value.high, low, high, _NOTHING)
-    if value.sd == 0.0:
-        return _constant(value.mean)
-    if isinstance(value, Normal):
-        return Law(variates.NORMAL, value.mean, value.sd, low, high, _NOTHING)
-    return Law(variates.LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
-
-
-def _refuse_low(projection: Projection, weight: Law) -> None:
-    """Refuse a distribution that draws weights which the synapse cannot have."""
-    synapse, lowest = projection.synapse, projection.synapse.lowest_weight
-    if isinstance(projection.weight, Distribution) and weight.ends()[0] < lowest:
-        raise ParameterError(
-            f"Projection.weight must be at least {lowest:g} through {type(synapse).__name__}, "
-            f"{projection.weight} also draws lower values; bound it, as in "
-            f"Normal(mean, sd, low={lowest:g})"
-        )
-
-
-def most_arrivals(population: Population, n: int, dt: float) -> int:
-    """Return a bound on the spikes that `n` neurons of a population send in one step."""
-    model = population.model
-    if isinstance(model, SpikeSource):
-        stamps = np.stack([np.rint(model.times / dt), model.ids])
-        return n * int(np.unique(stamps, axis=1, return_counts=True)[1].max(initial=1))
-    if isinstance(model, (PoissonSource, InhomogeneousPoissonSource)):
-        rate = model.rate if isinstance(model, PoissonSource) else model.rates
-        mean = n * float(np.max(rate, initial=0.0)) * dt / 1000.0
-        return bound_of_count(mean, mean, 2**62)
-    return n
-
-
-def _delay_law(
-    projection: Projection, n: int, order: Any, dt: float, rng: np.random.Generator
-) -> Law:
-    law = _law("Projection.delay", projection.delay, n, order, rng)
-    if law.kind not in (variates.CONSTANT, variates.LISTED):
-        _refuse_long(np.array(law.high), dt)
-        return law
-    drawn = isinstance(projection.delay, Distribution)
-    # An array is checked as it was given, so that errors name its own indices.
-    given = projection.delay if isinstance(projection.delay, np.ndarray) else law.listed
-    if law.kind == variates.CONSTANT:
-        given = np.asarray(law.a)
-    steps = _steps(given, drawn, projection.delay_rounding, dt).astype(np.float64)
-    if law.kind == variates.CONSTANT:
-        return _constant(float(steps))
-    steps = steps.reshape(-1)
-    if isinstance(projection.delay, np.ndarray) and order is not None:
-        steps = steps[order]
-    return law._replace(listed=steps)
-
-
-def _refuse_long(given: np.ndarray, dt: float) -> None:
-    with np.errstate(over="ignore"):
-        too_long = given / dt > _MOST_STEPS
-    if np.any(too_long):
-        longest = float(np.max(given))
-        raise ParameterError(
-            f"Projection.delay{_check._first(too_long)} must be shorter: {longest:g} ms are "
-            f"{longest / dt:g} steps of dt = {dt!r} ms, {_MOST_STEPS} are possible"
-        )
-
-
-def _steps(given: np.ndarray, drawn: bool, rounding: str, dt: float) -> np.ndarray:
-    """Return delays (ms) in steps; refuse those below one step or off the grid."""
-    _refuse_long(given, dt)
-    steps = np.rint(given / dt).astype(np.int64)
-    off = _check.off_grid(given, steps, dt)
-    if np.any(off) and not drawn and rounding == "error":
-        first = float(given[off].flat[0])
-        raise ParameterError(
-            f"Projection.delay{_check._first(off)} must be a multiple of dt = {dt!r} ms, "
-            f"got {first!r} ms; delay_rounding='nearest' takes the nearest step"
-        )
-    short = (steps < 1) | ((given < dt * (1.0 - 1e-9)) & ~np.asarray(drawn))
-    if np.any(short):
-        refuse_short(_check._first(short), float(given[short].flat[0]), dt)
-    return steps
-
-
-def refuse_short(place: str, delay: float, dt: float) -> None:
-    """Raise the error of a delay (ms) below one step."""
-    raise ParameterError(
-        f"Projection.delay{place} must be at least one step of dt = {dt!r} ms, got {delay:g} ms"
-    )
 
 
 class Synapses:
@@ -586,7 +321,7 @@ def delay_steps(projection: Projection, n: int, dt: float, rng: np.random.Genera
     value = projection.delay
     drawn = isinstance(value, Distribution)
     given = draw("Projection.delay", value, rng, n) if drawn else np.asarray(value)
-    steps = _steps(given, drawn, projection.delay_rounding, dt)
+    steps = steps_of(given, drawn, projection.delay_rounding, dt)
     return np.array(np.broadcast_to(steps.reshape(-1) if steps.ndim else steps, (n,)))
 
 
@@ -641,7 +376,7 @@ def _bytes_per_synapse(projection: Projection, compact: bool) -> float:
     if isinstance(projection.rule, (ExplicitList, DistanceDependent)):
         drawn_first = 12.0
     for value in (projection.weight, projection.delay):
-        if isinstance(value, Distribution) and type(value) not in _KINDS:
+        if isinstance(value, Distribution) and type(value) not in KINDS:
             drawn_first += 8.0
     return stored + drawn_first
 

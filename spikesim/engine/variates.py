@@ -29,7 +29,7 @@ from spikesim._jit import kernel
 from spikesim.engine.rng import philox
 from spikesim.neurons._exp import exp
 
-__all__ = ["BATCH", "choose", "fill_values", "fill_words"]
+__all__ = ["BATCH", "choice_scratch", "choose", "fill_values", "fill_words"]
 
 # Numbers that are drawn at once: few enough for the first-level cache.
 BATCH = 512
@@ -186,6 +186,12 @@ def fill_values(values, words, first, n, kind, a, b, low, high, neuron, purpose,
         while not low <= values[j] <= high and attempt < _MOST_ATTEMPTS:
             attempt += 1
             values[j] = _four_values(first + j, attempt, kind, a, b, neuron, purpose, k0, k1)
+
+
+def choice_scratch(k: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the memory in which `k` of `n` are chosen: the chosen, the seen, the words."""
+    words = np.empty((4, CALLS), dtype=np.int64)
+    return np.empty(k, dtype=np.int64), np.zeros(n, dtype=np.uint8), words
 
 
 @kernel(error_model="numpy")
