@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -353,6 +354,8 @@ def test_chosen_neurons_are_the_rows_in_their_order():
     np.testing.assert_array_equal(population.binned_counts(5.0, chosen), every[chosen])
     sparse = population.binned_counts(5.0, chosen, sparse=True)
     np.testing.assert_array_equal(sparse.toarray(), every[chosen])
+    later = population.binned_counts(5.0, chosen, start=100.0)
+    np.testing.assert_array_equal(later, population.binned_counts(5.0, start=100.0)[chosen])
     full = np.corrcoef(every)
     np.testing.assert_allclose(
         population.correlations(5.0, neurons=chosen), [full[7, 3], full[7, 19], full[3, 19]]
@@ -503,11 +506,20 @@ def test_arrays_on_disk_and_ids_of_any_width_give_the_same(kind, tmp_path):
 
 def test_a_million_spikes_take_memory_in_proportion_to_spikes_not_to_windows():
     """10,000 neurons in 100,000 windows would be 8 GB of counts."""
+    import scipy.sparse  # noqa: F401 (its import is no part of the memory)
+
     n, number = 10_000, 1_000_000
     rng = np.random.default_rng(12)
     steps = np.sort(rng.integers(1, 1_000_001, number))
     population = from_spikes(steps * DT, rng.integers(0, n, number), n, stop=100_000.0, dt=DT)
-    fano = population.fano_factor(1.0)
+    tracemalloc.start()
+    try:
+        fano = population.fano_factor(1.0)
+        population.golomb_synchrony(1.0)
+        population.cv()
+        assert tracemalloc.get_traced_memory()[1] < 120 * number
+    finally:
+        tracemalloc.stop()
     assert np.mean(fano) == pytest.approx(1.0, abs=0.01)
     sparse = population.binned_counts(1.0, sparse=True)
     assert sparse.sum() == number and sparse.shape == (n, 100_000)
