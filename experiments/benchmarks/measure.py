@@ -8,7 +8,7 @@ What the columns mean:
   for one second of biological time, below 1 is faster than real time;
 * ``process_s``: the whole process from outside, the start of Python included;
 * ``peak_rss_mb``: its largest resident memory (10^6 bytes);
-* ``cache``: "cold" for the first run of all, which finds no compiled kernel, "warm" for others.
+* ``cache``: "cold" for a run that finds no compiled kernels, "warm" for one that finds all.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def measure(
     Returns
     -------
     list of dict
-        One row a run. The first run of each workload and precision finds an empty cache of
-        compiled kernels (``cache`` is "cold"), all others find what it left.
+        One row a run. The first run of each kind finds an empty cache of compiled kernels
+        (``cache`` is "cold"), the others find what it left.
     """
     jobs = [
         job_of(name, scale, duration, n_threads, precision)
@@ -128,21 +128,12 @@ def measure(
     ]
     rows = []
     with tempfile.TemporaryDirectory(prefix="kernels") as folder:
-        caches: dict[tuple[str, str], dict[str, str]] = {}
-        for job in jobs:
-            key = job["workload"], job["precision"]
-            if key in caches:
-                continue
-            caches[key] = {"SPIKESIM_CACHE_DIR": f"{folder}/{len(caches)}"}
-            rows.append(run_once("spikesim_runs.py", job, environment=caches[key]))
-            rows[-1]["cache"] = "cold"
-            if say:
-                say(line(rows[-1]))
-        for repeat in range(repeats):
-            for job in jobs:
-                environment = caches[job["workload"], job["precision"]]
-                job = {**job, "seed": 1 + repeat}
+        for repeat in range(-1, repeats):
+            for index, job in enumerate(jobs):
+                environment = {"SPIKESIM_CACHE_DIR": f"{folder}/{index}"}
+                job = {**job, "seed": 1 + max(repeat, 0)}
                 rows.append(run_once("spikesim_runs.py", job, environment=environment))
+                rows[-1]["cache"] = "cold" if repeat < 0 else "warm"
                 if say:
                     say(line(rows[-1]))
     return rows
@@ -263,15 +254,18 @@ def main(
     options_of = parser(description)
     options_of.set_defaults(precision=list(precision))
     options = options_of.parse_args(arguments)
-    rows = measure(
-        names,
-        threads=options.threads,
-        precisions=options.precision,
-        repeats=options.repeats,
-        scale=options.scale,
-        duration=options.duration,
-        say=lambda text: print(text, file=sys.stderr, flush=True),
-    )
+    try:
+        rows = measure(
+            names,
+            threads=options.threads,
+            precisions=options.precision,
+            repeats=options.repeats,
+            scale=options.scale,
+            duration=options.duration,
+            say=lambda text: print(text, file=sys.stderr, flush=True),
+        )
+    except RunFailedError as error:
+        raise SystemExit(f"a run failed: {error}") from None
     print(machine())
     print(table(rows))
     if options.json:

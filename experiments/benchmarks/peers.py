@@ -99,29 +99,29 @@ class Comparison:
         self.rows: list[dict[str, Any]] = []
         self.notes: list[str] = []
         self._pythons, self._folder, self._say = pythons, folder, say
-        self._cached: set[tuple[str, str, str]] = set()
+        self._cached: set[tuple[Any, ...]] = set()
 
     def run(self, name: str, jobs: Sequence[tuple[str, dict[str, Any]]], seed: int) -> None:
         """Run a workload with one seed on all simulators, one after another."""
         spikes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for simulator, job in jobs:
             job = {**job, "seed": seed, "options": {**job["options"], **_graph(name, seed)}}
-            key = (simulator, name, job["precision"])
+            key = (simulator, name, job["precision"], job["threads"])
             caches = simulator in ("spikesim", "brian2-cython")
             if caches and key not in self._cached:
                 self._cached.add(key)
-                self._once(simulator, job, "cold")
-            found = self._once(simulator, job, "warm" if caches else "none")
+                self._once(simulator, job, "cold", self._cache(key))
+            found = self._once(simulator, job, "warm" if caches else "none", self._cache(key))
             if found is not None:
                 spikes[f"{simulator} {job['precision']} {job['threads']}"] = found
         self._compare_spikes(name, seed, spikes)
 
     def _once(
-        self, simulator: str, job: dict[str, Any], cache: str
+        self, simulator: str, job: dict[str, Any], cache: str, folder: Path
     ) -> tuple[np.ndarray, np.ndarray] | None:
         family = simulator.split("-")[0]
         file = self._folder / "spikes.npz"
-        job = {**job, "spikes": str(file), "cython_cache": str(self._folder / "cython")}
+        job = {**job, "spikes": str(file), "cython_cache": str(folder)}
         if family == "brian2" and job["workload"] == "microcircuit":
             synapses = Microcircuit(job["options"].get("scale", 1.0)).n_synapses().sum()
             if synapses > _BRIAN_SYNAPSES:
@@ -133,7 +133,7 @@ class Comparison:
                 script.get(simulator, "brian_runs.py"),
                 job,
                 python=self._pythons.get(family, sys.executable),
-                environment={"SPIKESIM_CACHE_DIR": str(self._folder / "kernels")},
+                environment={"SPIKESIM_CACHE_DIR": str(folder)},
             )
         except measure.RunFailedError as error:
             self._note(f"{job['workload']} failed on {simulator}: {error}")
@@ -149,6 +149,10 @@ class Comparison:
         self._say(measure.line(row))
         inside = times <= job["duration"] + 1e-6
         return times[inside], ids[inside]
+
+    def _cache(self, key: tuple[Any, ...]) -> Path:
+        """Return the folder in which what is compiled for this kind of run is kept."""
+        return self._folder / " ".join(map(str, key))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

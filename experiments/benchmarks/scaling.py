@@ -56,8 +56,10 @@ def run(
     rows = []
     with tempfile.TemporaryDirectory(prefix="kernels") as folder:
         environment = {"SPIKESIM_CACHE_DIR": folder}
-        for precision, (n, k, weights) in itertools.product(precisions, cases[:1] + cases[-1:]):
-            job = _job(n, min(k, 10), weights, threads[-1], precision, duration)
+        # Compile first: one case of each kind, as small as it gets.
+        kinds = {(k > 0, weights) for _, k, weights in cases}
+        for precision, n_threads, (k, weights) in itertools.product(precisions, threads, kinds):
+            job = _job(min(neurons), int(k), weights, n_threads, precision, duration)
             measure.run_once("spikesim_runs.py", job, environment=environment)
         for repeat in range(repeats):
             for precision, n_threads in itertools.product(precisions, threads):
