@@ -1,9 +1,12 @@
 """The measures of spike trains once more: plain loops, written from their definitions.
 
-Spikes are a list of pairs (time in whole steps, neuron); windows and bins are in steps, too.
+Spikes are a list of pairs (time in whole steps, neuron); windows and bins are in steps, too. At the
+end, processes whose statistics are known.
 """
 
 import math
+
+import numpy as np
 
 
 def trains(spikes, n, start, stop):
@@ -108,3 +111,19 @@ def periodogram(row, n, width):
             imaginary += value * math.sin(2.0 * math.pi * f * k / m)
         found.append((real**2 + imaginary**2) / (scale * n))
     return found
+
+
+def poisson(rate, duration, n, rng):
+    """Return times (ms) and neurons of independent Poisson processes."""
+    number = rng.poisson(rate * duration / 1000.0 * n)
+    return rng.uniform(0.0, duration, number), rng.integers(0, n, number)
+
+
+def renewal(order, rate, duration, n, rng):
+    """Return times and neurons of gamma renewal processes that have run for a while."""
+    number = int(2.0 * rate * duration / 1000.0) + 100
+    steps = rng.gamma(order, 1000.0 / (rate * order), (n, number))
+    times = np.cumsum(steps, axis=1) - 0.2 * duration
+    kept = (times > 0.0) & (times <= duration)
+    assert np.all(times[:, -1] > duration)
+    return times[kept], np.nonzero(kept)[0]

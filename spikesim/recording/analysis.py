@@ -26,6 +26,7 @@ __all__ = [
     "lv",
     "n_bins",
     "power_spectrum",
+    "rounding",
     "trace_synchrony",
     "within",
 ]
