@@ -76,7 +76,7 @@ def simulate_naive(network, n_steps, dt, move=magnus):
         state[~held, 0] += arrivals[k, 0, ~held]
         # 4. Test.
         fired = ~held & (v_rest + state[:, 0] >= v_th)
-        ties += np.count_nonzero(fired & (v_rest + state[:, 0] == v_th))
+        ties += int(np.count_nonzero(fired & (v_rest + state[:, 0] == v_th)))
         after = np.where(subtract, state[:, 0] - (v_th - v_reset), v_reset - v_rest)
         state[fired, 0] = after[fired]
         left[fired] = ref_steps[fired]

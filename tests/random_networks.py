@@ -70,6 +70,45 @@ def random_network(seed, style=None):
     )
 
 
+def noisy_network(seed):
+    """Return the network of `seed` with noise of every kind and connections yet to be drawn."""
+    network, dt, n_steps, style = random_network(seed)
+    rng = np.random.default_rng([1953, seed])
+    n = int(rng.integers(1, MOST_NEURONS))
+    rates = rng.uniform(0.0, 400.0, (int(rng.integers(1, 40)), n))
+    sources = (
+        sp.Population("poisson", sp.PoissonSource(rng.uniform(0.0, 300.0, n)), n),
+        sp.Population("waves", sp.InhomogeneousPoissonSource(rates, 3 * dt), n),
+    )
+    targets = [p for p in network.populations if not isinstance(p.model, sp.SpikeSource)]
+    projections = [*network.projections]
+    for target in targets:
+        for source in (*sources, targets[rng.integers(len(targets))]):
+            rule = (
+                sp.FixedProbability(rng.uniform(0.0, 0.5)),
+                sp.FixedInDegree(int(rng.integers(0, 20))),
+                sp.FixedOutDegree(int(rng.integers(0, 20))),
+                sp.FixedTotalNumber(int(rng.integers(0, 300))),
+            )[rng.integers(4)]
+            weight = (40.0, sp.Normal(40.0, 40.0), sp.LogNormal(40.0, 10.0))[rng.integers(3)]
+            delay = (4 * dt, sp.Uniform(dt, 60 * dt), sp.Normal(9 * dt, 5 * dt, low=dt))[
+                rng.integers(3)
+            ]
+            synapse = sp.Exponential(3.0)
+            projections.append(sp.Projection(source, target, rule, weight, delay, synapse))
+    inputs = [*network.inputs]
+    for target in targets:
+        some = np.sort(rng.permutation(target.n)[: rng.integers(1, target.n + 1)])
+        rate = rng.uniform(0.0, 3000.0, len(some))
+        inputs += [
+            sp.PoissonInput(target, rate, 20.0, sp.Alpha(1.5), neurons=some),
+            sp.PoissonInput(target, rng.uniform(0.0, 500.0), 0.5, shared=True),
+            sp.NoiseCurrent(target, 30.0, 100.0, neurons=some),
+        ]
+    populations = [*sources, *network.populations]
+    return Case(sp.Network(populations, projections, inputs), dt, n_steps, style)
+
+
 def _lif(rng, n, dt, style):
     reset = str(rng.choice(("to_potential", "subtract")))
     if style == "exact":
