@@ -1,344 +1,341 @@
 """The kernels that advance the neurons of a block by one step.
 
 A block is advanced tile by tile. What arrives at a tile is taken from the accumulators port by
-port and filtered (:func:`_currents`, :func:`_conductances`); then one loop over the tile calls the
-step of the model. The loops are short and free of branches, so each runs on vectors. The order
-within a step is that of ``docs/update_order.md``.
+port and filtered, then the model steps; the loops are in :mod:`spikesim.engine.tiles`. The order
+within a step is that of ``docs/update_order.md``. All functions here become part of the worker
+(``inline``): called, they would be handed the whole network at every step.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 
 from spikesim._jit import kernel
 from spikesim.engine import plan as p
-from spikesim.engine.draw import add_drawn
+from spikesim.engine import tiles
+from spikesim.engine.draw import add_drawn, add_nothing
 from spikesim.engine.plan import ONE, ZERO
-from spikesim.neurons.conductance import conductance_free
-from spikesim.neurons.lif import fire, step
-from spikesim.neurons.sigmoid_rate import output
 
-__all__ = ["advance"]
+__all__ = ["make_advance"]
 
 U = np.uint64
 
 
-@kernel(_nrt=False, error_model="numpy")
-def advance(plan, memory, scratch, block, population, now, row, log, count):
-    """Advance the neurons of a population in a block by one step.
+def make_advance(conductances: bool, draws: bool, rates: bool) -> Any:
+    """Return the kernel that advances a population in a block by one step.
 
     Parameters
     ----------
-    plan, memory, scratch : Plan, Memory, Scratch
-        See :mod:`spikesim.engine.plan`.
-    block, population : int
-        Which neurons.
-    now : int
-        The step, counted from 1.
-    row : int
-        The same counted from the first of the chunk, for input currents.
-    log : ndarray of int64
-        Spikes are written here, ``step << 32 | neuron``.
-    count : int
-        Where to write the next one.
-
-    Returns
-    -------
-    int
-        Where the next spike is to be written.
+    conductances, draws, rates : bool
+        Whether there are conductances, Poisson inputs and rate neurons in the network. What a
+        network does not have is not compiled.
     """
-    about = plan.populations[population]
-    first, last = plan.bounds[population, block], plan.bounds[population, block + ONE]
-    stamp = (now << U(32)) + about[p.FIRST]
-    tile = first
-    while tile < last:
-        # Tiles begin at multiples of their size, as the tiles of the random numbers do.
-        end = min(last, (tile // p.TILE + ONE) * p.TILE)
-        if about[p.CONDUCTANCES]:
-            _conductances(plan, memory, scratch, block, population, now, row, tile, end)
-            _fire_conductance(plan, memory, scratch, population, tile, end)
-        else:
-            _currents(plan, memory, scratch, block, population, now, row, tile, end)
-            if about[p.EACH]:
-                _step_each(plan, memory, scratch, population, tile, end)
+    take = _make_take(add_drawn if draws else add_nothing)
+    conductance_step = _make_conductance_step(take) if conductances else _no_conductances
+    currents = _make_currents(take)
+    write_rates = tiles.rates_of if rates else tiles.no_rates
+
+    @kernel(inline="always")
+    def advance(plan, memory, scratch, block, population, now, row, log, count):
+        """Advance the neurons of a population in a block by one step.
+
+        Parameters
+        ----------
+        plan, memory, scratch : Plan, Memory, Scratch
+            See :mod:`spikesim.engine.plan`.
+        block, population : int
+            Which neurons.
+        now : int
+            The step, counted from 1.
+        row : int
+            The same counted from the first of the chunk, for input currents.
+        log : ndarray of int64
+            Spikes are written here, ``step << 32 | neuron``.
+        count : int
+            Where to write the next one.
+
+        Returns
+        -------
+        int
+            Where the next spike is to be written.
+        """
+        kind = plan.populations[population, p.KIND]
+        width = plan.populations[population, p.WIDTH]
+        c = plan.populations[population, p.CONSTANTS]
+        subtract = plan.populations[population, p.SUBTRACT] != ZERO
+        tile, last = plan.bounds[population, block], plan.bounds[population, block + ONE]
+        while tile < last:
+            # Tiles begin at multiples of their size, as those of the random numbers do.
+            end = min(last, (tile // p.TILE + ONE) * p.TILE)
+            n = end - tile
+            at = plan.populations[population, p.STATE] + tile
+            neuron = plan.populations[population, p.FIRST] + tile
+            origin = tile if plan.populations[population, p.EACH] else ZERO
+            ref = plan.populations[population, p.REF] + origin
+            here = c + origin
+            if plan.populations[population, p.CONDUCTANCES]:
+                conductance_step(
+                    plan, memory, scratch, block, population, now, row, tile, end, here, width, ref
+                )
             else:
-                _step_alike(plan, memory, scratch, population, tile, end)
-        if about[p.KIND] == p.SIGMOID_RATE:
-            _rates(plan, memory, population, now, tile, end)
-        else:
-            n_words = (end - tile + U(7)) >> U(3)
-            for word in range(n_words):
-                if scratch.fired_words[word]:
-                    begin = word << U(3)
-                    for i in range(begin, min(begin + U(8), end - tile)):
-                        if scratch.fired[i]:
-                            log[count] = np.int64(stamp + tile + i)
-                            count += ONE
-        tile = end
-    return count
+                currents(plan, memory, scratch, block, population, now, row, tile, end, here, width)
+                if plan.populations[population, p.EACH]:
+                    tiles.step_each(
+                        memory.state,
+                        at,
+                        memory.held,
+                        neuron,
+                        scratch.push,
+                        scratch.jump,
+                        scratch.fired,
+                        n,
+                        plan.constants,
+                        here,
+                        width,
+                        plan.ref_steps,
+                        ref,
+                        subtract,
+                    )
+                else:
+                    tiles.step_alike(
+                        memory.state,
+                        at,
+                        memory.held,
+                        neuron,
+                        scratch.push,
+                        scratch.jump,
+                        scratch.fired,
+                        n,
+                        plan.constants[c + p.DECAY_M * width],
+                        plan.constants[c + p.V_REST * width],
+                        plan.constants[c + p.V_TH * width],
+                        plan.constants[c + p.V_RESET * width],
+                        plan.ref_steps[ref],
+                        subtract,
+                    )
+            if kind == p.SIGMOID_RATE:
+                write_rates(
+                    memory.rates,
+                    now % U(memory.rates.shape[0]),
+                    plan.populations[population, p.RATES] + tile,
+                    memory.state,
+                    at,
+                    n,
+                    plan.constants,
+                    here + p.V_HALF * width,
+                    here + p.V_SCALE * width,
+                    here + p.MAX_RATE * width,
+                )
+            else:
+                stamp = (now << U(32)) + neuron
+                count = tiles.log_fired(scratch.fired, scratch.fired_words, n, log, count, stamp)
+            tile = end
+        return count
+
+    return advance
 
 
-@kernel(_nrt=False, error_model="numpy")
-def _take(plan, memory, scratch, block, population, port, now, first, last):
-    """Take what arrives at the neurons `first` to `last` - 1 through a port."""
-    n_rows = plan.n_rows[0]
-    row = block * n_rows + plan.row_starts[block, port] + first - plan.bounds[population, block]
-    scale = plan.scales[port]
-    arrived, arriving = memory.arrived, scratch.arriving
-    zero = arrived.dtype.type(0)
-    for i in range(last - first):
-        arriving[i] = scale * arrived[row + i]
-        arrived[row + i] = zero
-    extra = memory.extra
-    if extra.shape[0] > 0:
-        for i in range(last - first):
-            arriving[i] += scale * extra[row + i]
-            extra[row + i] = extra.dtype.type(0)
-    about = plan.ports[port]
-    for draw in range(about[p.PORT_DRAW], about[p.PORT_DRAW] + about[p.N_PORT_DRAWS]):
-        add_drawn(plan, scratch, draw, now, first, last)
+def _make_take(draw_into: Any) -> Any:
+    @kernel(inline="always")
+    def take(plan, memory, scratch, block, population, port, now, first, last):
+        """Take what arrives at the neurons `first` to `last` - 1 through a port."""
+        row = block * plan.n_rows[0] + plan.row_starts[block, port]
+        row += first - plan.bounds[population, block]
+        scale, n = plan.scales[port], last - first
+        tiles.take(scratch.arriving, memory.arrived, row, n, scale)
+        if memory.extra.shape[0] > 0:
+            tiles.add_scaled(scratch.arriving, memory.extra, row, n, scale)
+        first_draw = plan.ports[port, p.PORT_DRAW]
+        for number in range(plan.ports[port, p.N_PORT_DRAWS]):
+            draw_into(
+                plan.draws,
+                plan.table_rows,
+                plan.table,
+                plan.constants,
+                plan.key,
+                scratch.arriving,
+                scratch.random,
+                first_draw + number,
+                now,
+                first,
+                last,
+            )
+
+    return take
 
 
-@kernel(_nrt=False, error_model="numpy")
-def _receive(memory, population, row, first, last, received):
-    """Look up the input current of the neurons `first` to `last` - 1 at this step."""
+@kernel(inline="always")
+def _filter(plan, memory, scratch, population, port, first, n):
+    """Let the synapses of a port decay by one step, then add what arrives."""
+    k = plan.ports[port, p.PORT_CONSTANTS]
+    i_at = plan.ports[port, p.PORT_STATE] + first
+    decay_syn, gain_i = plan.constants[k + p.DECAY_SYN], plan.constants[k + p.GAIN_I]
+    if plan.ports[port, p.PORT_KIND] == p.FIRST_ORDER:
+        tiles.filter_first(memory.state, i_at, scratch.arriving, n, decay_syn, gain_i)
+    else:
+        tiles.filter_second(
+            memory.state,
+            i_at,
+            i_at + plan.populations[population, p.SIZE],
+            scratch.arriving,
+            n,
+            decay_syn,
+            plan.constants[k + p.P_IX],
+            gain_i,
+            plan.constants[k + p.GAIN_X],
+        )
+
+
+@kernel(inline="always")
+def _receive(memory, scratch, population, row, first, n):
+    """Look up the input currents of this step."""
     offset, columns = memory.current_table[population, 0], memory.current_table[population, 1]
     if columns > ONE:
-        at = offset + row * columns + first
-        for j in range(last - first):
-            received[j] = memory.currents[at + j]
+        tiles.copy(scratch.arriving, memory.currents, offset + row * columns + first, n)
     else:
-        common = memory.currents[offset + row]
-        for j in range(last - first):
-            received[j] = common
+        tiles.fill(scratch.arriving, n, memory.currents[offset + row])
 
 
-@kernel(_nrt=False, error_model="numpy")
-def _filter(plan, memory, scratch, population, port, first, last):
-    """Let the synapses of a port decay by one step, then add what arrives."""
-    about = plan.ports[port]
-    c = about[p.PORT_CONSTANTS]
-    state, arriving, constants = memory.state, scratch.arriving, plan.constants
-    i_at = about[p.PORT_STATE] + first
-    decay, gain_i = constants[c + p.DECAY_SYN], constants[c + p.GAIN_I]
-    if about[p.PORT_KIND] == p.FIRST_ORDER:
-        for j in range(last - first):
-            state[i_at + j] = decay * state[i_at + j] + gain_i * arriving[j]
-        return
-    x_at = i_at + plan.populations[population, p.SIZE]
-    p_ix, gain_x = constants[c + p.P_IX], constants[c + p.GAIN_X]
-    for j in range(last - first):
-        i, x = state[i_at + j], state[x_at + j]
-        state[i_at + j] = decay * i + p_ix * x + gain_i * arriving[j]
-        state[x_at + j] = decay * x + gain_x * arriving[j]
-
-
-@kernel(_nrt=False, error_model="numpy")
-def _currents(plan, memory, scratch, block, population, now, row, first, last):
-    """Sum what currents and delta synapses add to v over the step, into `push` and `jump`."""
-    about = plan.populations[population]
-    constants, state = plan.constants, memory.state
-    push, jump = scratch.push, scratch.jump
-    width, n = about[p.WIDTH], last - first
-    origin = first if about[p.EACH] else ZERO
-    c = about[p.CONSTANTS] + origin
-    gain, i_ext = c + p.LEAK_GAIN * width, c + p.I_EXT * width
-    if about[p.EACH]:
-        for j in range(n):
-            push[j] = constants[gain + j] * constants[i_ext + j]
-    else:
-        constant = constants[gain] * constants[i_ext]
-        for j in range(n):
-            push[j] = constant
-    if memory.current_table[population, 1]:
-        _receive(memory, population, row, first, last, scratch.arriving)
-        for j in range(n):
-            push[j] += constants[gain + j] * scratch.arriving[j]
-    for j in range(n):
-        jump[j] = constants.dtype.type(0)
-    for port in range(about[p.PORT], about[p.PORT] + about[p.N_PORTS]):
-        _take(plan, memory, scratch, block, population, port, now, first, last)
-        if plan.ports[port, p.PORT_KIND] == p.DELTA:
-            for j in range(n):
-                jump[j] = scratch.arriving[j]
-            continue
-        i_at = plan.ports[port, p.PORT_STATE] + first
-        p_vi = plan.ports[port, p.PORT_CONSTANTS] + p.P_VI + origin
-        if about[p.EACH]:
-            for j in range(n):
-                push[j] += constants[p_vi + j] * state[i_at + j]
+def _make_currents(take: Any) -> Any:
+    @kernel(inline="always")
+    def currents(plan, memory, scratch, block, population, now, row, first, last, here, width):
+        """Sum what currents and delta synapses add to v over the step, into `push` and `jump`."""
+        n, each = last - first, plan.populations[population, p.EACH]
+        gain, i_ext = here + p.LEAK_GAIN * width, here + p.I_EXT * width
+        if each:
+            tiles.fill(scratch.push, n, plan.constants.dtype.type(0))
+            tiles.multiply_add(scratch.push, plan.constants, gain, n, plan.constants, i_ext)
         else:
-            weight = constants[p_vi]
-            for j in range(n):
-                push[j] += weight * state[i_at + j]
-        if plan.ports[port, p.PORT_KIND] == p.SECOND_ORDER:
-            x_at, p_vx = i_at + about[p.SIZE], p_vi + width
-            for j in range(n):
-                push[j] += constants[p_vx + j] * state[x_at + j]
-        _filter(plan, memory, scratch, population, port, first, last)
+            tiles.fill(scratch.push, n, plan.constants[gain] * plan.constants[i_ext])
+        if memory.current_table[population, 1]:
+            _receive(memory, scratch, population, row, first, n)
+            tiles.multiply_add(scratch.push, plan.constants, gain, n, scratch.arriving, ZERO)
+        tiles.fill(scratch.jump, n, plan.constants.dtype.type(0))
+        port = plan.populations[population, p.PORT]
+        for _ in range(plan.populations[population, p.N_PORTS]):
+            take(plan, memory, scratch, block, population, port, now, first, last)
+            if plan.ports[port, p.PORT_KIND] == p.DELTA:
+                tiles.copy(scratch.jump, scratch.arriving, ZERO, n)
+            else:
+                i_at = plan.ports[port, p.PORT_STATE] + first
+                p_vi = plan.ports[port, p.PORT_CONSTANTS] + p.P_VI + (first if each else ZERO)
+                if each:
+                    tiles.multiply_add(scratch.push, plan.constants, p_vi, n, memory.state, i_at)
+                else:
+                    tiles.push_alike(scratch.push, plan.constants[p_vi], n, memory.state, i_at)
+                if plan.ports[port, p.PORT_KIND] == p.SECOND_ORDER:
+                    x_at, p_vx = i_at + plan.populations[population, p.SIZE], p_vi + width
+                    tiles.multiply_add(scratch.push, plan.constants, p_vx, n, memory.state, x_at)
+                _filter(plan, memory, scratch, population, port, first, n)
+            port += ONE
+
+    return currents
 
 
-@kernel(_nrt=False, error_model="numpy")
-def _conductances(plan, memory, scratch, block, population, now, row, first, last):
-    """Sum the coefficients of v' = a - b v at the two nodes of the step, and jumps."""
-    about = plan.populations[population]
-    constants, state = plan.constants, memory.state
-    a_1, b_1, a_2, b_2 = scratch.a_1, scratch.b_1, scratch.a_2, scratch.b_2
-    width, n = about[p.WIDTH], last - first
-    c = about[p.CONSTANTS] + (first if about[p.EACH] else ZERO)
-    rate_m, per_c_m = c + p.RATE_M * width, c + p.PER_C_M * width
-    v_rest, i_ext = c + p.V_REST * width, c + p.I_EXT * width
-    for j in range(n):
-        b_1[j] = constants[rate_m + j]
-        a_1[j] = constants[rate_m + j] * constants[v_rest + j]
-        a_1[j] += constants[per_c_m + j] * constants[i_ext + j]
-    if memory.current_table[population, 1]:
-        _receive(memory, population, row, first, last, scratch.arriving)
-        for j in range(n):
-            a_1[j] += constants[per_c_m + j] * scratch.arriving[j]
-    for j in range(n):
-        a_2[j] = a_1[j]
-        b_2[j] = b_1[j]
-        scratch.jump[j] = constants.dtype.type(0)
-    for port in range(about[p.PORT], about[p.PORT] + about[p.N_PORTS]):
-        _take(plan, memory, scratch, block, population, port, now, first, last)
-        if plan.ports[port, p.PORT_KIND] == p.DELTA:
-            for j in range(n):
-                scratch.jump[j] = scratch.arriving[j]
-            continue
-        k = plan.ports[port, p.PORT_CONSTANTS]
-        n_1i, n_2i = constants[k + p.N_1I], constants[k + p.N_2I]
-        n_1x, n_2x = constants[k + p.N_1X], constants[k + p.N_2X]
-        to_a, to_b = constants[k + p.E_REV], constants[k + p.IS_CONDUCTANCE]
-        i_at = plan.ports[port, p.PORT_STATE] + first
-        if plan.ports[port, p.PORT_KIND] == p.SECOND_ORDER:
-            x_at = i_at + about[p.SIZE]
-            for j in range(n):
-                per_c = constants[per_c_m + j]
-                y_1 = per_c * (n_1i * state[i_at + j] + n_1x * state[x_at + j])
-                y_2 = per_c * (n_2i * state[i_at + j] + n_2x * state[x_at + j])
-                a_1[j] += to_a * y_1
-                b_1[j] += to_b * y_1
-                a_2[j] += to_a * y_2
-                b_2[j] += to_b * y_2
-        else:
-            for j in range(n):
-                y = constants[per_c_m + j] * state[i_at + j]
-                a_1[j] += to_a * (n_1i * y)
-                b_1[j] += to_b * (n_1i * y)
-                a_2[j] += to_a * (n_2i * y)
-                b_2[j] += to_b * (n_2i * y)
-        _filter(plan, memory, scratch, population, port, first, last)
-
-
-@kernel(_nrt=False, error_model="numpy")
-def _step_alike(plan, memory, scratch, population, first, last):
-    """Step neurons of equal parameters."""
-    about = plan.populations[population]
-    constants, state, held = plan.constants, memory.state, memory.held
-    push, jump, fired = scratch.push, scratch.jump, scratch.fired
-    c = about[p.CONSTANTS]
-    width = about[p.WIDTH]
-    decay_m = constants[c + p.DECAY_M * width]
-    v_rest = constants[c + p.V_REST * width]
-    v_th = constants[c + p.V_TH * width]
-    v_reset = constants[c + p.V_RESET * width]
-    ref_steps, subtract = plan.ref_steps[about[p.REF]], about[p.SUBTRACT] != ZERO
-    at, neuron = about[p.STATE] + first, about[p.FIRST] + first
-    for j in range(last - first):
-        v_free, v, left, is_fired = step(
-            state[at + j],
-            held[neuron + j],
-            push[j],
-            jump[j],
-            decay_m,
-            v_rest,
-            v_th,
-            v_reset,
-            ref_steps,
-            subtract,
+def _make_conductance_step(take: Any) -> Any:
+    @kernel(inline="always")
+    def conductances(plan, memory, scratch, block, population, now, row, first, last, here, width):
+        """Sum the coefficients of v' = a - b v at the two nodes of the step, and jumps."""
+        n, per_c_m = last - first, here + p.PER_C_M * width
+        tiles.leak(
+            scratch.a_1,
+            scratch.b_1,
+            n,
+            plan.constants,
+            here + p.RATE_M * width,
+            here + p.V_REST * width,
+            per_c_m,
+            here + p.I_EXT * width,
         )
-        # A reset would hide an overflow from the check after the chunk.
-        state[at + j] = v_free if math.isinf(v_free) else v
-        held[neuron + j] = left
-        fired[j] = is_fired
+        if memory.current_table[population, 1]:
+            _receive(memory, scratch, population, row, first, n)
+            tiles.multiply_add(scratch.a_1, plan.constants, per_c_m, n, scratch.arriving, ZERO)
+        tiles.copy(scratch.a_2, scratch.a_1, ZERO, n)
+        tiles.copy(scratch.b_2, scratch.b_1, ZERO, n)
+        tiles.fill(scratch.jump, n, plan.constants.dtype.type(0))
+        port = plan.populations[population, p.PORT]
+        for _ in range(plan.populations[population, p.N_PORTS]):
+            take(plan, memory, scratch, block, population, port, now, first, last)
+            if plan.ports[port, p.PORT_KIND] == p.DELTA:
+                tiles.copy(scratch.jump, scratch.arriving, ZERO, n)
+            else:
+                k, i_at = plan.ports[port, p.PORT_CONSTANTS], plan.ports[port, p.PORT_STATE] + first
+                to_a, to_b = plan.constants[k + p.E_REV], plan.constants[k + p.IS_CONDUCTANCE]
+                n_1i, n_1x = plan.constants[k + p.N_1I], plan.constants[k + p.N_1X]
+                n_2i, n_2x = plan.constants[k + p.N_2I], plan.constants[k + p.N_2X]
+                state, constants = memory.state, plan.constants
+                if plan.ports[port, p.PORT_KIND] == p.FIRST_ORDER:
+                    tiles.conductances_first(
+                        scratch.a_1,
+                        scratch.b_1,
+                        n,
+                        constants,
+                        per_c_m,
+                        state,
+                        i_at,
+                        n_1i,
+                        to_a,
+                        to_b,
+                    )
+                    tiles.conductances_first(
+                        scratch.a_2,
+                        scratch.b_2,
+                        n,
+                        constants,
+                        per_c_m,
+                        state,
+                        i_at,
+                        n_2i,
+                        to_a,
+                        to_b,
+                    )
+                else:
+                    x_at = i_at + plan.populations[population, p.SIZE]
+                    tiles.conductances_second(
+                        scratch.a_1, scratch.b_1, n, constants, per_c_m, state, i_at, x_at,
+                        n_1i, n_1x, to_a, to_b,
+                    )  # fmt: skip
+                    tiles.conductances_second(
+                        scratch.a_2, scratch.b_2, n, constants, per_c_m, state, i_at, x_at,
+                        n_2i, n_2x, to_a, to_b,
+                    )  # fmt: skip
+                _filter(plan, memory, scratch, population, port, first, n)
+            port += ONE
 
-
-@kernel(_nrt=False, error_model="numpy")
-def _step_each(plan, memory, scratch, population, first, last):
-    """Step neurons with parameters of their own."""
-    about = plan.populations[population]
-    constants, state, held = plan.constants, memory.state, memory.held
-    push, jump, fired = scratch.push, scratch.jump, scratch.fired
-    width, c = about[p.WIDTH], about[p.CONSTANTS] + first
-    decay_m, v_rest = c + p.DECAY_M * width, c + p.V_REST * width
-    v_th, v_reset = c + p.V_TH * width, c + p.V_RESET * width
-    ref_steps, subtract = about[p.REF] + first, about[p.SUBTRACT] != ZERO
-    at, neuron = about[p.STATE] + first, about[p.FIRST] + first
-    for j in range(last - first):
-        v_free, v, left, is_fired = step(
-            state[at + j],
-            held[neuron + j],
-            push[j],
-            jump[j],
-            constants[decay_m + j],
-            constants[v_rest + j],
-            constants[v_th + j],
-            constants[v_reset + j],
-            plan.ref_steps[ref_steps + j],
-            subtract,
+    @kernel(inline="always")
+    def under_conductances(
+        plan, memory, scratch, block, population, now, row, first, last, here, width, ref
+    ):
+        """Advance neurons that receive conductances."""
+        conductances(plan, memory, scratch, block, population, now, row, first, last, here, width)
+        tiles.fire_conductance(
+            memory.state,
+            plan.populations[population, p.STATE] + first,
+            memory.held,
+            plan.populations[population, p.FIRST] + first,
+            scratch.a_1,
+            scratch.b_1,
+            scratch.a_2,
+            scratch.b_2,
+            scratch.jump,
+            scratch.fired,
+            last - first,
+            plan.dt[0],
+            plan.constants,
+            here + p.V_TH * width,
+            here + p.V_RESET * width,
+            plan.ref_steps,
+            ref,
+            plan.populations[population, p.SUBTRACT] != ZERO,
         )
-        state[at + j] = v_free if math.isinf(v_free) else v
-        held[neuron + j] = left
-        fired[j] = is_fired
+
+    return under_conductances
 
 
-@kernel(_nrt=False, error_model="numpy")
-def _fire_conductance(plan, memory, scratch, population, first, last):
-    """Step neurons under conductances."""
-    about = plan.populations[population]
-    constants, state, held = plan.constants, memory.state, memory.held
-    a_1, b_1, a_2, b_2 = scratch.a_1, scratch.b_1, scratch.a_2, scratch.b_2
-    origin, width = (first if about[p.EACH] else ZERO), about[p.WIDTH]
-    c, ref_steps = about[p.CONSTANTS] + origin, about[p.REF] + origin
-    v_th, v_reset = c + p.V_TH * width, c + p.V_RESET * width
-    subtract = about[p.SUBTRACT] != ZERO
-    at, neuron = about[p.STATE] + first, about[p.FIRST] + first
-    dt = plan.dt[0]
-    for j in range(last - first):
-        moved = conductance_free(state[at + j], a_1[j], b_1[j], a_2[j], b_2[j], dt)
-        scratch.push[j] = moved + scratch.jump[j]
-    for j in range(last - first):
-        v_free, v, left, is_fired = fire(
-            state[at + j],
-            held[neuron + j],
-            scratch.push[j],
-            constants[v_th + j],
-            constants[v_reset + j],
-            plan.ref_steps[ref_steps + j],
-            subtract,
-        )
-        state[at + j] = v_free if math.isinf(v_free) else v
-        held[neuron + j] = left
-        scratch.fired[j] = is_fired
-
-
-@kernel(_nrt=False, error_model="numpy")
-def _rates(plan, memory, population, now, first, last):
-    """Write the output of rate neurons into the row of this step."""
-    about = plan.populations[population]
-    constants, state = plan.constants, memory.state
-    width, c = about[p.WIDTH], about[p.CONSTANTS] + (first if about[p.EACH] else ZERO)
-    v_half, v_scale = c + p.V_HALF * width, c + p.V_SCALE * width
-    max_rate = c + p.MAX_RATE * width
-    rates = memory.rates
-    slot = now % U(rates.shape[0])
-    for j in range(last - first):
-        rates[slot, about[p.RATES] + first + j] = output(
-            state[about[p.STATE] + first + j],
-            constants[v_half + j],
-            constants[v_scale + j],
-            constants[max_rate + j],
-        )
+@kernel(inline="always")
+def _no_conductances(
+    plan, memory, scratch, block, population, now, row, first, last, here, width, ref
+):
+    """Stand in where no neuron receives conductances."""

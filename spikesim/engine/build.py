@@ -16,8 +16,8 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.engine import plan as p
-from spikesim.engine.rng import key_from_seed, poisson_table
 from spikesim.engine.connect import require_room
+from spikesim.engine.rng import key_from_seed, poisson_table
 from spikesim.engine.store import Layout, Stores, Wiring, make_stores
 from spikesim.errors import ParameterError
 from spikesim.network.inputs import NoiseCurrent, PoissonInput, SpikeInput

@@ -24,15 +24,15 @@ _AHEAD, _ROWS, _PACKED = U(3), U(32), U(16)
 
 
 @kernel(_nrt=False, error_model="numpy")
-def schedule(calendar, store, block, row, slot, fill):
+def schedule(entries, counts, starts, bucket_starts, buckets, block, row, slot, fill):
     """Put one spike on the calendar of a block; return the length of the longest list so far.
 
     Parameters
     ----------
-    calendar : Calendar
-        Written.
-    store : Store
-        Synapses.
+    entries, counts : ndarray
+        Calendar; written.
+    starts, bucket_starts, buckets : ndarray of uint64
+        Of the store.
     block, row : int
         The block; where the synapses lie that lead from the source into it.
     slot : int
@@ -40,35 +40,34 @@ def schedule(calendar, store, block, row, slot, fill):
     fill : int
         Length of the longest list so far.
     """
-    position = store.starts[row]
-    n_slots = U(calendar.counts.shape[1])
-    for index in range(store.bucket_starts[row], store.bucket_starts[row + U(1)]):
-        bucket = store.buckets[index]
+    position = starts[row]
+    n_slots = U(counts.shape[1])
+    for index in range(bucket_starts[row], bucket_starts[row + U(1)]):
+        bucket = buckets[index]
         arrival = slot + (bucket >> _DELAY)
         if arrival >= n_slots:
             arrival -= n_slots
-        count = U(calendar.counts[block, arrival])
-        calendar.entries[block, arrival, count] = position << _START | bucket & _BOTH_BITS
-        calendar.counts[block, arrival] = count + U(1)
+        count = U(counts[block, arrival])
+        entries[block, arrival, count] = position << _START | bucket & _BOTH_BITS
+        counts[block, arrival] = count + U(1)
         fill = max(fill, count + U(1))
         position += bucket & _LENGTH_BITS
     return fill
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_uniform(arrived, base, store, entries, n_entries):
+def deliver_uniform(arrived, base, rows, classes, entries, n_entries):
     """Add for every synapse of some entries the weight of its class.
 
     Parameters
     ----------
     arrived : ndarray
         Accumulators of all blocks; those of this one begin at `base`.
-    store : Store
-        Synapses.
+    rows, classes : ndarray
+        Of the store.
     entries : ndarray of uint64
         The list of this step, of which `n_entries` hold.
     """
-    rows, classes = store.rows, store.classes
     for index in range(n_entries):
         entry = entries[index]
         if index + _AHEAD < n_entries:
@@ -82,9 +81,8 @@ def deliver_uniform(arrived, base, store, entries, n_entries):
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_listed(arrived, base, store, entries, n_entries):
+def deliver_listed(arrived, base, rows, weights, entries, n_entries):
     """Add the weight of each synapse; parameters as in :func:`deliver_uniform`."""
-    rows, weights = store.rows, store.weights
     for index in range(n_entries):
         entry = entries[index]
         start = entry >> _START
@@ -93,9 +91,8 @@ def deliver_listed(arrived, base, store, entries, n_entries):
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_packed(arrived, base, store, entries, n_entries):
+def deliver_packed(arrived, base, packed, entries, n_entries):
     """Add the weight of each packed synapse: its accumulator in the low 16 bits, it in the high."""
-    packed = store.packed
     for index in range(n_entries):
         entry = entries[index]
         if index + _AHEAD < n_entries:
@@ -111,29 +108,29 @@ def deliver_packed(arrived, base, store, entries, n_entries):
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_rates(memory, base, store, row, rate, now, spikes_per_hz):
+def deliver_rates(rates, extra, base, store, row, column, now, spikes_per_hz):
     """Add what a rate neuron sent into a block, so that it arrives in step `now`.
 
     Parameters
     ----------
-    memory : Memory
-        `rates` are read, `extra` is written, beginning at `base`.
+    rates, extra : ndarray
+        Read; written, beginning at `base`.
     store : Store
         Synapses.
-    row, rate : int
+    row, column : int
         Where the synapses of the neuron into the block lie; its column in the rates.
     now : int
         Step.
     spikes_per_hz : float
         Spikes expected in a step at a rate of one Hz.
     """
-    rates, extra = memory.rates, memory.extra
     position = store.starts[row]
     for index in range(store.bucket_starts[row], store.bucket_starts[row + U(1)]):
         bucket = store.buckets[index]
         delay, end = bucket >> _DELAY, position + (bucket & _LENGTH_BITS)
         if delay < now:
-            sent = extra.dtype.type(rates[(now - delay) % U(rates.shape[0]), rate] * spikes_per_hz)
+            rate = rates[(now - delay) % U(rates.shape[0]), column]
+            sent = extra.dtype.type(rate * spikes_per_hz)
             if store.packed.shape[0] > 0:
                 for synapse in range(position, end):
                     both = store.packed[synapse]

@@ -23,6 +23,8 @@ from spikesim.neurons import InhomogeneousPoissonSource, PoissonSource, SpikeSou
 __all__ = ["KINDS", "Law", "delay_law", "most_arrivals", "short_delay", "steps_of", "weight_law"]
 
 _MOST_STEPS = 2**31 - 1
+# A spread that rounding hides; bounds at the mean would not let any value through.
+_NO_SPREAD = 1e-15
 
 
 class Law(NamedTuple):
@@ -193,11 +195,9 @@ def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -
         raise ParameterError(f"{label}: {value} may draw values that are not finite")
     if isinstance(value, Uniform):
         return Law(UNIFORM, value.low, value.high, low, high, _NOTHING)
+    if isinstance(value, (Normal, LogNormal)) and value.sd <= _NO_SPREAD * abs(value.mean):
+        return _constant(value.mean)
     if isinstance(value, LogNormal):
-        if value.sd == 0.0:
-            return _constant(value.mean)
         return Law(LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
     assert isinstance(value, Normal)
-    if value.sd == 0.0:
-        return _constant(value.mean)
     return Law(NORMAL, value.mean, value.sd, low, high, _NOTHING)

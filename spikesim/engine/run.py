@@ -25,7 +25,7 @@ from spikesim.engine.barrier import make_barrier
 from spikesim.engine.build import Built
 from spikesim.engine.resume import most_entries, resume
 from spikesim.engine.rng import key_from_seed, poisson_scratch
-from spikesim.engine.worker import work
+from spikesim.engine.worker import make_worker
 from spikesim.errors import NonFiniteStateError, SpikesimError
 
 __all__ = [
@@ -190,6 +190,9 @@ class _State:
             )
             for store in (built.stores.uniform, built.stores.listed)
         )
+        self.work = make_worker(
+            bool(np.any(plan.populations[:, p.CONDUCTANCES])), len(plan.draws) > 0, sends_rates
+        )
         self.sends = any(len(store.buckets) for store in self.stores)
         self.entries = max(most_entries(store) for store in self.stores)
         cells = n_blocks * built.n_rows
@@ -241,11 +244,11 @@ class _State:
             job[p.CAPACITY] = self.capacity
             arguments = (built.plan, *self.stores, *self.calendars, memory)
             waiting = [
-                executor.submit(work, me, *arguments, self.scratch[me], barrier, job)
+                executor.submit(self.work, me, *arguments, self.scratch[me], barrier, job)
                 for me in range(1, threads)
                 if executor is not None
             ]
-            reason, done, length, half = work(0, *arguments, self.scratch[0], barrier, job)
+            reason, done, length, half = self.work(0, *arguments, self.scratch[0], barrier, job)
             for future in waiting:
                 future.result()
             job[p.STEPS_DONE], job[p.STRETCH_DONE], job[p.HALF] = done, length, half

@@ -13,7 +13,7 @@ __all__ = ["sample"]
 U = np.uint64
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def sample(plan, memory, block, now):
     """Write what is recorded of a block at the end of the step `now`."""
     for trace in range(memory.traces.shape[0]):
@@ -30,9 +30,9 @@ def sample(plan, memory, block, now):
                 memory.samples[row + column] = value
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _value(plan, memory, population, neuron, variable, now):
-    """Return v (mV), the sum of synaptic currents (pA) or of conductances (nS), or the rate (Hz)."""
+    """Return v (mV), the synaptic current (pA) or conductance (nS), or the rate (Hz)."""
     about = plan.populations[population]
     v = np.float64(memory.state[about[p.STATE] + neuron])
     if variable == p.V:

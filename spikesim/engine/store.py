@@ -3,7 +3,8 @@
 Neurons are numbered over the whole network, population after population. Each block owns a range
 of every population and adds what arrives into its own accumulators; the synapses of a source onto
 one block lie side by side, in buckets of one delay. A spike is then a short list of buckets, and
-a bucket a stretch of memory that is read from end to end (``docs/decisions/0007-synapses.md``).
+a bucket a stretch of memory that is read from end to end
+(``docs/decisions/0013-synapses-by-source-and-block.md``).
 
 Synapses are drawn and sorted source by source, in memory that fits the cache, and written once.
 The order within a bucket, by accumulator, then by projection and by drawing, decides in which

@@ -8,11 +8,14 @@ within these block by block, which is the order of the neurons: the cut into blo
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from spikesim._jit import kernel
 from spikesim.engine import plan as p
-from spikesim.engine.advance import advance
+from spikesim.engine.advance import make_advance
 from spikesim.engine.barrier import wait
 from spikesim.engine.deliver import (
     deliver_listed,
@@ -21,92 +24,112 @@ from spikesim.engine.deliver import (
     deliver_uniform,
     schedule,
 )
-from spikesim.engine.draw import fire_drawn
+from spikesim.engine.draw import fire_drawn, fire_nothing
 from spikesim.engine.plan import ONE
 from spikesim.engine.sample import sample
 
-__all__ = ["work"]
+__all__ = ["make_worker"]
 
 U = np.uint64
 
 
-@kernel(_nrt=False, error_model="numpy")
-def work(me, plan, uniform, listed, soon, later, memory, scratch, barrier, job):
-    """Carry every `n_threads`-th block, from the block `me` on, through some steps.
+@lru_cache
+def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
+    """Return the kernel that carries a thread's blocks through a chunk, see `work` within.
 
     Parameters
     ----------
-    me : int
-        Which thread.
-    plan : Plan
-        The network.
-    uniform, listed : Store
-        Synapses that share weights, and the others.
-    soon, later : Calendar
-        Of the two stores.
-    memory : Memory
-        What changes.
-    scratch : Scratch
-        Of this thread.
-    barrier : ndarray
-        See :func:`spikesim.engine.barrier.make_barrier`.
-    job : ndarray of int64
-        See the names in :mod:`spikesim.engine.plan`.
-
-    Returns
-    -------
-    reason : int
-        DONE, or why it stopped before: CALENDAR_FULL (the last spikes are not on the calendars
-        yet), LOG_FULL, OVERFLOW (more Poisson spikes than there was room for).
-    done : int
-        Last step done.
-    length : int
-        Steps of the last stretch.
-    half : int
-        Which half of `memory.published` and `memory.segments` it wrote.
+    conductances, draws, rates : bool
+        Whether there are conductances, Poisson inputs or sources, and rate neurons in the
+        network. What a network does not have is not compiled.
     """
-    done, last = U(job[p.STEPS_DONE]), U(job[p.LAST_STEP])
-    length, half = U(job[p.STRETCH_DONE]), job[p.HALF]
-    pending, sends = job[p.PENDING] > 0, job[p.SENDS] > 0
-    n_blocks, n_threads = plan.row_starts.shape[0], job[p.N_THREADS]
-    while True:
-        if pending:
-            # All threads look at the same numbers, so that all come to the same decision.
-            n_spikes, fullest, longest_log, failed = _sum_up(memory.published, half)
-            if failed:
-                return p.OVERFLOW, done, length, half
-            if sends and n_spikes > 0:
-                if fullest + n_spikes * job[p.ENTRIES] > job[p.CAPACITY]:
-                    return p.CALENDAR_FULL, done, length, half
-                for block in range(me, n_blocks, n_threads):
-                    _send(plan, uniform, listed, soon, later, memory, U(block), done, length, half)
-            pending = False
-            if done < last and longest_log + job[p.ROOM] > memory.log.shape[1]:
-                return p.LOG_FULL, done, length, half
-        if done == last:
-            return p.DONE, done, length, half
-        length, half = min(U(job[p.STRETCH]), last - done), 1 - half
-        for block in range(me, n_blocks, n_threads):
-            _stretch(
-                plan,
-                uniform,
-                listed,
-                soon,
-                later,
-                memory,
-                scratch,
-                U(block),
-                done,
-                length,
-                half,
-                U(job[p.CHUNK]),
-            )
-        done += length
-        pending = True
-        wait(barrier, n_threads)
+    stretch = _make_stretch(
+        make_advance(conductances, draws, rates),
+        fire_drawn if draws else fire_nothing,
+        _add_rates if rates else _add_no_rates,
+    )
+
+    @kernel(_nrt=False, error_model="numpy")
+    def work(me, plan, uniform, listed, soon, later, memory, scratch, barrier, job):
+        """Carry every `n_threads`-th block, from the block `me` on, through some steps.
+
+        Parameters
+        ----------
+        me : int
+            Which thread.
+        plan : Plan
+            The network.
+        uniform, listed : Store
+            Synapses that share weights, and the others.
+        soon, later : Calendar
+            Of the two stores.
+        memory : Memory
+            What changes.
+        scratch : Scratch
+            Of this thread.
+        barrier : ndarray
+            See :func:`spikesim.engine.barrier.make_barrier`.
+        job : ndarray of int64
+            See the names in :mod:`spikesim.engine.plan`.
+
+        Returns
+        -------
+        reason : int
+            DONE, or why it stopped before: CALENDAR_FULL (the last spikes are not on the calendars
+            yet), LOG_FULL, OVERFLOW (more Poisson spikes than there was room for).
+        done : int
+            Last step done.
+        length : int
+            Steps of the last stretch.
+        half : int
+            Which half of `memory.published` and `memory.segments` it wrote.
+        """
+        done, last = U(job[p.STEPS_DONE]), U(job[p.LAST_STEP])
+        length, half = U(job[p.STRETCH_DONE]), job[p.HALF]
+        pending, sends = job[p.PENDING] > 0, job[p.SENDS] > 0
+        n_blocks, n_threads = plan.row_starts.shape[0], job[p.N_THREADS]
+        while True:
+            if pending:
+                # All threads look at the same numbers, so that all come to the same decision.
+                n_spikes, fullest, longest_log, failed = _sum_up(memory.published, half)
+                if failed:
+                    return p.OVERFLOW, done, length, half
+                if sends and n_spikes > 0:
+                    if fullest + n_spikes * job[p.ENTRIES] > job[p.CAPACITY]:
+                        return p.CALENDAR_FULL, done, length, half
+                    for block in range(me, n_blocks, n_threads):
+                        _send(
+                            plan, uniform, listed, soon, later, memory, U(block), done, length, half
+                        )
+                pending = False
+                if done < last and longest_log + job[p.ROOM] > memory.log.shape[1]:
+                    return p.LOG_FULL, done, length, half
+            if done == last:
+                return p.DONE, done, length, half
+            length, half = min(U(job[p.STRETCH]), last - done), 1 - half
+            for block in range(me, n_blocks, n_threads):
+                stretch(
+                    plan,
+                    uniform,
+                    listed,
+                    soon,
+                    later,
+                    memory,
+                    scratch,
+                    U(block),
+                    done,
+                    length,
+                    half,
+                    U(job[p.CHUNK]),
+                )
+            done += length
+            pending = True
+            wait(barrier, n_threads)
+
+    return work
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _sum_up(published, half):
     n_spikes, fullest, longest_log, failed = 0, 0, 0, 0
     for block in range(published.shape[1]):
@@ -118,7 +141,7 @@ def _sum_up(published, half):
     return n_spikes, fullest, longest_log, failed
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _send(plan, uniform, listed, soon, later, memory, block, done, length, half):
     """Put the spikes of the last stretch on the calendars of a block."""
     n_blocks, n_populations = U(plan.row_starts.shape[0]), plan.populations.shape[0]
@@ -134,12 +157,32 @@ def _send(plan, uniform, listed, soon, later, memory, block, done, length, half)
                 for spike in range(begin, end):
                     source = U(memory.log[other, spike]) & U(0xFFFFFFFF)
                     row = source * n_blocks + block
-                    fill = schedule(soon, uniform, block, row, slot, fill)
-                    fill = schedule(later, listed, block, row, slot, fill)
+                    fill = schedule(
+                        soon.entries,
+                        soon.counts,
+                        uniform.starts,
+                        uniform.bucket_starts,
+                        uniform.buckets,
+                        block,
+                        row,
+                        slot,
+                        fill,
+                    )
+                    fill = schedule(
+                        later.entries,
+                        later.counts,
+                        listed.starts,
+                        listed.bucket_starts,
+                        listed.buckets,
+                        block,
+                        row,
+                        slot,
+                        fill,
+                    )
     memory.fills[block] = fill
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _segment(memory, half, block, j, population):
     """Return where the spikes of a population in a step of the stretch lie in a log."""
     if population > 0:
@@ -151,52 +194,73 @@ def _segment(memory, half, block, j, population):
     return begin, memory.segments[half, block, j, population]
 
 
-@kernel(_nrt=False, error_model="numpy")
-def _stretch(plan, uniform, listed, soon, later, memory, scratch, block, done, length, half, chunk):
-    """Carry a block through a stretch, and publish its spikes."""
-    log = memory.log[block]
-    n_populations = U(plan.populations.shape[0])
-    n_slots, n_rows = U(soon.counts.shape[1]), plan.n_rows[0]
-    base = block * n_rows
-    count = U(memory.cursors[block, n_populations + ONE])
-    about = memory.published[half, block]
-    about[p.BEGUN] = count
-    for j in range(length):
-        now = done + ONE + j
-        slot = now % n_slots
-        n_soon, n_later = soon.counts[block, slot], later.counts[block, slot]
-        if n_soon > 0:
-            entries = soon.entries[block, slot]
-            deliver_uniform(memory.arrived, base, uniform, entries, U(n_soon))
-            soon.counts[block, slot] = 0
-        if n_later > 0:
-            entries = later.entries[block, slot]
-            if listed.packed.shape[0] > 0:
-                deliver_packed(memory.arrived, base, listed, entries, U(n_later))
-            else:
-                deliver_listed(memory.arrived, base, listed, entries, U(n_later))
-            later.counts[block, slot] = 0
-        if memory.extra.shape[0] > 0:
-            _add_inputs(plan, memory, block, base, now)
-            _add_rates(plan, uniform, listed, memory, block, base, now)
-        for population in range(n_populations):
-            kind = plan.populations[population, p.KIND]
-            if kind == p.LISTED:
-                count = _fire_listed(plan, memory, block, population, now, log, count)
-            elif kind == p.POISSON:
-                count = fire_drawn(plan, block, population, now, log, count)
-            else:
-                row = now - chunk - ONE
-                count = advance(plan, memory, scratch, block, population, now, row, log, count)
-            memory.segments[half, block, j, population] = count
-        sample(plan, memory, block, now)
-    about[p.ENDED] = count
-    about[p.FILL] = memory.fills[block]
-    about[p.FAILED] = 1 if count > U(log.shape[0]) else 0
-    memory.cursors[block, n_populations + ONE] = count
+def _make_stretch(advance: Any, fire_sources: Any, add_rates: Any) -> Any:
+    @kernel(inline="always")
+    def stretch(
+        plan, uniform, listed, soon, later, memory, scratch, block, done, length, half, chunk
+    ):
+        """Carry a block through a stretch, and publish its spikes."""
+        log = memory.log[block]
+        n_populations = U(plan.populations.shape[0])
+        n_slots, n_rows = U(soon.counts.shape[1]), plan.n_rows[0]
+        base = block * n_rows
+        count = U(memory.cursors[block, n_populations + ONE])
+        about = memory.published[half, block]
+        about[p.BEGUN] = count
+        for j in range(length):
+            now = done + ONE + j
+            slot = now % n_slots
+            n_soon, n_later = soon.counts[block, slot], later.counts[block, slot]
+            if n_soon > 0:
+                entries = soon.entries[block, slot]
+                deliver_uniform(
+                    memory.arrived, base, uniform.rows, uniform.classes, entries, U(n_soon)
+                )
+                soon.counts[block, slot] = 0
+            if n_later > 0:
+                entries = later.entries[block, slot]
+                if listed.packed.shape[0] > 0:
+                    deliver_packed(memory.arrived, base, listed.packed, entries, U(n_later))
+                else:
+                    deliver_listed(
+                        memory.arrived, base, listed.rows, listed.weights, entries, U(n_later)
+                    )
+                later.counts[block, slot] = 0
+            if memory.extra.shape[0] > 0:
+                _add_inputs(plan, memory, block, base, now)
+                add_rates(plan, uniform, listed, memory, block, base, now)
+            for population in range(n_populations):
+                kind = plan.populations[population, p.KIND]
+                if kind == p.LISTED:
+                    count = _fire_listed(plan, memory, block, population, now, log, count)
+                elif kind == p.POISSON:
+                    count = fire_sources(
+                        plan.populations,
+                        plan.draws,
+                        plan.table_rows,
+                        plan.table,
+                        plan.key,
+                        population,
+                        plan.bounds[population, block],
+                        plan.bounds[population, block + ONE],
+                        now,
+                        log,
+                        count,
+                    )
+                else:
+                    row = now - chunk - ONE
+                    count = advance(plan, memory, scratch, block, population, now, row, log, count)
+                memory.segments[half, block, j, population] = count
+            sample(plan, memory, block, now)
+        about[p.ENDED] = count
+        about[p.FILL] = memory.fills[block]
+        about[p.FAILED] = 1 if count > U(log.shape[0]) else 0
+        memory.cursors[block, n_populations + ONE] = count
+
+    return stretch
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _fire_listed(plan, memory, block, population, now, log, count):
     """Write the spikes that a population of sources lists for this step."""
     first, last = plan.bounds[population, block], plan.bounds[population, block + ONE]
@@ -213,7 +277,7 @@ def _fire_listed(plan, memory, block, population, now, log, count):
     return count
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _add_inputs(plan, memory, block, base, now):
     """Add the listed input spikes that arrive at a block in this step."""
     at = U(plan.populations.shape[0])
@@ -224,7 +288,7 @@ def _add_inputs(plan, memory, block, base, now):
     memory.cursors[block, at] = cursor
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(inline="always")
 def _add_rates(plan, uniform, listed, memory, block, base, now):
     """Add what rate neurons send: at each step, the spikes expected of them."""
     n_blocks = U(plan.row_starts.shape[0])
@@ -235,5 +299,12 @@ def _add_rates(plan, uniform, listed, memory, block, base, now):
         for i in range(about[p.SIZE]):
             row = (about[p.FIRST] + i) * n_blocks + block
             rate = about[p.RATES] + i
-            deliver_rates(memory, base, uniform, row, rate, now, plan.spikes_per_hz[0])
-            deliver_rates(memory, base, listed, row, rate, now, plan.spikes_per_hz[0])
+            for store in (uniform, listed):
+                deliver_rates(
+                    memory.rates, memory.extra, base, store, row, rate, now, plan.spikes_per_hz[0]
+                )
+
+
+@kernel(inline="always")
+def _add_no_rates(plan, uniform, listed, memory, block, base, now):
+    """Stand in where there are no rate neurons."""

@@ -98,7 +98,7 @@ class LIF:
     reset: str = "to_potential"
 
     spiking = True
-    recordable = ("v", "i_syn")
+    recordable = ("v", "i_syn", "g_syn")
 
     def __post_init__(self) -> None:
         for name in ("tau_m", "c_m"):

@@ -1,0 +1,239 @@
+"""The loops over a tile of neurons: short, free of branches, so that each runs on vectors.
+
+They take the arrays they need and nothing else: what is handed from one compiled function to
+another is copied, and a step of a tile is no more than a few hundred nanoseconds. `n` neurons are
+meant wherever a loop is over `j`; the other integers say where in an array the first of them lies.
+The equations are those of :mod:`spikesim.neurons` and :mod:`spikesim.synapses`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from spikesim._jit import kernel
+from spikesim.neurons.conductance import conductance_free
+from spikesim.neurons.lif import fire, step
+from spikesim.neurons.sigmoid_rate import output
+
+__all__ = [
+    "add_scaled",
+    "conductances_first",
+    "conductances_second",
+    "copy",
+    "fill",
+    "filter_first",
+    "filter_second",
+    "fire_conductance",
+    "leak",
+    "log_fired",
+    "multiply_add",
+    "no_rates",
+    "push_alike",
+    "rates_of",
+    "step_alike",
+    "step_each",
+    "take",
+]
+
+U = np.uint64
+
+
+@kernel(_nrt=False, error_model="numpy")
+def fill(out, n, value):
+    """Set `out` to `value`."""
+    for j in range(n):
+        out[j] = value
+
+
+@kernel(_nrt=False, error_model="numpy")
+def copy(out, values, first, n):
+    """Set `out` to `values`."""
+    for j in range(n):
+        out[j] = values[first + j]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def take(arriving, arrived, row, n, scale):
+    """Take what has arrived out of the accumulators, in units of the port."""
+    for j in range(n):
+        arriving[j] = scale * arrived[row + j]
+        arrived[row + j] = arrived.dtype.type(0)
+
+
+@kernel(_nrt=False, error_model="numpy")
+def add_scaled(arriving, extra, row, n, scale):
+    """Take what has arrived that is not made of whole units."""
+    for j in range(n):
+        arriving[j] += scale * extra[row + j]
+        extra[row + j] = extra.dtype.type(0)
+
+
+@kernel(_nrt=False, error_model="numpy")
+def multiply_add(push, constants, factor, n, values, first):
+    """Add ``factor * value`` to `push`, both one a neuron."""
+    for j in range(n):
+        push[j] += constants[factor + j] * values[first + j]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def push_alike(push, factor, n, values, first):
+    """Add ``factor * value`` to `push`, with one factor for all."""
+    for j in range(n):
+        push[j] += factor * values[first + j]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def filter_first(state, i_at, arriving, n, decay_syn, gain_i):
+    """Let a synapse with the state i decay by one step, then add what arrives."""
+    for j in range(n):
+        state[i_at + j] = decay_syn * state[i_at + j] + gain_i * arriving[j]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def filter_second(state, i_at, x_at, arriving, n, decay_syn, p_ix, gain_i, gain_x):
+    """Let a synapse with the states i and x decay by one step, then add what arrives."""
+    for j in range(n):
+        i, x = state[i_at + j], state[x_at + j]
+        state[i_at + j] = decay_syn * i + p_ix * x + gain_i * arriving[j]
+        state[x_at + j] = decay_syn * x + gain_x * arriving[j]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def step_alike(
+    state,
+    at,
+    held,
+    neuron,
+    push,
+    jump,
+    fired,
+    n,
+    decay_m,
+    v_rest,
+    v_th,
+    v_reset,
+    ref_steps,
+    subtract,
+):
+    """Step neurons of equal parameters."""
+    for j in range(n):
+        v_free, v, left, is_fired = step(
+            state[at + j],
+            held[neuron + j],
+            push[j],
+            jump[j],
+            decay_m,
+            v_rest,
+            v_th,
+            v_reset,
+            ref_steps,
+            subtract,
+        )
+        # A reset would hide an overflow from the check after the chunk.
+        state[at + j] = v_free if math.isinf(v_free) else v
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(_nrt=False, error_model="numpy")
+def step_each(
+    state, at, held, neuron, push, jump, fired, n, constants, c, width, ref_steps, ref, subtract
+):
+    """Step neurons with parameters of their own: `c` is where DECAY_M of the first one lies."""
+    v_rest, v_th, v_reset = c + U(2) * width, c + U(3) * width, c + U(4) * width
+    for j in range(n):
+        v_free, v, left, is_fired = step(
+            state[at + j],
+            held[neuron + j],
+            push[j],
+            jump[j],
+            constants[c + j],
+            constants[v_rest + j],
+            constants[v_th + j],
+            constants[v_reset + j],
+            ref_steps[ref + j],
+            subtract,
+        )
+        state[at + j] = v_free if math.isinf(v_free) else v
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(_nrt=False, error_model="numpy")
+def leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, i_ext):
+    """Begin v' = a - b v with what the membrane alone does."""
+    for j in range(n):
+        b_1[j] = constants[rate_m + j]
+        a_1[j] = constants[rate_m + j] * constants[v_rest + j]
+        a_1[j] += constants[per_c_m + j] * constants[i_ext + j]
+
+
+@kernel(_nrt=False, error_model="numpy")
+def conductances_first(a, b, n, constants, per_c_m, state, i_at, n_i, to_a, to_b):
+    """Add a synapse with the state i to v' = a - b v, at one node of the step."""
+    for j in range(n):
+        y = constants[per_c_m + j] * (n_i * state[i_at + j])
+        a[j] += to_a * y
+        b[j] += to_b * y
+
+
+@kernel(_nrt=False, error_model="numpy")
+def conductances_second(a, b, n, constants, per_c_m, state, i_at, x_at, n_i, n_x, to_a, to_b):
+    """Add a synapse with the states i and x to v' = a - b v, at one node of the step."""
+    for j in range(n):
+        y = constants[per_c_m + j] * (n_i * state[i_at + j] + n_x * state[x_at + j])
+        a[j] += to_a * y
+        b[j] += to_b * y
+
+
+@kernel(_nrt=False, error_model="numpy")
+def fire_conductance(
+    state, at, held, neuron, a_1, b_1, a_2, b_2, jump, fired, n, dt, constants, v_th, v_reset,
+    ref_steps, ref, subtract,
+):  # fmt: skip
+    """Step neurons under conductances."""
+    for j in range(n):
+        jump[j] += conductance_free(state[at + j], a_1[j], b_1[j], a_2[j], b_2[j], dt)
+    for j in range(n):
+        v_free, v, left, is_fired = fire(
+            state[at + j],
+            held[neuron + j],
+            jump[j],
+            constants[v_th + j],
+            constants[v_reset + j],
+            ref_steps[ref + j],
+            subtract,
+        )
+        state[at + j] = v_free if math.isinf(v_free) else v
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(_nrt=False, error_model="numpy")
+def rates_of(rates, slot, column, state, at, n, constants, v_half, v_scale, max_rate):
+    """Write the output of rate neurons into a row."""
+    for j in range(n):
+        rates[slot, column + j] = output(
+            state[at + j], constants[v_half + j], constants[v_scale + j], constants[max_rate + j]
+        )
+
+
+@kernel(_nrt=False, error_model="numpy")
+def no_rates(rates, slot, column, state, at, n, constants, v_half, v_scale, max_rate):
+    """Stand in for :func:`rates_of` where there are no rate neurons."""
+
+
+@kernel(_nrt=False, error_model="numpy")
+def log_fired(fired, words, n, log, count, stamp):
+    """Append ``stamp + j`` to the log for each that fired; return where the next one goes."""
+    for word in range((n + U(7)) >> U(3)):
+        # Eight marks at a time: few words are not 0.
+        if words[word]:
+            begin = word << U(3)
+            for j in range(begin, min(begin + U(8), n)):
+                if fired[j]:
+                    log[count] = np.int64(stamp + j)
+                    count += U(1)
+    return count
