@@ -23,8 +23,6 @@ from spikesim.neurons import InhomogeneousPoissonSource, PoissonSource, SpikeSou
 __all__ = ["KINDS", "Law", "delay_law", "most_arrivals", "short_delay", "steps_of", "weight_law"]
 
 _MOST_STEPS = 2**31 - 1
-# A spread that rounding hides; bounds at the mean would not let any value through.
-_NO_SPREAD = 1e-15
 
 
 class Law(NamedTuple):
@@ -195,7 +193,7 @@ def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -
         raise ParameterError(f"{label}: {value} may draw values that are not finite")
     if isinstance(value, Uniform):
         return Law(UNIFORM, value.low, value.high, low, high, _NOTHING)
-    if isinstance(value, (Normal, LogNormal)) and value.sd <= _NO_SPREAD * abs(value.mean):
+    if isinstance(value, (Normal, LogNormal)) and value.sd == 0.0:
         return _constant(value.mean)
     if isinstance(value, LogNormal):
         return Law(LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
