@@ -326,6 +326,8 @@ def test_distributions_of_ones_own():
 def test_a_distribution_without_spread_is_a_number():
     found = np.array(connected(sp.AllToAll(), sp.Normal(2.5, 0.0), sp.LogNormal(0.3, 0.0)))
     assert set(found[:, 2]) == {2.5} and set(found[:, 3]) == {3.0}
+    hidden = np.array(connected(sp.AllToAll(), sp.LogNormal(3.0, 1e-200), sp.Uniform(0.2, 0.2)))
+    assert set(hidden[:, 2]) == {3.0} and set(hidden[:, 3]) == {2.0}
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,8 @@ def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -
         raise ParameterError(f"{label}: {value} may draw values that are not finite")
     if isinstance(value, Uniform):
         return Law(UNIFORM, value.low, value.high, low, high, _NOTHING)
-    if isinstance(value, (Normal, LogNormal)) and value.sd == 0.0:
-        return _constant(value.mean)
+    if low == high:
+        return _constant(low)
     if isinstance(value, LogNormal):
         return Law(LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
     assert isinstance(value, Normal)
