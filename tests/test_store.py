@@ -3,7 +3,6 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from numba import config
 
 import spikesim as sp
 from spikesim.engine import filling
@@ -261,7 +260,21 @@ class Interrupt(Exception):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_interrupt_ends_the_work(threads):
+def test_an_interrupt_ends_the_work(monkeypatch, threads):
+    monkeypatch.setattr(filling, "_CHUNK", 10)
+    monkeypatch.setattr(filling, "_JOB", 50)
+    populations, wirings, ports = network()
+    layout = layout_of(populations, ports, 1)
+
+    def check_interrupt():
+        raise Interrupt
+
+    with pytest.raises(Interrupt):
+        make_stores(wirings, populations, layout, DT, 0, False, threads, check_interrupt)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupt_ends_jobs_at_their_next_pause(threads):
     calls = []
 
     def check_interrupt():
@@ -269,16 +282,12 @@ def test_an_interrupt_ends_the_work(threads):
         if len(calls) == 3:
             raise Interrupt
 
-    n = 40 if config.DISABLE_JIT else 2500
-    store_of = sp.Population("a", sp.LIF(), n)
-    rule = sp.FixedOutDegree(2 * n)
-    wirings = [Wiring(sp.Projection("a", "a", rule, sp.Normal(0.0, 1.0)), 0, 0, 0)]
-    layout = layout_of([store_of], [0], 1)
-    with pytest.raises(Interrupt), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filling, "_CHUNK", 1)
-        patch.setattr(filling, "_JOB", n)
-        patch.setattr("spikesim.engine.pool._LISTEN_EVERY", 1e-4)
-        make_stores(wirings, [store_of], layout, DT, 0, False, threads, check_interrupt)
+    def endless():
+        while True:
+            yield time.sleep(1e-4)
+
+    with pytest.raises(Interrupt), Pool(threads, check_interrupt) as pool:
+        pool.run([endless(), endless(), endless()])
     assert len(calls) == 3
 
 

@@ -191,10 +191,10 @@ def _law(label: str, value: Any, n: int, order: Any, rng: np.random.Generator) -
     low, high = value.limits() or (np.nan, np.nan)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ParameterError(f"{label}: {value} may draw values that are not finite")
-    if isinstance(value, Uniform):
-        return Law(UNIFORM, value.low, value.high, low, high, _NOTHING)
     if low == high:
         return _constant(low)
+    if isinstance(value, Uniform):
+        return Law(UNIFORM, value.low, value.high, low, high, _NOTHING)
     if isinstance(value, LogNormal):
         return Law(LOG_NORMAL, value.log_mean, value.log_sd, low, high, _NOTHING)
     assert isinstance(value, Normal)
