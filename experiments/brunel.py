@@ -4,6 +4,8 @@ Run ``python experiments/brunel.py``. Excitatory and inhibitory neurons receive 
 synapses and the same Poisson input; the strength of inhibition g and the external rate decide
 whether they fire together or apart, regularly or not. Beside the measured values stand those of
 the theory, which takes the input of a neuron for white noise, and those that the paper reports.
+A neuron alone, on independent Poisson spikes at the rates of the theory, tells what the theory
+misses from what neurons that fire together do.
 """
 
 from __future__ import annotations
@@ -75,6 +77,8 @@ class Config:
         Weights stay, so a smaller network is coupled more weakly; the theory knows.
     duration, discard : float
         Time that is measured, and time before it (ms).
+    n_alone : int
+        Neurons that fire alone, each on Poisson spikes of its own.
     seed : int
         Source of all randomness.
     """
@@ -82,12 +86,13 @@ class Config:
     scale: float = 1.0
     duration: float = 2000.0
     discard: float = 200.0
+    n_alone: int = 400
     seed: int = 1
 
     @classmethod
     def smoke(cls) -> Config:
         """Return the smallest run that touches everything."""
-        return cls(scale=0.004, duration=40.0, discard=5.0)
+        return cls(scale=0.004, duration=40.0, discard=5.0, n_alone=5)
 
 
 @dataclass(frozen=True)
@@ -170,14 +175,43 @@ def theory(g: float, ratio: float, scale: float = 1.0) -> Theory:
     return Theory(rate, float(np.sqrt(2.0 * np.pi * area) * rate * tau))
 
 
+def alone(rate: float, g: float, ratio: float, config: Config) -> sp.Recording:
+    """Simulate neurons on independent Poisson spikes instead of those of a network.
+
+    Parameters
+    ----------
+    rate : float
+        Rate of the neurons of the network (Hz).
+    g, ratio : float
+        As in :func:`theory`.
+    config : Config
+        How many neurons, for how long.
+    """
+    p = Brunel
+    in_degree = scaled(p.in_degree, config.scale)
+    model = sp.LIF(
+        tau_m=p.tau_m, v_rest=p.v_rest, v_th=p.v_th, v_reset=p.v_reset, t_ref=p.t_ref
+    )  # fmt: skip
+    neurons = sp.Population("alone", model, config.n_alone)
+    exc, inh = in_degree["exc"] * rate + p.external_rate(ratio), in_degree["inh"] * rate
+    inputs = [
+        sp.PoissonInput(neurons, exc, p.weight),
+        sp.PoissonInput(neurons, inh, -g * p.weight),
+    ]
+    return sp.simulate(
+        sp.Network([neurons], inputs=inputs), config.discard + config.duration, seed=config.seed
+    )
+
+
 def run(config: Config) -> dict[str, Any]:
     """Simulate the four states.
 
     Returns
     -------
     dict
-        For each state a dictionary of ``recording``, ``theory``, and measures: ``rate`` (Hz, all
-        neurons), ``cv``, ``correlation`` of pairs in bins of 2 ms, ``synchrony`` (variance over
+        For each state a dictionary of ``recording``, ``theory``, ``alone`` (rate and CV of
+        neurons alone), and measures of the network: ``rate`` (Hz, all neurons), ``cv``,
+        ``correlation`` of pairs in bins of 2 ms, ``synchrony`` (variance over
         mean of the number of spikes in bins of 1 ms), ``frequency`` (Hz) of the highest peak of
         the power spectrum.
     """
@@ -187,6 +221,8 @@ def run(config: Config) -> dict[str, Any]:
             brunel(state, config.scale), config.discard + config.duration, seed=config.seed
         )
         exc, after = recording["exc"], {"start": config.discard}
+        expected = theory(*Brunel.states[state], config.scale)
+        single = alone(expected.rate, *Brunel.states[state], config)["alone"]
         frequencies, power = exc.power_spectrum(
             0.5, segment=min(500.0, config.duration / 2.0), **after
         )
@@ -194,7 +230,8 @@ def run(config: Config) -> dict[str, Any]:
         rates = [recording.rate(name, config.discard) for name in recording.populations]
         found[state] = {
             "recording": recording,
-            "theory": theory(*Brunel.states[state], config.scale),
+            "theory": expected,
+            "alone": (float(single.rates(**after).mean()), _mean(single.cv(**after))),
             "rate": float(sizes @ rates / sizes.sum()),
             "cv": _mean(exc.cv(**after)),
             "correlation": _mean(exc.correlations(**after)),
@@ -213,15 +250,18 @@ def _mean(values: np.ndarray) -> float:
 def table(found: dict[str, Any]) -> str:
     """Return the measured values beside those of the theory and of the paper."""
     lines = [
-        "state                     g  ratio |   rate  theory  paper |    CV  theory | "
-        "peak (Hz)  paper | synchrony  correlation"
+        f"{'':32s} | {'rate (Hz)':^32s} | {'CV of intervals':^24s} | {'peak (Hz)':^14s} |",
+        f"{'state':22s}    g  ratio | network   paper  theory   alone | network  theory   alone | "
+        "network  paper | synchrony  correlation",
     ]
     for state, values in found.items():
         (g, ratio), paper, expected = Brunel.states[state], STATES[state], values["theory"]
+        rate, cv = values["alone"]
         lines.append(
-            f"{state:22s}  {g:3.1f}  {ratio:5.1f} | {values['rate']:6.1f}  {expected.rate:6.1f}  "
-            f"{_shown(paper.rate, '5.1f')} | {_shown(values['cv'], '5.2f')}  {expected.cv:6.2f} | "
-            f"{values['frequency']:9.0f}  {_shown(paper.frequency, '5.0f')} | "
+            f"{state:22s}  {g:3.1f}  {ratio:5.1f} | {values['rate']:7.1f}  "
+            f"{_shown(paper.rate, '6.1f')}  {expected.rate:6.1f}  {rate:6.1f} | "
+            f"{_shown(values['cv'], '7.2f')}  {expected.cv:6.2f}  {_shown(cv, '6.2f')} | "
+            f"{values['frequency']:7.0f}  {_shown(paper.frequency, '5.0f')} | "
             f"{_shown(values['synchrony'], '9.1f')}  {_shown(values['correlation'], '11.3f')}"
         )
     return "\n".join(lines)
@@ -254,17 +294,20 @@ def draw(found: dict[str, Any], out: Path) -> Path:
             label="network", **window,
         )  # fmt: skip
         bottom.axhline(
-            values["theory"].rate, color=sp.plotting.COLOURS[1], linestyle="--", label="theory, mean"
+            values["theory"].rate,
+            color=sp.plotting.COLOURS[1],
+            linestyle="--",
+            label="theory, mean",
         )
         bottom.legend(frameon=False, fontsize="small", loc="upper right", ncols=2)
         bottom.set_ylim(top=1.25 * bottom.get_ylim()[1])
         top.set(xlabel="", yticks=[], ylabel="50 neurons")
         top.tick_params(labelbottom=False)
-        measured = f"{values['rate']:.1f} Hz each, CV {_shown(values['cv'], '.2f')}"
+        measured = f"neurons fire at {values['rate']:.1f} Hz, CV {_shown(values['cv'], '.2f')}"
         if np.isfinite(paper.frequency) or state == "synchronous regular":
-            measured += f", rhythm of {values['frequency']:.0f} Hz"
+            measured += f"; rhythm of {values['frequency']:.0f} Hz"
         top.set_title(
-            f"{paper.letter}  {state}: g = {g:g}, external rate {ratio:g}\n{measured}",
+            f"{paper.letter}  {state}: g = {g:g}, external rate {ratio:g} x threshold\n{measured}",
             loc="left", fontsize="medium",
         )  # fmt: skip
     path = out / "brunel.png"
@@ -291,8 +334,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     found = run(config)
     print(table(found))
-    print("\nrate, CV: of a neuron; theory: white noise in its place (the stationary state)")
-    print("peak: of the power spectrum of all; paper: table 1 of Brunel 2000")
+    print("\npaper: table 1 of Brunel 2000; theory: stationary activity, white noise as input")
+    print("alone: a neuron on independent Poisson spikes at the rates of the theory")
+    print("peak: of the power spectrum of all; correlation: of pairs, bins of 2 ms")
     print("synchrony: variance over mean of all spikes in 1 ms, 1 for independent neurons")
     print(draw(found, args.out))
 
