@@ -297,7 +297,7 @@ def draw(found: dict[str, Any], out: Path) -> Path:
             values["theory"].rate,
             color=sp.plotting.COLOURS[1],
             linestyle="--",
-            label="theory, mean",
+            label="theory",
         )
         bottom.legend(frameon=False, fontsize="small", loc="upper right", ncols=2)
         bottom.set_ylim(top=1.25 * bottom.get_ylim()[1])
