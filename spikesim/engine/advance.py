@@ -1,9 +1,10 @@
 """The kernels that advance the neurons of a block by one step.
 
-A block is advanced tile by tile. What arrives at a tile is taken from the accumulators port by
-port and filtered, then the model steps; the loops are in :mod:`spikesim.engine.tiles`. The order
-within a step is that of ``docs/update_order.md``. All functions here become part of the worker
-(``inline``): called, they would be handed the whole network at every step.
+A block is advanced tile by tile: port by port what moves v is summed up, then the model steps;
+the loops are in :mod:`spikesim.engine.tiles`. The order within a step is that of
+``docs/update_order.md``: jumps have arrived before, what goes to synapses arrives afterwards. All
+functions here become part of the worker (``inline``): called, they would be handed the whole
+network at every step.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 from spikesim._jit import kernel
 from spikesim.engine import plan as p
 from spikesim.engine import tiles
-from spikesim.engine.draw import add_drawn, add_nothing
 from spikesim.engine.plan import ONE, ZERO
 
 __all__ = ["make_advance"]
@@ -23,18 +23,16 @@ __all__ = ["make_advance"]
 U = np.uint64
 
 
-def make_advance(conductances: bool, draws: bool, rates: bool) -> Any:
+def make_advance(conductances: bool, rates: bool) -> Any:
     """Return the kernel that advances a population in a block by one step.
 
     Parameters
     ----------
-    conductances, draws, rates : bool
-        Whether there are conductances, Poisson inputs and rate neurons in the network. What a
-        network does not have is not compiled.
+    conductances, rates : bool
+        Whether there are conductances and rate neurons in the network. What a network does not
+        have is not compiled.
     """
-    take = _make_take(add_drawn if draws else add_nothing)
-    conductance_step = _make_conductance_step(take) if conductances else _no_conductances
-    currents = _make_currents(take)
+    under_conductances = _under_conductances if conductances else _no_conductances
     write_rates = tiles.rates_of if rates else tiles.no_rates
 
     @kernel(inline="always")
@@ -76,11 +74,11 @@ def make_advance(conductances: bool, draws: bool, rates: bool) -> Any:
             ref = plan.populations[population, p.REF] + origin
             here = c + origin
             if plan.populations[population, p.CONDUCTANCES]:
-                conductance_step(
-                    plan, memory, scratch, block, population, now, row, tile, end, here, width, ref
+                under_conductances(
+                    plan, memory, scratch, block, population, row, tile, end, here, width, ref
                 )
             else:
-                currents(plan, memory, scratch, block, population, now, row, tile, end, here, width)
+                _currents(plan, memory, scratch, block, population, row, tile, end, here, width)
                 if plan.populations[population, p.EACH]:
                     tiles.step_each(
                         memory.state,
@@ -88,7 +86,6 @@ def make_advance(conductances: bool, draws: bool, rates: bool) -> Any:
                         memory.held,
                         neuron,
                         scratch.push,
-                        scratch.jump,
                         scratch.fired,
                         n,
                         plan.constants,
@@ -105,7 +102,6 @@ def make_advance(conductances: bool, draws: bool, rates: bool) -> Any:
                         memory.held,
                         neuron,
                         scratch.push,
-                        scratch.jump,
                         scratch.fired,
                         n,
                         plan.constants[c + p.DECAY_M * width],
@@ -137,205 +133,123 @@ def make_advance(conductances: bool, draws: bool, rates: bool) -> Any:
     return advance
 
 
-def _make_take(draw_into: Any) -> Any:
-    @kernel(inline="always")
-    def take(plan, memory, scratch, block, population, port, now, first, last):
-        """Take what arrives at the neurons `first` to `last` - 1 through a port."""
-        row = block * plan.n_rows[0] + plan.row_starts[block, port]
-        row += first - plan.bounds[population, block]
-        scale, n = plan.scales[port], last - first
-        tiles.take(scratch.arriving, memory.arrived, row, n, scale)
-        if memory.extra.shape[0] > 0:
-            tiles.add_scaled(scratch.arriving, memory.extra, row, n, scale)
-        first_draw = plan.ports[port, p.PORT_DRAW]
-        for number in range(plan.ports[port, p.N_PORT_DRAWS]):
-            draw_into(
-                plan.draws,
-                plan.table_rows,
-                plan.table,
-                plan.constants,
-                plan.key,
-                scratch.arriving,
-                scratch.random,
-                first_draw + number,
-                now,
-                first,
-                last,
-            )
-
-    return take
-
-
-@kernel(inline="always")
-def _filter(plan, memory, scratch, population, port, first, n):
-    """Let the synapses of a port decay by one step, then add what arrives."""
-    k = plan.ports[port, p.PORT_CONSTANTS]
-    i_at = plan.ports[port, p.PORT_STATE] + first
-    decay_syn, gain_i = plan.constants[k + p.DECAY_SYN], plan.constants[k + p.GAIN_I]
-    if plan.ports[port, p.PORT_KIND] == p.FIRST_ORDER:
-        tiles.filter_first(memory.state, i_at, scratch.arriving, n, decay_syn, gain_i)
-    else:
-        tiles.filter_second(
-            memory.state,
-            i_at,
-            i_at + plan.populations[population, p.SIZE],
-            scratch.arriving,
-            n,
-            decay_syn,
-            plan.constants[k + p.P_IX],
-            gain_i,
-            plan.constants[k + p.GAIN_X],
-        )
-
-
 @kernel(inline="always")
 def _receive(memory, scratch, population, row, first, n):
     """Look up the input currents of this step."""
     offset, columns = memory.current_table[population, 0], memory.current_table[population, 1]
     if columns > ONE:
-        tiles.copy(scratch.arriving, memory.currents, offset + row * columns + first, n)
+        tiles.copy(scratch.received, memory.currents, offset + row * columns + first, n)
     else:
-        tiles.fill(scratch.arriving, n, memory.currents[offset + row])
-
-
-def _make_currents(take: Any) -> Any:
-    @kernel(inline="always")
-    def currents(plan, memory, scratch, block, population, now, row, first, last, here, width):
-        """Sum what currents and delta synapses add to v over the step, into `push` and `jump`."""
-        n, each = last - first, plan.populations[population, p.EACH]
-        gain, i_ext = here + p.LEAK_GAIN * width, here + p.I_EXT * width
-        if each:
-            tiles.fill(scratch.push, n, plan.constants.dtype.type(0))
-            tiles.multiply_add(scratch.push, plan.constants, gain, n, plan.constants, i_ext)
-        else:
-            tiles.fill(scratch.push, n, plan.constants[gain] * plan.constants[i_ext])
-        if memory.current_table[population, 1]:
-            _receive(memory, scratch, population, row, first, n)
-            tiles.multiply_add(scratch.push, plan.constants, gain, n, scratch.arriving, ZERO)
-        tiles.fill(scratch.jump, n, plan.constants.dtype.type(0))
-        port = plan.populations[population, p.PORT]
-        for _ in range(plan.populations[population, p.N_PORTS]):
-            take(plan, memory, scratch, block, population, port, now, first, last)
-            if plan.ports[port, p.PORT_KIND] == p.DELTA:
-                tiles.copy(scratch.jump, scratch.arriving, ZERO, n)
-            else:
-                i_at = plan.ports[port, p.PORT_STATE] + first
-                p_vi = plan.ports[port, p.PORT_CONSTANTS] + p.P_VI + (first if each else ZERO)
-                if each:
-                    tiles.multiply_add(scratch.push, plan.constants, p_vi, n, memory.state, i_at)
-                else:
-                    tiles.push_alike(scratch.push, plan.constants[p_vi], n, memory.state, i_at)
-                if plan.ports[port, p.PORT_KIND] == p.SECOND_ORDER:
-                    x_at, p_vx = i_at + plan.populations[population, p.SIZE], p_vi + width
-                    tiles.multiply_add(scratch.push, plan.constants, p_vx, n, memory.state, x_at)
-                _filter(plan, memory, scratch, population, port, first, n)
-            port += ONE
-
-    return currents
-
-
-def _make_conductance_step(take: Any) -> Any:
-    @kernel(inline="always")
-    def conductances(plan, memory, scratch, block, population, now, row, first, last, here, width):
-        """Sum the coefficients of v' = a - b v at the two nodes of the step, and jumps."""
-        n, per_c_m = last - first, here + p.PER_C_M * width
-        tiles.leak(
-            scratch.a_1,
-            scratch.b_1,
-            n,
-            plan.constants,
-            here + p.RATE_M * width,
-            here + p.V_REST * width,
-            per_c_m,
-            here + p.I_EXT * width,
-        )
-        if memory.current_table[population, 1]:
-            _receive(memory, scratch, population, row, first, n)
-            tiles.multiply_add(scratch.a_1, plan.constants, per_c_m, n, scratch.arriving, ZERO)
-        tiles.copy(scratch.a_2, scratch.a_1, ZERO, n)
-        tiles.copy(scratch.b_2, scratch.b_1, ZERO, n)
-        tiles.fill(scratch.jump, n, plan.constants.dtype.type(0))
-        port = plan.populations[population, p.PORT]
-        for _ in range(plan.populations[population, p.N_PORTS]):
-            take(plan, memory, scratch, block, population, port, now, first, last)
-            if plan.ports[port, p.PORT_KIND] == p.DELTA:
-                tiles.copy(scratch.jump, scratch.arriving, ZERO, n)
-            else:
-                k, i_at = plan.ports[port, p.PORT_CONSTANTS], plan.ports[port, p.PORT_STATE] + first
-                to_a, to_b = plan.constants[k + p.E_REV], plan.constants[k + p.IS_CONDUCTANCE]
-                n_1i, n_1x = plan.constants[k + p.N_1I], plan.constants[k + p.N_1X]
-                n_2i, n_2x = plan.constants[k + p.N_2I], plan.constants[k + p.N_2X]
-                state, constants = memory.state, plan.constants
-                if plan.ports[port, p.PORT_KIND] == p.FIRST_ORDER:
-                    tiles.conductances_first(
-                        scratch.a_1,
-                        scratch.b_1,
-                        n,
-                        constants,
-                        per_c_m,
-                        state,
-                        i_at,
-                        n_1i,
-                        to_a,
-                        to_b,
-                    )
-                    tiles.conductances_first(
-                        scratch.a_2,
-                        scratch.b_2,
-                        n,
-                        constants,
-                        per_c_m,
-                        state,
-                        i_at,
-                        n_2i,
-                        to_a,
-                        to_b,
-                    )
-                else:
-                    x_at = i_at + plan.populations[population, p.SIZE]
-                    tiles.conductances_second(
-                        scratch.a_1, scratch.b_1, n, constants, per_c_m, state, i_at, x_at,
-                        n_1i, n_1x, to_a, to_b,
-                    )  # fmt: skip
-                    tiles.conductances_second(
-                        scratch.a_2, scratch.b_2, n, constants, per_c_m, state, i_at, x_at,
-                        n_2i, n_2x, to_a, to_b,
-                    )  # fmt: skip
-                _filter(plan, memory, scratch, population, port, first, n)
-            port += ONE
-
-    @kernel(inline="always")
-    def under_conductances(
-        plan, memory, scratch, block, population, now, row, first, last, here, width, ref
-    ):
-        """Advance neurons that receive conductances."""
-        conductances(plan, memory, scratch, block, population, now, row, first, last, here, width)
-        tiles.fire_conductance(
-            memory.state,
-            plan.populations[population, p.STATE] + first,
-            memory.held,
-            plan.populations[population, p.FIRST] + first,
-            scratch.a_1,
-            scratch.b_1,
-            scratch.a_2,
-            scratch.b_2,
-            scratch.jump,
-            scratch.fired,
-            last - first,
-            plan.dt[0],
-            plan.constants,
-            here + p.V_TH * width,
-            here + p.V_RESET * width,
-            plan.ref_steps,
-            ref,
-            plan.populations[population, p.SUBTRACT] != ZERO,
-        )
-
-    return under_conductances
+        tiles.fill(scratch.received, n, memory.currents[offset + row])
 
 
 @kernel(inline="always")
-def _no_conductances(
-    plan, memory, scratch, block, population, now, row, first, last, here, width, ref
+def _currents(plan, memory, scratch, block, population, row, first, last, here, width):
+    """Sum into `push` what currents and jumps add to v over the step; let currents decay."""
+    constants, rows, state = plan.constants, memory.rows, memory.state
+    n, each = last - first, plan.populations[population, p.EACH]
+    gain, i_ext = here + p.LEAK_GAIN * width, here + p.I_EXT * width
+    if each:
+        tiles.fill(scratch.push, n, constants.dtype.type(0))
+        tiles.multiply_add(scratch.push, constants, gain, n, constants, i_ext)
+    else:
+        tiles.fill(scratch.push, n, constants[gain] * constants[i_ext])
+    if memory.current_table[population, 1]:
+        _receive(memory, scratch, population, row, first, n)
+        tiles.multiply_add(scratch.push, constants, gain, n, scratch.received, ZERO)
+    port = plan.populations[population, p.PORT]
+    for _ in range(plan.populations[population, p.N_PORTS]):
+        kind, k = plan.ports[port, p.PORT_KIND], plan.ports[port, p.PORT_CONSTANTS]
+        here_rows = block * plan.n_rows[0] + plan.row_starts[block, port]
+        at = here_rows + first - plan.bounds[population, block]
+        p_vi = k + p.P_VI + (first if each else ZERO)
+        if kind == p.DELTA:
+            tiles.jump(scratch.push, rows, at, n, constants[k + p.UNIT_I])
+        elif kind == p.FIRST_ORDER:
+            if each:
+                tiles.multiply_add(scratch.push, constants, p_vi, n, rows, at)
+                tiles.decay(rows, at, n, constants[k + p.DECAY_SYN])
+            else:
+                tiles.push_alike(
+                    scratch.push, rows, at, n, constants[p_vi], constants[k + p.DECAY_SYN]
+                )
+        else:
+            i_at = plan.ports[port, p.PORT_STATE] + first
+            tiles.multiply_add(scratch.push, constants, p_vi, n, state, i_at)
+            tiles.multiply_add(scratch.push, constants, p_vi + width, n, rows, at)
+            tiles.decay_second(
+                state, i_at, rows, at, n, constants[k + p.DECAY_SYN], constants[k + p.P_IX]
+            )
+        port += ONE
+
+
+@kernel(inline="always")
+def _under_conductances(
+    plan, memory, scratch, block, population, row, first, last, here, width, ref
 ):
+    """Advance neurons that receive conductances; what v jumps by goes into `push`."""
+    a_1, b_1, a_2, b_2 = scratch.a_1, scratch.b_1, scratch.a_2, scratch.b_2
+    constants, rows, state = plan.constants, memory.rows, memory.state
+    n, per_c_m = last - first, here + p.PER_C_M * width
+    rate_m, v_rest = here + p.RATE_M * width, here + p.V_REST * width
+    tiles.leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, here + p.I_EXT * width)
+    if memory.current_table[population, 1]:
+        _receive(memory, scratch, population, row, first, n)
+        tiles.multiply_add(a_1, constants, per_c_m, n, scratch.received, ZERO)
+    tiles.copy(a_2, a_1, ZERO, n)
+    tiles.copy(b_2, b_1, ZERO, n)
+    tiles.fill(scratch.push, n, constants.dtype.type(0))
+    port = plan.populations[population, p.PORT]
+    for _ in range(plan.populations[population, p.N_PORTS]):
+        kind, k = plan.ports[port, p.PORT_KIND], plan.ports[port, p.PORT_CONSTANTS]
+        here_rows = block * plan.n_rows[0] + plan.row_starts[block, port]
+        at = here_rows + first - plan.bounds[population, block]
+        decay_syn, to_a, to_b = (
+            constants[k + p.DECAY_SYN],
+            constants[k + p.TO_A],
+            constants[k + p.TO_B],
+        )
+        n_1i, n_1x = constants[k + p.N_1I], constants[k + p.N_1X]
+        n_2i, n_2x = constants[k + p.N_2I], constants[k + p.N_2X]
+        if kind == p.DELTA:
+            tiles.jump(scratch.push, rows, at, n, constants[k + p.UNIT_I])
+        elif kind == p.FIRST_ORDER:
+            tiles.conductances_first(
+                a_1, b_1, a_2, b_2, n, constants, per_c_m, rows, at, decay_syn,
+                n_1i, n_2i, to_a, to_b,
+            )  # fmt: skip
+        else:
+            i_at = plan.ports[port, p.PORT_STATE] + first
+            tiles.conductances_second(
+                a_1, b_1, n, constants, per_c_m, state, i_at, rows, at, n_1i, n_1x, to_a, to_b
+            )
+            tiles.conductances_second(
+                a_2, b_2, n, constants, per_c_m, state, i_at, rows, at, n_2i, n_2x, to_a, to_b
+            )
+            tiles.decay_second(state, i_at, rows, at, n, decay_syn, constants[k + p.P_IX])
+        port += ONE
+    tiles.fire_conductance(
+        state,
+        plan.populations[population, p.STATE] + first,
+        memory.held,
+        plan.populations[population, p.FIRST] + first,
+        a_1,
+        b_1,
+        a_2,
+        b_2,
+        scratch.push,
+        scratch.fired,
+        n,
+        plan.dt[0],
+        constants,
+        here + p.V_TH * width,
+        here + p.V_RESET * width,
+        plan.ref_steps,
+        ref,
+        plan.populations[population, p.SUBTRACT] != ZERO,
+    )
+
+
+@kernel(inline="always")
+def _no_conductances(plan, memory, scratch, block, population, row, first, last, here, width, ref):
     """Stand in where no neuron receives conductances."""

@@ -60,10 +60,10 @@ class BuiltPopulation:
         As used, by name.
     initial : ndarray, shape (n,)
         Membrane potential at the start; empty for sources.
-    filters : int
-        Ports with a state of their own.
+    ports : tuple of int
+        Its ports with a state of their own.
     state : int
-        Where its state begins: v, then i and x of each filter.
+        Where its v begins.
     rates : int
         Column of its first rate, -1 if it has none.
     currents : tuple
@@ -76,7 +76,7 @@ class BuiltPopulation:
     spiking: bool
     parameters: dict[str, Any]
     initial: np.ndarray
-    filters: int
+    ports: tuple[int, ...]
     state: int
     rates: int
     currents: tuple[tuple[int, Any], ...]
@@ -254,14 +254,17 @@ class _Tables:
         values, inverse = np.unique(np.where(driven, means, 0.0), return_inverse=True)
         events = [e for e in self._events]
         inputs, weights, input_starts = self._listed_inputs(bounds, row_starts, scales)
+        constants = _joined(self._constants, np.float64)
+        for row, scale in zip(self._ports, scales, strict=True):
+            self._rescale(constants, row, float(scale))
+        kinds = [row[p.PORT_KIND] for row in self._ports]
         return p.Plan(
             populations=_table(self._populations, p.N_POPULATION_COLUMNS),
             ports=_table(self._ports, p.N_PORT_COLUMNS),
             draws=_table(self._draws, p.N_DRAW_COLUMNS),
             bounds=bounds.astype(np.uint64),
             row_starts=row_starts.astype(np.uint64),
-            scales=scales.astype(self.real),
-            constants=_joined(self._constants, self.real),
+            constants=constants.astype(self.real),
             ref_steps=_joined(self._ref_steps, np.int32),
             table=poisson_table(values if len(values) else np.zeros(1)),
             table_rows=np.where(driven, inverse, -1).astype(np.int32),
@@ -274,7 +277,22 @@ class _Tables:
             dt=np.array([self.dt], dtype=self.real),
             spikes_per_hz=np.array([self.dt / 1000.0]),
             n_rows=np.array([n_rows], dtype=np.uint64),
+            phases=np.array([p.DELTA in kinds, any(kind != p.DELTA for kind in kinds)]),
         )
+
+    def _rescale(self, constants: np.ndarray, row: list[int], scale: float) -> None:
+        """Take the constants of a port to rows in units of `scale`."""
+        for draw in self._draws[row[p.PORT_DRAW] : row[p.PORT_DRAW] + row[p.N_PORT_DRAWS]]:
+            constants[draw[p.WEIGHT]] /= scale
+        if row[p.PORT_KIND] == p.DELTA:
+            constants[row[p.PORT_CONSTANTS] + int(p.UNIT_I)] = scale
+            return
+        c, width = row[p.PORT_CONSTANTS], self._populations[row[p.PORT_OWNER]][p.WIDTH]
+        second = row[p.PORT_KIND] == p.SECOND_ORDER
+        of_rows = (p.P_IX, p.N_1X, p.N_2X) if second else (p.N_1I, p.N_2I, p.UNIT_I)
+        first = c + int(p.P_VI) + (width if second else 0)
+        constants[[c + int(column) for column in of_rows]] *= scale
+        constants[first : first + width] *= scale
 
     def room(self, stretch: int) -> int:
         """Return how many spikes sources may add to the log of a block in a stretch."""
@@ -357,7 +375,7 @@ class _Tables:
                 isinstance(model, LIF),
                 parameters,
                 model.v_init,
-                len(filters),
+                tuple(range(first_port, first_port + len(filters))),
                 state,
                 rates,
                 self._currents(index, name),
@@ -381,21 +399,30 @@ class _Tables:
         row = [0] * p.N_PORT_COLUMNS
         if isinstance(synapse, Delta):
             row[p.PORT_KIND] = p.DELTA
+            head = np.zeros(p.P_VI)
+            head[p.UNIT_I] = 1.0
+            row[p.PORT_CONSTANTS] = self._put(head)
         else:
             nodes = synapse.at_nodes(self.dt)
             second = nodes.gain_x != 0.0
             row[p.PORT_KIND] = p.SECOND_ORDER if second else p.FIRST_ORDER
-            row[p.PORT_STATE] = self.n_state
-            self.n_state += 2 * n
-            head = np.zeros(p.P_VI)
-            head[: p.E_REV] = nodes
-            # A current counts once in a, a conductance by its reversal potential.
-            head[p.E_REV] = synapse.e_rev if synapse.conductance else 1.0
-            head[p.IS_CONDUCTANCE] = float(synapse.conductance)
             p_vi, p_vx = pushes[filters.index(synapse)]
+            # The rows hold i, or x in the unit in which a spike adds its weight to it.
+            unit_x = nodes.gain_x if second else 1.0
+            head = np.zeros(p.P_VI)
+            head[p.DECAY_SYN], head[p.P_IX] = nodes.decay_syn, nodes.p_ix * unit_x
+            head[p.N_1I], head[p.N_1X] = nodes.n_i_1, nodes.n_x_1 * unit_x
+            head[p.N_2I], head[p.N_2X] = nodes.n_i_2, nodes.n_x_2 * unit_x
+            head[p.TO_A] = synapse.e_rev if synapse.conductance else 1.0
+            head[p.TO_B], head[p.UNIT_I] = float(synapse.conductance), 1.0
+            head[p.E_REV] = synapse.e_rev if synapse.conductance else 0.0
+            if second:
+                row[p.PORT_STATE] = self.n_state
+                self.n_state += n
             row[p.PORT_CONSTANTS] = self._put(
-                np.concatenate([head, _spread(p_vi, width), _spread(p_vx, width)])
+                np.concatenate([head, _spread(p_vi, width), _spread(p_vx, width) * unit_x])
             )
+        row[p.PORT_OWNER] = index
         row[p.PORT_DRAW] = len(self._draws)
         for item in self.network.inputs:
             if item.target != name or getattr(item, "synapse", None) != synapse:
@@ -451,7 +478,7 @@ class _Tables:
         self._populations.append(row)
         self._events.append(events)
         self.built.append(
-            BuiltPopulation(name, n, self.first, True, parameters, np.zeros(0), 0, 0, -1, ())
+            BuiltPopulation(name, n, self.first, True, parameters, np.zeros(0), (), 0, -1, ())
         )
 
     def _poisson_source(
@@ -493,24 +520,22 @@ class _Tables:
     def _listed_inputs(
         self, bounds: np.ndarray, row_starts: np.ndarray, scales: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (step, accumulator), weight in units of the port, and where blocks begin."""
-        parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in row_starts]
+        """Return (step, row), weight in units of the port, and where early and late ones begin."""
+        found = []
         for population, port, steps, ids, weights in self._inputs:
-            for block, starts in enumerate(row_starts):
-                first, last = bounds[population, block : block + 2]
-                here = (ids >= first) & (ids < last)
-                rows = ids[here] - first + starts[port]
-                made = np.column_stack((steps[here], rows))
-                parts[block].append((made, weights[here] / scales[port]))
-        inputs, weights_of, starts_of = [], [], [0]
-        for block_parts in parts:
-            made = np.concatenate([np.zeros((0, 2), np.int64), *(part[0] for part in block_parts)])
-            weights = np.concatenate([np.zeros(0), *(part[1] for part in block_parts)])
-            order = np.argsort(made[:, 0], kind="stable")
-            inputs.append(made[order])
-            weights_of.append(weights[order])
-            starts_of.append(starts_of[-1] + len(made))
-        return np.concatenate(inputs), np.concatenate(weights_of), np.array(starts_of)
+            late = int(self._ports[port][p.PORT_KIND] != p.DELTA)
+            block = np.searchsorted(bounds[population], ids, side="right") - 1
+            rows = ids - bounds[population][block] + row_starts[block, port]
+            found.append((2 * block + late, steps, rows, weights / scales[port]))
+        nothing = np.zeros(0, dtype=np.int64)
+        places, steps, rows, weights = (
+            (np.concatenate([nothing, *column]) for column in zip(*found, strict=True))
+            if found
+            else (nothing, nothing, nothing, nothing)
+        )
+        order = np.lexsort((np.arange(len(places)), steps, places))
+        starts = np.searchsorted(places[order], np.arange(2 * len(row_starts) + 1))
+        return np.column_stack((steps, rows))[order], weights[order], starts
 
     def _put(self, values: np.ndarray) -> int:
         """Append constants; return where they begin."""
@@ -534,7 +559,7 @@ def _blocks(
     bounds : ndarray of int64, shape (P, B + 1)
         Which neurons of a population are in a block.
     row_starts : ndarray of int64, shape (B, Q)
-        Accumulator row of the first of them at each port.
+        Row of the first of them at each port.
     n_rows : int
         Rows of a block, at most 65,536.
     """

@@ -2,7 +2,7 @@
 
 A spike is put on the calendar once, when it is fired: for each of its delays one entry, at the
 step of arrival, that names a bucket of synapses. When that step comes, the bucket is added into
-the accumulators of the block, which are few enough to stay in the cache. Entries come in order of
+the rows of the block, which are few enough to stay in the cache. Entries come in order of
 step and source, whatever the number of blocks and threads, so that every sum is made in one order.
 """
 
@@ -56,43 +56,51 @@ def schedule(entries, counts, starts, bucket_starts, buckets, block, row, slot, 
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_uniform(arrived, base, rows, classes, entries, n_entries):
+def deliver_uniform(rows, base, targets, classes, entries, n_entries, first_class, last_class):
     """Add for every synapse of some entries the weight of its class.
 
     Parameters
     ----------
-    arrived : ndarray
-        Accumulators of all blocks; those of this one begin at `base`.
-    rows, classes : ndarray
-        Of the store.
+    rows : ndarray
+        Rows of all blocks; those of this one begin at `base`.
+    targets, classes : ndarray
+        `rows` and `classes` of the store.
     entries : ndarray of uint64
         The list of this step, of which `n_entries` hold.
+    first_class, last_class : int
+        Entries of classes from the first to below the last are delivered, the others wait.
     """
     for index in range(n_entries):
         entry = entries[index]
         if index + _AHEAD < n_entries:
             ahead = entries[index + _AHEAD] >> _START
-            prefetch(rows, ahead)
-            prefetch(rows, ahead + _ROWS)
-        weight = classes[entry >> _CLASS & _CLASS_BITS]
+            prefetch(targets, ahead)
+            prefetch(targets, ahead + _ROWS)
+        class_ = entry >> _CLASS & _CLASS_BITS
+        if class_ < first_class or class_ >= last_class:
+            continue
+        weight = classes[class_]
         start = entry >> _START
         for synapse in range(start, start + (entry & _LENGTH_BITS)):
-            arrived[base + U(rows[synapse])] += weight
+            rows[base + U(targets[synapse])] += weight
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_listed(arrived, base, rows, weights, entries, n_entries):
+def deliver_listed(rows, base, targets, weights, entries, n_entries, first_class, last_class):
     """Add the weight of each synapse; parameters as in :func:`deliver_uniform`."""
     for index in range(n_entries):
         entry = entries[index]
+        class_ = entry >> _CLASS & _CLASS_BITS
+        if class_ < first_class or class_ >= last_class:
+            continue
         start = entry >> _START
         for synapse in range(start, start + (entry & _LENGTH_BITS)):
-            arrived[base + U(rows[synapse])] += weights[synapse]
+            rows[base + U(targets[synapse])] += weights[synapse]
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_packed(arrived, base, packed, entries, n_entries):
-    """Add the weight of each packed synapse: its accumulator in the low 16 bits, it in the high."""
+def deliver_packed(rows, base, packed, entries, n_entries, first_class, last_class):
+    """Add the weight of each packed synapse: its row in the low 16 bits, it in the high ones."""
     for index in range(n_entries):
         entry = entries[index]
         if index + _AHEAD < n_entries:
@@ -101,19 +109,24 @@ def deliver_packed(arrived, base, packed, entries, n_entries):
             prefetch(packed, ahead + _PACKED)
             prefetch(packed, ahead + U(2) * _PACKED)
             prefetch(packed, ahead + U(3) * _PACKED)
+        class_ = entry >> _CLASS & _CLASS_BITS
+        if class_ < first_class or class_ >= last_class:
+            continue
         start = entry >> _START
         for synapse in range(start, start + (entry & _LENGTH_BITS)):
             both = packed[synapse]
-            arrived[base + U(both & np.int32(0xFFFF))] += both >> np.int32(16)
+            rows[base + U(both & np.int32(0xFFFF))] += rows.dtype.type(both >> np.int32(16))
 
 
 @kernel(_nrt=False, error_model="numpy")
-def deliver_rates(rates, extra, base, store, row, column, now, spikes_per_hz):
+def deliver_rates(
+    rates, rows, base, store, row, column, now, spikes_per_hz, first_class, last_class
+):
     """Add what a rate neuron sent into a block, so that it arrives in step `now`.
 
     Parameters
     ----------
-    rates, extra : ndarray
+    rates, rows : ndarray
         Read; written, beginning at `base`.
     store : Store
         Synapses.
@@ -123,25 +136,28 @@ def deliver_rates(rates, extra, base, store, row, column, now, spikes_per_hz):
         Step.
     spikes_per_hz : float
         Spikes expected in a step at a rate of one Hz.
+    first_class, last_class : int
+        As in :func:`deliver_uniform`.
     """
     position = store.starts[row]
     for index in range(store.bucket_starts[row], store.bucket_starts[row + U(1)]):
         bucket = store.buckets[index]
         delay, end = bucket >> _DELAY, position + (bucket & _LENGTH_BITS)
-        if delay < now:
+        class_ = bucket >> _CLASS & _CLASS_BITS
+        if delay < now and first_class <= class_ < last_class:
             rate = rates[(now - delay) % U(rates.shape[0]), column]
-            sent = extra.dtype.type(rate * spikes_per_hz)
+            sent = rows.dtype.type(rate * spikes_per_hz)
             if store.packed.shape[0] > 0:
                 for synapse in range(position, end):
                     both = store.packed[synapse]
-                    weight = extra.dtype.type(both >> np.int32(16))
-                    extra[base + U(both & np.int32(0xFFFF))] += weight * sent
+                    weight = rows.dtype.type(both >> np.int32(16))
+                    rows[base + U(both & np.int32(0xFFFF))] += weight * sent
             elif store.weights.shape[0] > 0:
                 for synapse in range(position, end):
-                    weight = extra.dtype.type(store.weights[synapse])
-                    extra[base + U(store.rows[synapse])] += weight * sent
+                    weight = rows.dtype.type(store.weights[synapse])
+                    rows[base + U(store.rows[synapse])] += weight * sent
             else:
-                weight = extra.dtype.type(store.classes[bucket >> _CLASS & _CLASS_BITS])
+                weight = rows.dtype.type(store.classes[class_])
                 for synapse in range(position, end):
-                    extra[base + U(store.rows[synapse])] += weight * sent
+                    rows[base + U(store.rows[synapse])] += weight * sent
         position = end

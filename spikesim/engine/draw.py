@@ -15,15 +15,15 @@ U = np.uint64
 
 
 @kernel(_nrt=False, error_model="numpy")
-def add_drawn(draws, table_rows, table, constants, key, arriving, random, draw, now, first, last):
-    """Add a Poisson input of the neurons `first` to `last` - 1 to what arrives.
+def add_drawn(draws, table_rows, table, constants, key, rows, row, random, draw, now, first, last):
+    """Add a Poisson input of the neurons `first` to `last` - 1 to their rows.
 
     Parameters
     ----------
     draws, table_rows, table, constants, key
         Of the plan.
-    arriving : ndarray, shape (TILE,)
-        Added to; element j belongs to neuron ``first + j``.
+    rows, row : ndarray, int
+        Added to; the row of the first neuron.
     random : ndarray
         From :func:`spikesim.engine.rng.poisson_scratch`.
     draw, now : int
@@ -35,27 +35,29 @@ def add_drawn(draws, table_rows, table, constants, key, arriving, random, draw, 
     stream, step = np.int64(draws[draw, p.STREAM]), np.int64(now)
     k0, k1 = key[0], key[1]
     if draws[draw, p.SHARED]:
-        row = np.int64(table_rows[draws[draw, p.ROW]])
-        count = arriving.dtype.type(poisson_count(stream, 0, step, table, row, k0, k1))
-        rows = draws[draw, p.ROW_EACH]
+        mean = np.int64(table_rows[draws[draw, p.ROW]])
+        count = rows.dtype.type(poisson_count(stream, 0, step, table, mean, k0, k1))
+        means = draws[draw, p.ROW_EACH]
         for j in range(last - first):
-            if table_rows[rows + first + j] >= 0:
-                arriving[j] += weight * count
+            if table_rows[means + first + j] >= 0:
+                rows[row + j] += weight * count
     elif draws[draw, p.ROW_EACH]:
-        rows = draws[draw, p.ROW] + first
+        means = draws[draw, p.ROW] + first
         for j in range(last - first):
-            row = np.int64(table_rows[rows + j])
-            if row >= 0:
-                count = poisson_count(stream, np.int64(first + j), step, table, row, k0, k1)
-                arriving[j] += weight * arriving.dtype.type(count)
+            mean = np.int64(table_rows[means + j])
+            if mean >= 0:
+                count = poisson_count(stream, np.int64(first + j), step, table, mean, k0, k1)
+                rows[row + j] += weight * rows.dtype.type(count)
     else:
-        row = np.int64(table_rows[draws[draw, p.ROW]])
-        here = arriving[: last - first]
-        add_poisson(here, weight, np.int64(first), stream, step, table, row, random, k0, k1)
+        mean = np.int64(table_rows[draws[draw, p.ROW]])
+        here = rows[row : row + last - first]
+        add_poisson(here, weight, np.int64(first), stream, step, table, mean, random, k0, k1)
 
 
 @kernel(_nrt=False, error_model="numpy")
-def add_nothing(draws, table_rows, table, constants, key, arriving, random, draw, now, first, last):
+def add_nothing(
+    draws, table_rows, table, constants, key, rows, row, random, draw, now, first, last
+):
     """Stand in for :func:`add_drawn` where there are no Poisson inputs."""
 
 

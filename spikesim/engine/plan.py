@@ -25,7 +25,7 @@ def _indices(n: int) -> list[Any]:
 ZERO, ONE = _indices(2)
 
 # Neurons that are advanced together: what passes between the loops over a tile stays in L1.
-TILE = np.uint64(512)
+TILE = np.uint64(1024)
 
 # Columns of Plan.populations.
 (
@@ -55,12 +55,16 @@ DECAY_M, LEAK_GAIN, V_REST, V_TH, V_RESET, I_EXT, RATE_M, PER_C_M, MAX_RATE, V_H
 )
 N_CONSTANTS = 11
 
-# Columns of Plan.ports. PORT_STATE is where i lies in Memory.state, x follows it.
-PORT_KIND, PORT_STATE, PORT_CONSTANTS, PORT_DRAW, N_PORT_DRAWS, N_PORT_COLUMNS = _indices(6)
-# What PORT_KIND may be: a jump of v; a filter with the state i; one with i and x.
+# Columns of Plan.ports. Of a second order port, PORT_STATE is where i lies in Memory.state.
+PORT_KIND, PORT_OWNER, PORT_STATE, PORT_CONSTANTS, PORT_DRAW, N_PORT_DRAWS, N_PORT_COLUMNS = (
+    _indices(7)
+)
+# What PORT_KIND may be: a jump of v; a filter with the state i; one with i and x. What arrives
+# through a port is added to its rows: they hold the jump, i, or x.
 DELTA, FIRST_ORDER, SECOND_ORDER = _indices(3)
-# Plan.constants of a port: ten numbers, then P_VI and P_VX of WIDTH values each.
-DECAY_SYN, P_IX, GAIN_I, GAIN_X, N_1I, N_1X, N_2I, N_2X, E_REV, IS_CONDUCTANCE, P_VI = _indices(11)
+# Plan.constants of a port: ten numbers, then P_VI and P_VX of WIDTH values each. They are those of
+# rows in the units of the port, of which a spike adds its weight.
+DECAY_SYN, P_IX, N_1I, N_1X, N_2I, N_2X, TO_A, TO_B, UNIT_I, E_REV, P_VI = _indices(11)
 
 # Columns of Plan.draws: Poisson inputs by port, and Poisson sources. Sample s has the mean of row
 # table_rows[ROW + s] of the table or, if ROW_EACH, table_rows[ROW + s * SIZE + i] for neuron i. Of
@@ -112,7 +116,7 @@ DONE, CALENDAR_FULL, LOG_FULL, OVERFLOW = range(4)
 class Plan(NamedTuple):
     """What stays as it is during a run.
 
-    `B` blocks, `P` populations, `Q` ports, `R` accumulator rows a block. `T` is float64, in
+    `B` blocks, `P` populations, `Q` ports, `R` rows a block. `T` is float64, in
     compact precision float32. Tables hold uint64.
     """
 
@@ -120,36 +124,35 @@ class Plan(NamedTuple):
     ports: np.ndarray  # (Q, columns)
     draws: np.ndarray  # (n_draws, columns)
     bounds: np.ndarray  # (P, B + 1) neurons of population p in block b
-    row_starts: np.ndarray  # (B, Q) accumulator row of the first of them
-    scales: np.ndarray  # T (Q,) what one unit in an accumulator is worth
+    row_starts: np.ndarray  # (B, Q) row of the first of them
     constants: np.ndarray  # T
     ref_steps: np.ndarray  # int32
     table: PoissonTable
     table_rows: np.ndarray  # int32, -1 for neurons that are not driven
     events: np.ndarray  # int64 (n_events, 2) step and neuron of LISTED sources
     event_starts: np.ndarray  # (P + 1,)
-    inputs: np.ndarray  # int64 (n_inputs, 2) step and accumulator row of listed input spikes
+    inputs: np.ndarray  # (n_inputs, 2) step and row of listed input spikes
     input_weights: np.ndarray  # T (n_inputs,)
-    input_starts: np.ndarray  # (B + 1,)
+    input_starts: np.ndarray  # (2 B + 1,) of the early and the late ones of each block
     key: np.ndarray  # int64 (2,) of the random numbers
     dt: np.ndarray  # T (1,)
     spikes_per_hz: np.ndarray  # float64 (1,): in a step
-    n_rows: np.ndarray  # (1,) accumulator rows of a block
+    n_rows: np.ndarray  # (1,) rows of a block
+    phases: np.ndarray  # bool (2,) whether anything arrives early (delta synapses), or late
 
 
 class Memory(NamedTuple):
     """What changes during a run. `L` is the longest delay in steps."""
 
-    state: np.ndarray  # T, of all populations
+    state: np.ndarray  # T, v of all populations, i of second order ports
     held: np.ndarray  # int32 (n_neurons,) steps for which each is still refractory
-    arrived: np.ndarray  # T or int32 (B * R,) sums of the weights that arrive in this step
-    extra: np.ndarray  # T (B * R,) or (0,): the same of inputs that are not whole units
+    rows: np.ndarray  # T (B * R,) where spikes arrive
     rates: np.ndarray  # float64 (L + stretch, n_rates) outputs of rate neurons, by step
     log: np.ndarray  # int64 (B, capacity) step << 32 | neuron
     segments: np.ndarray  # int64 (2, B, stretch, P) where each population ends in the log
     published: np.ndarray  # int64 (2, B, columns)
     fills: np.ndarray  # int64 (B,) the longest list of a calendar so far
-    cursors: np.ndarray  # int64 (B, P + 2) next event of each source, next input, end of the log
+    cursors: np.ndarray  # int64 (B, P + 3) next event of each source, next inputs, end of the log
     traces: np.ndarray  # (n_traces, columns) table of this run
     trace_neurons: np.ndarray  # int64
     samples: np.ndarray  # float64
@@ -168,8 +171,7 @@ class Scratch(NamedTuple):
     """Memory for a tile, one a thread."""
 
     push: np.ndarray  # T (TILE,)
-    jump: np.ndarray
-    arriving: np.ndarray
+    received: np.ndarray
     a_1: np.ndarray
     b_1: np.ndarray
     a_2: np.ndarray

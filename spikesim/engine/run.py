@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import config
@@ -81,7 +81,7 @@ def initial_arrays(built: Built) -> dict[str, np.ndarray]:
     for population in built.populations:
         if not len(population.initial):
             continue
-        name, shape = population.name, (population.n, population.filters)
+        name, shape = population.name, (population.n, len(population.ports))
         arrays[f"{name}.v"] = population.initial.astype(built.real)
         arrays[f"{name}.refractory"] = np.zeros(population.n, dtype=np.int32)
         arrays[f"{name}.i_syn"] = np.zeros(shape, dtype=built.real)
@@ -179,9 +179,7 @@ class _State:
         plan, real = built.plan, built.real
         n_blocks, n_populations = built.n_blocks, len(built.populations)
         n_neurons = sum(population.n for population in built.populations)
-        compact = built.precision == "compact"
         sends_rates = built.n_rates > 0
-        extra = len(plan.inputs) > 0 or sends_rates
         self.stores = tuple(
             store._replace(
                 starts=store.starts.view(np.uint64),
@@ -202,8 +200,7 @@ class _State:
         self.memory = p.Memory(
             state=np.zeros(built.n_state, dtype=real),
             held=np.zeros(n_neurons, dtype=np.int32),
-            arrived=np.zeros(cells, dtype=np.int32 if compact else real),
-            extra=np.zeros(cells if extra else 0, dtype=real),
+            rows=np.zeros(cells, dtype=real),
             rates=np.zeros((built.longest + built.stretch, built.n_rates)),
             log=np.empty((n_blocks, capacity), dtype=np.int64),
             segments=np.zeros((2, n_blocks, built.stretch, n_populations), dtype=np.int64),
@@ -269,7 +266,7 @@ class _State:
     def refuse_non_finite(self) -> None:
         """Raise if a variable is NaN or infinite."""
         built = self.built
-        if np.isfinite(self.memory.state).all():
+        if np.isfinite(self.memory.state).all() and np.isfinite(self.memory.rows).all():
             return
         for name, array in self.arrays().items():
             variable = name.rpartition(".")[2]
@@ -293,11 +290,11 @@ class _State:
             if not len(population.initial):
                 continue
             name, n = population.name, population.n
-            v, filters = self._views(population)
-            arrays[f"{name}.v"] = v.copy()
+            arrays[f"{name}.v"] = memory.state[population.state :][:n].copy()
             arrays[f"{name}.refractory"] = memory.held[population.first :][:n].copy()
-            arrays[f"{name}.i_syn"] = np.ascontiguousarray(filters[:, 0].T)
-            arrays[f"{name}.x_syn"] = np.ascontiguousarray(filters[:, 1].T)
+            for variable in ("i_syn", "x_syn"):
+                columns = [self._synapse(port, variable, n) for port in population.ports]
+                arrays[f"{name}.{variable}"] = np.array(columns, dtype=built.real).reshape(-1, n).T
             if population.rates >= 0:
                 columns = slice(population.rates, population.rates + n)
                 arrays[f"{name}.rates"] = memory.rates[self._rate_rows(), columns].copy()
@@ -308,11 +305,11 @@ class _State:
             if not len(population.initial):
                 continue
             name, n = population.name, population.n
-            v, filters = self._views(population)
-            v[:] = arrays[f"{name}.v"]
+            self.memory.state[population.state :][:n] = arrays[f"{name}.v"]
             self.memory.held[population.first : population.first + n] = arrays[f"{name}.refractory"]
-            filters[:, 0] = arrays[f"{name}.i_syn"].T
-            filters[:, 1] = arrays[f"{name}.x_syn"].T
+            for index, port in enumerate(population.ports):
+                for variable in ("i_syn", "x_syn"):
+                    self._put_synapse(port, variable, arrays[f"{name}.{variable}"][:, index])
             if population.rates >= 0:
                 columns = slice(population.rates, population.rates + n)
                 self.memory.rates[self._rate_rows(), columns] = arrays[f"{name}.rates"]
@@ -323,10 +320,33 @@ class _State:
             ):
                 self._grow(self.capacity, keep=False)
 
-    def _views(self, population: Any) -> tuple[np.ndarray, np.ndarray]:
-        n, first, filters = population.n, population.state, population.filters
-        state = self.memory.state[first : first + n * (1 + 2 * filters)]
-        return state[:n], state[n:].reshape(filters, 2, n)
+    def _synapse(self, port: int, variable: str, n: int) -> np.ndarray:
+        """Return i or x of a port, of all its neurons, in the unit of its rows."""
+        about = self.built.plan.ports[port]
+        second = about[p.PORT_KIND] == p.SECOND_ORDER
+        if second == (variable == "x_syn"):
+            return np.concatenate([self.memory.rows[rows] for _, rows in self._rows(port)])
+        if second:
+            return self.memory.state[int(about[p.PORT_STATE]) :][:n]
+        return np.zeros(n)
+
+    def _put_synapse(self, port: int, variable: str, values: np.ndarray) -> None:
+        about = self.built.plan.ports[port]
+        second = about[p.PORT_KIND] == p.SECOND_ORDER
+        if second == (variable == "x_syn"):
+            for neurons, rows in self._rows(port):
+                self.memory.rows[rows] = values[neurons]
+        elif second:
+            self.memory.state[int(about[p.PORT_STATE]) :][: len(values)] = values
+
+    def _rows(self, port: int) -> Iterator[tuple[slice, slice]]:
+        """Yield for each block the neurons of a port, and their rows among those of all blocks."""
+        plan = self.built.plan
+        bounds = plan.bounds[int(plan.ports[port, p.PORT_OWNER])].astype(np.int64)
+        starts = plan.row_starts[:, port].astype(np.int64)
+        for block, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            row = block * self.built.n_rows + int(starts[block])
+            yield slice(first, last), slice(row, row + last - first)
 
     def _rate_rows(self) -> np.ndarray:
         """Return the rows that hold the rates of the last steps, the oldest first."""
@@ -363,15 +383,15 @@ class _State:
     def _cursors(self) -> np.ndarray:
         """Return for each block the first event of each source, and the first input, to come."""
         plan, done = self.built.plan, self.log.done
-        cursors = np.zeros((self.built.n_blocks, len(self.built.populations) + 2), dtype=np.int64)
+        cursors = np.zeros((self.built.n_blocks, len(self.built.populations) + 3), dtype=np.int64)
         starts = plan.event_starts.astype(np.int64)
         for index, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
             steps = plan.events[first:last, 0]
             cursors[:, index] = first + np.searchsorted(steps, done, side="right")
         starts = plan.input_starts.astype(np.int64)
-        for block, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+        for index, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
             steps = plan.inputs[first:last, 0]
-            cursors[block, -2] = first + np.searchsorted(steps, done, side="right")
+            cursors[index // 2, index % 2 - 3] = first + np.searchsorted(steps, done, side="right")
         return cursors
 
     def _traces(self) -> np.ndarray:
@@ -438,7 +458,7 @@ class _State:
 
 def _scratch(real: type) -> p.Scratch:
     fired = np.zeros(p.TILE, dtype=np.uint8)
-    tiles = [np.zeros(p.TILE, dtype=real) for _ in range(7)]
+    tiles = [np.zeros(p.TILE, dtype=real) for _ in range(6)]
     return p.Scratch(*tiles, fired, fired.view(np.uint64), poisson_scratch())
 
 

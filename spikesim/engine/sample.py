@@ -26,12 +26,12 @@ def sample(plan, memory, block, now):
         for column in range(about[p.N_TRACED]):
             neuron = U(memory.trace_neurons[about[p.NEURONS] + column])
             if first <= neuron < last:
-                value = _value(plan, memory, population, neuron, about[p.VARIABLE], now)
+                value = _value(plan, memory, block, population, neuron, about[p.VARIABLE], now)
                 memory.samples[row + column] = value
 
 
 @kernel(inline="always")
-def _value(plan, memory, population, neuron, variable, now):
+def _value(plan, memory, block, population, neuron, variable, now):
     """Return v (mV), the synaptic current (pA) or conductance (nS), or the rate (Hz)."""
     about = plan.populations[population]
     v = np.float64(memory.state[about[p.STATE] + neuron])
@@ -41,12 +41,17 @@ def _value(plan, memory, population, neuron, variable, now):
         slot = now % U(memory.rates.shape[0])
         return np.float64(memory.rates[slot, about[p.RATES] + neuron])
     total = 0.0
+    here = neuron - plan.bounds[population, block] + block * plan.n_rows[0]
     for port in range(about[p.PORT], about[p.PORT] + about[p.N_PORTS]):
-        if plan.ports[port, p.PORT_KIND] == p.DELTA:
+        kind, c = plan.ports[port, p.PORT_KIND], plan.ports[port, p.PORT_CONSTANTS]
+        if kind == p.DELTA:
             continue
-        value = np.float64(memory.state[plan.ports[port, p.PORT_STATE] + neuron])
-        c = plan.ports[port, p.PORT_CONSTANTS]
-        is_conductance = plan.constants[c + p.IS_CONDUCTANCE] > 0.0
+        if kind == p.FIRST_ORDER:
+            value = np.float64(memory.rows[here + plan.row_starts[block, port]])
+        else:
+            value = np.float64(memory.state[plan.ports[port, p.PORT_STATE] + neuron])
+        value *= plan.constants[c + p.UNIT_I]
+        is_conductance = plan.constants[c + p.TO_B] > 0.0
         if variable == p.G_SYN:
             total += value if is_conductance else 0.0
         elif is_conductance:

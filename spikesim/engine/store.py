@@ -21,7 +21,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine.connect import Drawing, draw_rows
 from spikesim.engine.filling import Filling, Part
-from spikesim.engine.laws import Law, most_arrivals
+from spikesim.engine.laws import Law
 from spikesim.engine.pool import Pool
 from spikesim.engine.records import LISTED, PACKED, ROW_BITS, UNIFORM, Records
 from spikesim.engine.variates import CONSTANT
@@ -29,12 +29,12 @@ from spikesim.engine.variates import LISTED as LISTED_VALUES
 from spikesim.errors import ParameterError
 from spikesim.network.population import Population
 from spikesim.network.projection import Projection
+from spikesim.synapses import Delta
 
 __all__ = ["Layout", "Store", "Stores", "Wiring", "make_stores"]
 
 _MOST_CLASSES = 4096
 _LARGEST_PACKED = 2**15 - 1
-_LARGEST_SUM = 2**31 - 1
 
 
 class Layout(NamedTuple):
@@ -81,8 +81,10 @@ class Store(NamedTuple):
         See above.
     buckets : ndarray of int64, shape (n_buckets,)
         See above; no bucket is longer than 65,535.
-    classes : ndarray of float64, or int32 in compact precision
+    classes : ndarray of float64, or float32 in compact precision
         Weight of each class.
+    n_early : int
+        Classes below it are of delta synapses, which are felt before the test of their step.
     """
 
     rows: np.ndarray
@@ -92,6 +94,7 @@ class Store(NamedTuple):
     bucket_starts: np.ndarray
     buckets: np.ndarray
     classes: np.ndarray
+    n_early: int
 
 
 class Stores(NamedTuple):
@@ -102,7 +105,7 @@ class Stores(NamedTuple):
     uniform : Store
         Of projections with one weight: a weight for each class.
     listed : Store
-        Of projections with several: a weight for each synapse, all of class 0.
+        Of projections with several: a weight for each synapse, classes only for early and late.
     scales : ndarray of float64, shape (n_ports,)
         What a weight of 1 in the stores is worth at each port; 1 but in compact precision.
     shortest, longest : int
@@ -174,6 +177,7 @@ class _Builder:
     ):
         self.wirings, self.populations, self.layout = wirings, populations, layout
         self.dt, self.compact, self.pool = dt, compact, pool
+        self.real = np.float32 if compact else np.float64
         self.n_blocks = layout.bounds.shape[1] - 1
         self.first_source = np.cumsum([0, *(population.n for population in populations)])
         self.places: list[str] = []
@@ -188,7 +192,8 @@ class _Builder:
     def build(self) -> Stores:
         """Return the stores."""
         scales = self._scales()
-        uniform, listed, classes = self._parts(scales)
+        uniform, listed, *classes = self._parts(scales)
+        weights, *early = classes
         kinds = UNIFORM, PACKED if self.compact else LISTED
         fillings = [
             self._filling(kind, parts) for kind, parts in zip(kinds, (uniform, listed), strict=True)
@@ -208,8 +213,11 @@ class _Builder:
                 filling.bucket_starts,
                 filling.buckets(),
                 some,
+                first_late,
             )
-            for filling, some in zip(fillings, (classes, classes[:0]), strict=True)
+            for filling, some, first_late in zip(
+                fillings, (weights, weights[:0]), early, strict=True
+            )
         ]
         delays = [store.buckets >> 32 for store in stores if len(store.buckets)]
         shortest = min((int(some.min()) for some in delays), default=0)
@@ -218,52 +226,43 @@ class _Builder:
         return Stores(stores[0], stores[1], scales, shortest, longest, n_synapses)
 
     def _scales(self) -> np.ndarray:
-        """Return what a weight of 1 is worth at each port.
-
-        No weight of a single synapse is larger than 32,767 units, and no sum of all weights that
-        may arrive at once is too large for 32 bits.
-        """
-        n_ports = self.layout.row_starts.shape[1]
-        scales = np.ones(n_ports)
+        """Return what a weight of 1 is worth at each port: 1, or where weights are packed less."""
+        scales = np.ones(self.layout.row_starts.shape[1])
         if not self.compact:
             return scales
-        most = np.full(n_ports, _LARGEST_SUM)
-        largest, arrivals = np.zeros(n_ports), np.zeros(n_ports, dtype=np.int64)
+        largest = np.zeros_like(scales)
+        packed = np.zeros(len(scales), dtype=bool)
         for wiring, drawing in zip(self.wirings, self.drawings, strict=True):
             port = wiring.port
             largest[port] = max(largest[port], *map(abs, drawing.weight.ends()))
-            if drawing.weight.kind != CONSTANT or len(self.wirings) > _MOST_CLASSES:
-                most[port] = _LARGEST_PACKED
-            source, target = self.populations[wiring.source], self.populations[wiring.target]
-            in_degree = wiring.projection.rule.in_degree_bound(source, target)
-            arrivals[port] += most_arrivals(source, in_degree, self.dt)
-        most = np.clip(_LARGEST_SUM // np.maximum(arrivals, 1), 1, most)
-        used = largest > 0.0
-        scales[used] = largest[used] / most[used]
+            packed[port] |= drawing.weight.kind != CONSTANT or len(self.wirings) > _MOST_CLASSES
+        used = packed & (largest > 0.0)
+        scales[used] = largest[used] / _LARGEST_PACKED
         return scales
 
-    def _parts(self, scales: np.ndarray) -> tuple[list[Part], list[Part], np.ndarray]:
-        """Return the parts of either store, by accumulator, and the weights of the classes."""
-        units = 1.0 / scales if self.compact else np.zeros_like(scales)
-        weights = []
+    def _parts(self, scales: np.ndarray) -> tuple[list[Part], list[Part], np.ndarray, int, int]:
+        """Return the parts of either store by accumulator, the classes, how many are early."""
+        keys = []
         for wiring, drawing in zip(self.wirings, self.drawings, strict=True):
             weight = drawing.weight.a if drawing.weight.kind == CONSTANT else np.nan
-            if self.compact:
-                weight = float(np.floor(weight * units[wiring.port] + 0.5))
-            weights.append(weight)
-        classes = np.unique([weight for weight in weights if weight == weight])[:_MOST_CLASSES]
-        class_of = {weight: number for number, weight in enumerate(classes.tolist())}
+            late = not isinstance(wiring.projection.synapse, Delta)
+            keys.append((late, weight / scales[wiring.port]))
+        classes = sorted({key for key in keys if key[1] == key[1]})[:_MOST_CLASSES]
+        class_of = {key: number for number, key in enumerate(classes)}
         uniform: list[Part] = []
         listed: list[Part] = []
-        for index in sorted(range(len(weights)), key=lambda index: self.wirings[index].port):
+        early = any(not late for late, weight in keys if (late, weight) not in class_of)
+        for index in sorted(range(len(keys)), key=lambda index: self.wirings[index].port):
             _, source, target, port = self.wirings[index]
-            class_ = class_of.get(weights[index])
-            unit = float(units[port]) if class_ is None else 0.0
-            part = Part(
-                self.places[index], source, target, port, self.drawings[index], class_ or 0, unit
-            )
-            (listed if class_ is None else uniform).append(part)
-        return uniform, listed, classes.astype(np.int32 if self.compact else np.float64)
+            where, drawing, key = self.places[index], self.drawings[index], keys[index]
+            if key in class_of:
+                uniform.append(Part(where, source, target, port, drawing, class_of[key], 0.0))
+            else:
+                unit = 1.0 / float(scales[port]) if self.compact else 0.0
+                class_ = int(key[0] and early)
+                listed.append(Part(where, source, target, port, drawing, class_, unit))
+        weights = np.array([weight for _, weight in classes], dtype=self.real)
+        return uniform, listed, weights, sum(not late for late, _ in classes), int(early)
 
     def _filling(self, kind: int, parts: list[Part]) -> Filling:
         counts = np.zeros(int(self.first_source[-1]), dtype=np.int64)

@@ -18,14 +18,14 @@ from spikesim.neurons.lif import fire, step
 from spikesim.neurons.sigmoid_rate import output
 
 __all__ = [
-    "add_scaled",
     "conductances_first",
     "conductances_second",
     "copy",
+    "decay",
+    "decay_second",
     "fill",
-    "filter_first",
-    "filter_second",
     "fire_conductance",
+    "jump",
     "leak",
     "log_fired",
     "multiply_add",
@@ -34,7 +34,6 @@ __all__ = [
     "rates_of",
     "step_alike",
     "step_each",
-    "take",
 ]
 
 U = np.uint64
@@ -55,22 +54,6 @@ def copy(out, values, first, n):
 
 
 @kernel(_nrt=False, error_model="numpy")
-def take(arriving, arrived, row, n, scale):
-    """Take what has arrived out of the accumulators, in units of the port."""
-    for j in range(n):
-        arriving[j] = scale * arrived[row + j]
-        arrived[row + j] = arrived.dtype.type(0)
-
-
-@kernel(_nrt=False, error_model="numpy")
-def add_scaled(arriving, extra, row, n, scale):
-    """Take what has arrived that is not made of whole units."""
-    for j in range(n):
-        arriving[j] += scale * extra[row + j]
-        extra[row + j] = extra.dtype.type(0)
-
-
-@kernel(_nrt=False, error_model="numpy")
 def multiply_add(push, constants, factor, n, values, first):
     """Add ``factor * value`` to `push`, both one a neuron."""
     for j in range(n):
@@ -78,26 +61,37 @@ def multiply_add(push, constants, factor, n, values, first):
 
 
 @kernel(_nrt=False, error_model="numpy")
-def push_alike(push, factor, n, values, first):
-    """Add ``factor * value`` to `push`, with one factor for all."""
+def jump(push, rows, row, n, unit):
+    """Take the jumps of v out of the rows."""
+    none = rows.dtype.type(0)
     for j in range(n):
-        push[j] += factor * values[first + j]
+        push[j] += unit * rows[row + j]
+        rows[row + j] = none
 
 
 @kernel(_nrt=False, error_model="numpy")
-def filter_first(state, i_at, arriving, n, decay_syn, gain_i):
-    """Let a synapse with the state i decay by one step, then add what arrives."""
+def push_alike(push, rows, row, n, p_vi, decay_syn):
+    """Add what i moves v by, and let i decay."""
     for j in range(n):
-        state[i_at + j] = decay_syn * state[i_at + j] + gain_i * arriving[j]
+        i = rows[row + j]
+        push[j] += p_vi * i
+        rows[row + j] = decay_syn * i
 
 
 @kernel(_nrt=False, error_model="numpy")
-def filter_second(state, i_at, x_at, arriving, n, decay_syn, p_ix, gain_i, gain_x):
-    """Let a synapse with the states i and x decay by one step, then add what arrives."""
+def decay(rows, row, n, decay_syn):
+    """Let i decay."""
     for j in range(n):
-        i, x = state[i_at + j], state[x_at + j]
-        state[i_at + j] = decay_syn * i + p_ix * x + gain_i * arriving[j]
-        state[x_at + j] = decay_syn * x + gain_x * arriving[j]
+        rows[row + j] *= decay_syn
+
+
+@kernel(_nrt=False, error_model="numpy")
+def decay_second(state, i_at, rows, row, n, decay_syn, p_ix):
+    """Let i and x decay."""
+    for j in range(n):
+        i, x = state[i_at + j], rows[row + j]
+        state[i_at + j] = decay_syn * i + p_ix * x
+        rows[row + j] = decay_syn * x
 
 
 @kernel(_nrt=False, error_model="numpy")
@@ -107,7 +101,6 @@ def step_alike(
     held,
     neuron,
     push,
-    jump,
     fired,
     n,
     decay_m,
@@ -117,13 +110,14 @@ def step_alike(
     ref_steps,
     subtract,
 ):
-    """Step neurons of equal parameters."""
+    """Step neurons of equal parameters; jumps of v are part of `push`."""
+    none = state.dtype.type(0)
     for j in range(n):
         v_free, v, left, is_fired = step(
             state[at + j],
             held[neuron + j],
             push[j],
-            jump[j],
+            none,
             decay_m,
             v_rest,
             v_th,
@@ -139,16 +133,17 @@ def step_alike(
 
 @kernel(_nrt=False, error_model="numpy")
 def step_each(
-    state, at, held, neuron, push, jump, fired, n, constants, c, width, ref_steps, ref, subtract
+    state, at, held, neuron, push, fired, n, constants, c, width, ref_steps, ref, subtract
 ):
     """Step neurons with parameters of their own: `c` is where DECAY_M of the first one lies."""
+    none = state.dtype.type(0)
     v_rest, v_th, v_reset = c + U(2) * width, c + U(3) * width, c + U(4) * width
     for j in range(n):
         v_free, v, left, is_fired = step(
             state[at + j],
             held[neuron + j],
             push[j],
-            jump[j],
+            none,
             constants[c + j],
             constants[v_rest + j],
             constants[v_th + j],
@@ -171,36 +166,42 @@ def leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, i_ext):
 
 
 @kernel(_nrt=False, error_model="numpy")
-def conductances_first(a, b, n, constants, per_c_m, state, i_at, n_i, to_a, to_b):
-    """Add a synapse with the state i to v' = a - b v, at one node of the step."""
+def conductances_first(
+    a_1, b_1, a_2, b_2, n, constants, per_c_m, rows, row, decay_syn, n_1, n_2, to_a, to_b
+):
+    """Add a synapse with the state i to v' = a - b v at the two nodes of the step; let i decay."""
     for j in range(n):
-        y = constants[per_c_m + j] * (n_i * state[i_at + j])
-        a[j] += to_a * y
-        b[j] += to_b * y
+        i = rows[row + j]
+        y = constants[per_c_m + j] * i
+        a_1[j] += to_a * (n_1 * y)
+        b_1[j] += to_b * (n_1 * y)
+        a_2[j] += to_a * (n_2 * y)
+        b_2[j] += to_b * (n_2 * y)
+        rows[row + j] = decay_syn * i
 
 
 @kernel(_nrt=False, error_model="numpy")
-def conductances_second(a, b, n, constants, per_c_m, state, i_at, x_at, n_i, n_x, to_a, to_b):
-    """Add a synapse with the states i and x to v' = a - b v, at one node of the step."""
+def conductances_second(a, b, n, constants, per_c_m, state, i_at, rows, row, n_i, n_x, to_a, to_b):
+    """Add a synapse with the states i and x to v' = a - b v at one node of the step."""
     for j in range(n):
-        y = constants[per_c_m + j] * (n_i * state[i_at + j] + n_x * state[x_at + j])
+        y = constants[per_c_m + j] * (n_i * state[i_at + j] + n_x * rows[row + j])
         a[j] += to_a * y
         b[j] += to_b * y
 
 
 @kernel(_nrt=False, error_model="numpy")
 def fire_conductance(
-    state, at, held, neuron, a_1, b_1, a_2, b_2, jump, fired, n, dt, constants, v_th, v_reset,
+    state, at, held, neuron, a_1, b_1, a_2, b_2, push, fired, n, dt, constants, v_th, v_reset,
     ref_steps, ref, subtract,
 ):  # fmt: skip
     """Step neurons under conductances."""
     for j in range(n):
-        jump[j] += conductance_free(state[at + j], a_1[j], b_1[j], a_2[j], b_2[j], dt)
+        push[j] += conductance_free(state[at + j], a_1[j], b_1[j], a_2[j], b_2[j], dt)
     for j in range(n):
         v_free, v, left, is_fired = fire(
             state[at + j],
             held[neuron + j],
-            jump[j],
+            push[j],
             constants[v_th + j],
             constants[v_reset + j],
             ref_steps[ref + j],

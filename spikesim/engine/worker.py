@@ -24,13 +24,16 @@ from spikesim.engine.deliver import (
     deliver_uniform,
     schedule,
 )
-from spikesim.engine.draw import fire_drawn, fire_nothing
-from spikesim.engine.plan import ONE
+from spikesim.engine.draw import add_drawn, add_nothing, fire_drawn, fire_nothing
+from spikesim.engine.plan import ONE, ZERO
 from spikesim.engine.sample import sample
 
 __all__ = ["make_worker"]
 
 U = np.uint64
+# Jumps of v arrive before the neurons move and are tested, currents and conductances after.
+EARLY, LATE = np.uint64(0), np.uint64(1)
+MOST_CLASSES = np.uint64(4096)
 
 
 @lru_cache
@@ -44,9 +47,9 @@ def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
         network. What a network does not have is not compiled.
     """
     stretch = _make_stretch(
-        make_advance(conductances, draws, rates),
+        make_advance(conductances, rates),
+        _make_arrive(add_drawn if draws else add_nothing, _add_rates if rates else _add_no_rates),
         fire_drawn if draws else fire_nothing,
-        _add_rates if rates else _add_no_rates,
     )
 
     @kernel(_nrt=False, error_model="numpy")
@@ -194,7 +197,7 @@ def _segment(memory, half, block, j, population):
     return begin, memory.segments[half, block, j, population]
 
 
-def _make_stretch(advance: Any, fire_sources: Any, add_rates: Any) -> Any:
+def _make_stretch(advance: Any, arrive: Any, fire_sources: Any) -> Any:
     @kernel(inline="always")
     def stretch(
         plan, uniform, listed, soon, later, memory, scratch, block, done, length, half, chunk
@@ -202,33 +205,15 @@ def _make_stretch(advance: Any, fire_sources: Any, add_rates: Any) -> Any:
         """Carry a block through a stretch, and publish its spikes."""
         log = memory.log[block]
         n_populations = U(plan.populations.shape[0])
-        n_slots, n_rows = U(soon.counts.shape[1]), plan.n_rows[0]
-        base = block * n_rows
-        count = U(memory.cursors[block, n_populations + ONE])
+        n_slots = U(soon.counts.shape[1])
+        count = U(memory.cursors[block, n_populations + U(2)])
         about = memory.published[half, block]
         about[p.BEGUN] = count
         for j in range(length):
             now = done + ONE + j
             slot = now % n_slots
-            n_soon, n_later = soon.counts[block, slot], later.counts[block, slot]
-            if n_soon > 0:
-                entries = soon.entries[block, slot]
-                deliver_uniform(
-                    memory.arrived, base, uniform.rows, uniform.classes, entries, U(n_soon)
-                )
-                soon.counts[block, slot] = 0
-            if n_later > 0:
-                entries = later.entries[block, slot]
-                if listed.packed.shape[0] > 0:
-                    deliver_packed(memory.arrived, base, listed.packed, entries, U(n_later))
-                else:
-                    deliver_listed(
-                        memory.arrived, base, listed.rows, listed.weights, entries, U(n_later)
-                    )
-                later.counts[block, slot] = 0
-            if memory.extra.shape[0] > 0:
-                _add_inputs(plan, memory, block, base, now)
-                add_rates(plan, uniform, listed, memory, block, base, now)
+            if plan.phases[0]:
+                arrive(plan, uniform, listed, soon, later, memory, scratch, block, slot, now, EARLY)
             for population in range(n_populations):
                 kind = plan.populations[population, p.KIND]
                 if kind == p.LISTED:
@@ -251,11 +236,15 @@ def _make_stretch(advance: Any, fire_sources: Any, add_rates: Any) -> Any:
                     row = now - chunk - ONE
                     count = advance(plan, memory, scratch, block, population, now, row, log, count)
                 memory.segments[half, block, j, population] = count
+            if plan.phases[1]:
+                arrive(plan, uniform, listed, soon, later, memory, scratch, block, slot, now, LATE)
+            soon.counts[block, slot] = 0
+            later.counts[block, slot] = 0
             sample(plan, memory, block, now)
         about[p.ENDED] = count
         about[p.FILL] = memory.fills[block]
         about[p.FAILED] = 1 if count > U(log.shape[0]) else 0
-        memory.cursors[block, n_populations + ONE] = count
+        memory.cursors[block, n_populations + U(2)] = count
 
     return stretch
 
@@ -277,34 +266,92 @@ def _fire_listed(plan, memory, block, population, now, log, count):
     return count
 
 
+def _make_arrive(draw_into: Any, add_rates: Any) -> Any:
+    @kernel(inline="always")
+    def arrive(plan, uniform, listed, soon, later, memory, scratch, block, slot, now, phase):
+        """Add what arrives at a block in this step: early or late, spikes first, in one order."""
+        base = block * plan.n_rows[0]
+        early_u, early_l = U(uniform.n_early), U(listed.n_early)
+        first_u, last_u = (ZERO, early_u) if phase == EARLY else (early_u, MOST_CLASSES)
+        first_l, last_l = (ZERO, early_l) if phase == EARLY else (early_l, MOST_CLASSES)
+        n_soon, n_later = soon.counts[block, slot], later.counts[block, slot]
+        if n_soon > 0:
+            deliver_uniform(
+                memory.rows,
+                base,
+                uniform.rows,
+                uniform.classes,
+                soon.entries[block, slot],
+                U(n_soon),
+                first_u,
+                last_u,
+            )
+        if n_later > 0:
+            entries = later.entries[block, slot]
+            if listed.packed.shape[0] > 0:
+                deliver_packed(
+                    memory.rows, base, listed.packed, entries, U(n_later), first_l, last_l
+                )
+            else:
+                deliver_listed(
+                    memory.rows, base, listed.rows, listed.weights, entries, U(n_later),
+                    first_l, last_l,
+                )  # fmt: skip
+        if plan.inputs.shape[0] > 0:
+            _add_inputs(plan, memory, block, base, now, phase)
+        add_rates(plan, uniform, listed, memory, block, base, now, first_u, last_u, first_l, last_l)
+        for port in range(plan.ports.shape[0]):
+            if (plan.ports[port, p.PORT_KIND] == p.DELTA) == (phase == EARLY):
+                population = plan.ports[port, p.PORT_OWNER]
+                first_draw = plan.ports[port, p.PORT_DRAW]
+                for number in range(plan.ports[port, p.N_PORT_DRAWS]):
+                    draw_into(
+                        plan.draws,
+                        plan.table_rows,
+                        plan.table,
+                        plan.constants,
+                        plan.key,
+                        memory.rows,
+                        base + plan.row_starts[block, port],
+                        scratch.random,
+                        first_draw + number,
+                        now,
+                        plan.bounds[population, block],
+                        plan.bounds[population, block + ONE],
+                    )
+
+    return arrive
+
+
 @kernel(inline="always")
-def _add_inputs(plan, memory, block, base, now):
+def _add_inputs(plan, memory, block, base, now, phase):
     """Add the listed input spikes that arrive at a block in this step."""
-    at = U(plan.populations.shape[0])
-    cursor, end = U(memory.cursors[block, at]), plan.input_starts[block + ONE]
+    at = U(plan.populations.shape[0]) + phase
+    cursor = U(memory.cursors[block, at])
+    end = plan.input_starts[U(2) * block + phase + ONE]
     while cursor < end and plan.inputs[cursor, 0] <= now:
-        memory.extra[base + plan.inputs[cursor, 1]] += plan.input_weights[cursor]
+        memory.rows[base + plan.inputs[cursor, 1]] += plan.input_weights[cursor]
         cursor += ONE
     memory.cursors[block, at] = cursor
 
 
 @kernel(inline="always")
-def _add_rates(plan, uniform, listed, memory, block, base, now):
+def _add_rates(plan, uniform, listed, memory, block, base, now, first_u, last_u, first_l, last_l):
     """Add what rate neurons send: at each step, the spikes expected of them."""
     n_blocks = U(plan.row_starts.shape[0])
     for population in range(plan.populations.shape[0]):
-        about = plan.populations[population]
-        if about[p.KIND] != p.SIGMOID_RATE:
+        if plan.populations[population, p.KIND] != p.SIGMOID_RATE:
             continue
-        for i in range(about[p.SIZE]):
-            row = (about[p.FIRST] + i) * n_blocks + block
-            rate = about[p.RATES] + i
-            for store in (uniform, listed):
-                deliver_rates(
-                    memory.rates, memory.extra, base, store, row, rate, now, plan.spikes_per_hz[0]
-                )
+        first, column = plan.populations[population, p.FIRST], plan.populations[population, p.RATES]
+        for i in range(plan.populations[population, p.SIZE]):
+            row, rates, rows = (first + i) * n_blocks + block, memory.rates, memory.rows
+            per_hz = plan.spikes_per_hz[0]
+            deliver_rates(rates, rows, base, uniform, row, column + i, now, per_hz, first_u, last_u)
+            deliver_rates(rates, rows, base, listed, row, column + i, now, per_hz, first_l, last_l)
 
 
 @kernel(inline="always")
-def _add_no_rates(plan, uniform, listed, memory, block, base, now):
+def _add_no_rates(
+    plan, uniform, listed, memory, block, base, now, first_u, last_u, first_l, last_l
+):
     """Stand in where there are no rate neurons."""
