@@ -207,8 +207,8 @@ def main(argv: list[str] | None = None) -> None:
     found = run(config)
     print(table(found))
     print(
-        "\nmeans over neurons (CV: of those with 5 spikes or more; correlation: of pairs among 200);"
-        "\na run of few spikes makes the CV too small"
+        "\nmeans over neurons (CV: of those with 5 spikes or more, too small where they have few;"
+        "\ncorrelation: of pairs among 200 neurons)"
         "\npublished: mean rates of the reference implementation at full scale"
     )
     print(cost(found))
