@@ -77,6 +77,8 @@ def make_advance(conductances: bool, rates: bool) -> Any:
                 under_conductances(
                     plan, memory, scratch, block, population, row, tile, end, here, width, ref
                 )
+            elif _is_lean(plan, memory, population):
+                _step_lean(plan, memory, scratch, block, population, tile, end)
             else:
                 _currents(plan, memory, scratch, block, population, row, tile, end, here, width)
                 if plan.populations[population, p.EACH]:
@@ -181,6 +183,50 @@ def _currents(plan, memory, scratch, block, population, row, first, last, here, 
                 state, i_at, rows, at, n, constants[k + p.DECAY_SYN], constants[k + p.P_IX]
             )
         port += ONE
+
+
+@kernel(inline="always")
+def _is_lean(plan, memory, population):
+    """Whether neurons have equal parameters, constant input and one or two first order ports."""
+    n_ports, port = plan.populations[population, p.N_PORTS], plan.populations[population, p.PORT]
+    return (
+        plan.populations[population, p.EACH] == ZERO
+        and memory.current_table[population, 1] == ZERO
+        and (n_ports == ONE or n_ports == U(2))
+        and plan.ports[port, p.PORT_KIND] == p.FIRST_ORDER
+        and plan.ports[port + n_ports - ONE, p.PORT_KIND] == p.FIRST_ORDER
+    )
+
+
+@kernel(inline="always")
+def _step_lean(plan, memory, scratch, block, population, first, last):
+    """Do all of a step in one loop: half the time of :func:`_currents` and the step apart."""
+    constants, width = plan.constants, plan.populations[population, p.WIDTH]
+    c, port = plan.populations[population, p.CONSTANTS], plan.populations[population, p.PORT]
+    at, neuron = plan.populations[population, p.STATE], plan.populations[population, p.FIRST]
+    push = constants[c + p.LEAK_GAIN * width] * constants[c + p.I_EXT * width]
+    decay_m, v_rest = constants[c + p.DECAY_M * width], constants[c + p.V_REST * width]
+    v_th, v_reset = constants[c + p.V_TH * width], constants[c + p.V_RESET * width]
+    ref_steps = plan.ref_steps[plan.populations[population, p.REF]]
+    subtract = plan.populations[population, p.SUBTRACT] != ZERO
+    offset = block * plan.n_rows[0] + first - plan.bounds[population, block]
+    row, k = offset + plan.row_starts[block, port], plan.ports[port, p.PORT_CONSTANTS]
+    p_vi, decay_syn = constants[k + p.P_VI], constants[k + p.DECAY_SYN]
+    if plan.populations[population, p.N_PORTS] == ONE:
+        tiles.step_one_port(
+            memory.state, at + first, memory.held, neuron + first, memory.rows, row,
+            scratch.fired, last - first, push, p_vi, decay_syn,
+            decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
+        )  # fmt: skip
+    else:
+        other = offset + plan.row_starts[block, port + ONE]
+        k = plan.ports[port + ONE, p.PORT_CONSTANTS]
+        tiles.step_two_ports(
+            memory.state, at + first, memory.held, neuron + first, memory.rows, row, other,
+            scratch.fired, last - first, push, p_vi, decay_syn,
+            constants[k + p.P_VI], constants[k + p.DECAY_SYN],
+            decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
+        )  # fmt: skip
 
 
 @kernel(inline="always")

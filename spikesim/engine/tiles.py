@@ -34,6 +34,8 @@ __all__ = [
     "rates_of",
     "step_alike",
     "step_each",
+    "step_one_port",
+    "step_two_ports",
 ]
 
 U = np.uint64
@@ -126,6 +128,61 @@ def step_alike(
             subtract,
         )
         # A reset would hide an overflow from the check after the chunk.
+        state[at + j] = v_free if math.isinf(v_free) else v
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(_nrt=False, error_model="numpy")
+def step_one_port(
+    state, at, held, neuron, rows, row, fired, n, push, p_vi, decay_syn,
+    decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
+):  # fmt: skip
+    """Do :func:`push_alike` and :func:`step_alike` in one loop, for one synapse with state i."""
+    none = state.dtype.type(0)
+    for j in range(n):
+        i = rows[row + j]
+        v_free, v, left, is_fired = step(
+            state[at + j],
+            held[neuron + j],
+            push + p_vi * i,
+            none,
+            decay_m,
+            v_rest,
+            v_th,
+            v_reset,
+            ref_steps,
+            subtract,
+        )
+        rows[row + j] = decay_syn * i
+        state[at + j] = v_free if math.isinf(v_free) else v
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(_nrt=False, error_model="numpy")
+def step_two_ports(
+    state, at, held, neuron, rows, row, other, fired, n, push, p_vi, decay_syn, p_vi_2, decay_syn_2,
+    decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
+):  # fmt: skip
+    """Do the same for two synapses with state i."""
+    none = state.dtype.type(0)
+    for j in range(n):
+        i, i_2 = rows[row + j], rows[other + j]
+        v_free, v, left, is_fired = step(
+            state[at + j],
+            held[neuron + j],
+            push + p_vi * i + p_vi_2 * i_2,
+            none,
+            decay_m,
+            v_rest,
+            v_th,
+            v_reset,
+            ref_steps,
+            subtract,
+        )
+        rows[row + j] = decay_syn * i
+        rows[other + j] = decay_syn_2 * i_2
         state[at + j] = v_free if math.isinf(v_free) else v
         held[neuron + j] = left
         fired[j] = is_fired
@@ -229,12 +286,16 @@ def no_rates(rates, slot, column, state, at, n, constants, v_half, v_scale, max_
 @kernel(_nrt=False, error_model="numpy")
 def log_fired(fired, words, n, log, count, stamp):
     """Append ``stamp + j`` to the log for each that fired; return where the next one goes."""
-    for word in range((n + U(7)) >> U(3)):
-        # Eight marks at a time: few words are not 0.
-        if words[word]:
-            begin = word << U(3)
-            for j in range(begin, min(begin + U(8), n)):
+    begin = U(0)
+    while begin < n:
+        # 64 marks at a time: few groups hold one.
+        any_fired = U(0)
+        for word in range(U(8)):
+            any_fired |= words[(begin >> U(3)) + word]
+        if any_fired:
+            for j in range(begin, min(begin + U(64), n)):
                 if fired[j]:
                     log[count] = np.int64(stamp + j)
                     count += U(1)
+        begin += U(64)
     return count
