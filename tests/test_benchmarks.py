@@ -183,7 +183,7 @@ def test_scaling_gives_costs_bounds_and_a_figure(plain, tmp_path, monkeypatch, c
 
 def test_bare_loops_are_timed():
     assert bounds.triad_gb_s(1, n=1000) > 0.0
-    assert bounds.update_ns(1, 100_000) > 0.0
+    assert bounds.update_ns(1, 100, n_updates=1000) > 0.0
     for weights in ("one", "normal"):
         for compact in (False, True):
             assert bounds.scatter_ns(2, 100, weights, compact, n=1000) > 0.0
@@ -228,6 +228,9 @@ def test_agreement_passes_within_two_per_cent_and_fails_beyond():
         ("brian2", "rate", False), ("brian2", "cv", False),
     ]  # fmt: skip
     assert found[0]["difference"] == pytest.approx(0.019)
+    assert found[0]["standard_error"] is None
+    both = peers.agreement([*ours, _row("nest", 1, 9.8, 0.5), _row("nest", 2, 10.4, 0.5)])
+    assert both[0]["standard_error"] == pytest.approx(np.sqrt(0.02 / 2 + 0.18 / 2) / 10.0)
     text = peers.statistics_table(found)
     assert "2 of 4 within the limits" in text and "+1.90%" in text
     silent = [_row("spikesim", 1, 0.0, float("nan")), _row("nest", 1, 0.0, float("nan"))]

@@ -66,11 +66,16 @@ def triad_gb_s(n_threads: int, n: int = 8_000_000) -> float:
     return n_threads * n * 24 / _best(_triad, jobs) / 1e9
 
 
-def update_ns(n_threads: int, n_neurons: int, compact: bool = False) -> float:
-    """Return the time of a LIF neuron's step with nothing around it (ns, all threads at work)."""
+def update_ns(
+    n_threads: int, n_neurons: int, compact: bool = False, n_updates: int = 4_000_000
+) -> float:
+    """Return the time of a LIF neuron's step with nothing around it (ns, all threads at work).
+
+    The neuron has an exponential synapse and a refractory period; each thread makes `n_updates`.
+    """
     kind = np.float32 if compact else np.float64
     n = max(1, n_neurons // n_threads)
-    n_steps = max(1, 4_000_000 // n)
+    n_steps = max(1, n_updates // n)
     constants = [kind(x) for x in (0.99, 0.01, 0.98, 15.0)]
     jobs = [
         (np.zeros(n, kind), np.ones(n, kind), np.zeros(n, np.uint8 if compact else np.int32),

@@ -216,8 +216,9 @@ def agreement(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     -------
     list of dict
         For each workload, population, quantity ("rate" in Hz or "cv"), precision and peer the
-        means over runs (``ours``, ``theirs``), their standard deviations over seeds, the
-        ``difference`` (of rates: relative) and whether it is within the limit (``passed``).
+        means over runs (``ours``, ``theirs``), their standard deviations over runs, the
+        ``difference`` (of rates: relative) with its ``standard_error`` where there are runs
+        enough, and whether the difference is within the limit (``passed``).
     """
     found = []
     for name in dict.fromkeys(row["workload"] for row in rows):
@@ -252,10 +253,12 @@ def _compared(
     own, other = (_by_seed(rows, population, quantity) for rows in (ours, theirs))
     if not (len(own) and len(other)):
         return None
-    difference = float(other.mean() - own.mean())
-    limit = CV_LIMIT
-    if quantity == "rate":
-        difference, limit = difference / float(own.mean() or 1.0), RATE_LIMIT
+    unit, limit = (own.mean() or 1.0, RATE_LIMIT) if quantity == "rate" else (1.0, CV_LIMIT)
+    difference = float((other.mean() - own.mean()) / unit)
+    error = None
+    if len(own) > 1 and len(other) > 1:
+        variance = own.var(ddof=1) / len(own) + other.var(ddof=1) / len(other)
+        error = float(np.sqrt(variance) / unit)
     return {
         "population": population,
         "quantity": quantity,
@@ -264,6 +267,7 @@ def _compared(
         "theirs": float(other.mean()),
         "theirs_sd": float(other.std(ddof=1)) if len(other) > 1 else None,
         "difference": difference,
+        "standard_error": error,
         "passed": abs(difference) <= limit,
     }
 
@@ -280,19 +284,21 @@ def _by_seed(rows: Sequence[Mapping[str, Any]], population: str, quantity: str) 
 def statistics_table(found: Sequence[Mapping[str, Any]]) -> str:
     """Return the comparison as text."""
     lines = [
-        f"activity: rates within {RATE_LIMIT:.0%}, CVs within {CV_LIMIT} "
-        "(mean and standard deviation over runs)",
+        f"activity: rates within {RATE_LIMIT:.0%}, CVs within {CV_LIMIT} (mean and standard "
+        "deviation over runs; difference and its standard error)",
         f"  {'workload':28}{'peer':8}{'precision':11}{'population':12}{'':6}"
-        f"{'spikesim':>18}{'peer':>18}{'difference':>12}",
+        f"{'spikesim':>18}{'peer':>18}{'difference':>20}",
     ]
     for entry in found:
         ours = _with_sd(entry["ours"], entry["ours_sd"])
         theirs = _with_sd(entry["theirs"], entry["theirs_sd"])
         difference = entry["difference"]
-        shown = f"{difference:+.2%}" if entry["quantity"] == "rate" else f"{difference:+.4f}"
+        error = entry["standard_error"]
+        kind = ".2%" if entry["quantity"] == "rate" else ".4f"
+        shown = f"{difference:+{kind}}" + (f" ({error:{kind}})" if error is not None else "")
         lines.append(
             f"  {entry['workload']:28}{entry['peer']:8}{entry['precision']:11}"
-            f"{entry['population']:12}{entry['quantity']:6}{ours:>18}{theirs:>18}{shown:>12}  "
+            f"{entry['population']:12}{entry['quantity']:6}{ours:>18}{theirs:>18}{shown:>20}  "
             f"{'pass' if entry['passed'] else 'FAIL'}"
         )
     passed = sum(entry["passed"] for entry in found)

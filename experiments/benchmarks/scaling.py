@@ -43,8 +43,8 @@ def run(
 
     Rows have, beyond those of ``measure.py``: ``in_degree``, ``weights`` ("one" or "normal"),
     ``per`` ("neuron step" or "event"), ``ns`` for one of these, ``bound_ns``, ``distance`` and
-    ``triad_gb_s``. What an event costs is the time beyond that of as many neurons without
-    synapses.
+    ``triad_gb_s``. What an event costs is the time beyond that of as many neurons and spikes
+    without synapses.
     """
     from experiments.benchmarks.bounds import scatter_ns, triad_gb_s, update_ns
 
@@ -138,7 +138,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     for row in medians(rows):
         spread = f"{row['ns']:.3g} ({row['ns_low']:.3g}-{row['ns_high']:.3g})"
-        size = row["n_neurons"] // (2 if row["in_degree"] else 1)
+        size = row["n_neurons"] // 2  # the other half only sends
         lines.append(
             f"{row['per']:13}{row['precision']:11}{row['weights'] if row['in_degree'] else '':9}"
             f"{size:11,}{row['in_degree']:11,}{row['threads']:5}{spread:>26}"
@@ -172,7 +172,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             ]  # fmt: skip
             colour = sp.plotting.COLOURS[index]
             name = f"{n_threads} thread" + ("s" if n_threads > 1 else "")
-            sizes = [row[x] for row in own]
+            sizes = [row[x] // (2 if x == "n_neurons" else 1) for row in own]
             ax.plot(sizes, [row["ns"] for row in own], "o-", color=colour, label=name)
             ax.plot(sizes, [row["bound_ns"] for row in own], ":", color=colour)
         ax.set_xscale("log")
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
         help="sizes; synapses are varied at the middle one",
     )  # fmt: skip
     parser.add_argument(
-        "--in-degrees", type=int, nargs="+", default=[100, 1_000, 4_000], metavar="K"
+        "--in-degrees", type=int, nargs="+", default=[300, 1_000, 4_000], metavar="K"
     )
     parser.add_argument("--duration", type=float, default=500.0, help="biological time (ms)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")

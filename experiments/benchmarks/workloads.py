@@ -228,7 +228,7 @@ def driven(
     n : int, default 10,000
         Neurons, and spike trains.
     in_degree : int, default 0
-        Synapses a neuron; at 0 there are no spike trains either.
+        Synapses a neuron; at 0 there is a single synapse in all.
     weights : {"one", "normal"}
         Whether synapses share a weight or have one each; delays differ within 1.5 ms in any case.
     rate : float, default 10
@@ -237,8 +237,6 @@ def driven(
         Length of the trains (ms).
     """
     neurons = sp.Population("neurons", sp.LIF(), n)
-    if not in_degree:
-        return sp.Network([neurons])
     rng = np.random.default_rng(n)
     n_spikes = round(n * rate * duration / 1000.0)
     times = DT * rng.integers(2, round(duration / DT), n_spikes)
@@ -246,7 +244,7 @@ def driven(
     projection = sp.Projection(
         trains,
         neurons,
-        sp.FixedInDegree(in_degree),
+        sp.FixedInDegree(in_degree) if in_degree else sp.ExplicitList([0], [0]),
         weight=1e-3 if weights == "one" else sp.Normal(1e-3, 1e-4, low=0.0),
         delay=sp.Uniform(0.1, 1.6),
         synapse=sp.Exponential(5.0),
