@@ -53,8 +53,14 @@ _HOMES = {
         "Step",
         "Tanh",
     ),
-    "spikesim.recording": ("Recording",),
-    "spikesim.simulation": ("Record", "SimulationInterrupted", "simulate"),
+    "spikesim.recording": ("Recording", "load_recording"),
+    "spikesim.simulation": (
+        "Record",
+        "SimulationInterrupted",
+        "load_state",
+        "memory_needed",
+        "simulate",
+    ),
     "spikesim.surrogates": (
         "ArcTan",
         "Boxcar",
@@ -150,8 +156,14 @@ if TYPE_CHECKING:
         Step,
         Tanh,
     )
-    from spikesim.recording import Recording
-    from spikesim.simulation import Record, SimulationInterrupted, simulate
+    from spikesim.recording import Recording, load_recording
+    from spikesim.simulation import (
+        Record,
+        SimulationInterrupted,
+        load_state,
+        memory_needed,
+        simulate,
+    )
     from spikesim.surrogates import (
         ArcTan,
         Boxcar,

@@ -12,10 +12,12 @@ import functools
 import inspect
 import math
 import numbers
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -281,6 +283,17 @@ def off_grid(times: Any, steps: Any, dt: float) -> Any:
     times = np.asarray(times, dtype=np.float64)
     tolerance = np.minimum(1e-9 * np.maximum(times, dt), 1e-3 * dt)
     return np.abs(times - steps * dt) > np.maximum(tolerance, 2.0 * np.spacing(times))
+
+
+def path(name: str, value: Any) -> Path:
+    """Return `value` as a path if it is one: text or ``os.PathLike``, not empty."""
+    if isinstance(value, str) or isinstance(value, os.PathLike):
+        text = os.fspath(value)
+        if isinstance(text, str):
+            if not text or "\0" in text:
+                raise ParameterError(f"{name} must name a file, got {_show(value)}")
+            return Path(text)
+    raise ParameterTypeError(f"{name} must be a path, got {_show(value)}")
 
 
 @contextmanager

@@ -213,6 +213,9 @@ def _simulate(arguments: argparse.Namespace) -> int:
             progress=False if arguments.no_progress else None,
         )
     except SimulationInterrupted as interruption:
+        if interruption.recording is None:
+            print(f"{interruption}; nothing was simulated", file=sys.stderr)
+            return 130
         recording, code = interruption.recording, 130
     seconds = time.perf_counter() - started
 

@@ -25,6 +25,10 @@ class NonFiniteStateError(SpikesimError, FloatingPointError):
     """A state variable that became NaN or infinite during a run."""
 
 
+class DamagedFileError(SpikesimError, ValueError):
+    """A file that is damaged, or of another kind or version than was asked for."""
+
+
 class MissingExtraError(SpikesimError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 

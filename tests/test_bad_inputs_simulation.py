@@ -132,7 +132,7 @@ BAD = {
             ),
             1.0,
         ),
-        ValueError,
+        MemoryError,
         "Projection.delay",
     ),
     "19 weights of a wrong length": (
@@ -486,7 +486,11 @@ def test_13_duration_on_the_grid_within_rounding_is_taken():
 
 
 def test_16_delay_rounding_is_opt_in():
-    assert connected(delay=0.17, delay_rounding="nearest").final_state.built.delays[0] == 2
+    source = sp.Population("s", sp.SpikeSource([1.0]))
+    target = sp.Population("a", sp.LIF())
+    projection = sp.Projection(source, target, sp.OneToOne(), 5.0, 0.17, delay_rounding="nearest")
+    v = sp.simulate(sp.Network([source, target], [projection]), 2.0, record={"a": "v"})["a"].v
+    assert np.flatnonzero(v[:, 0] > -65.0)[0] == 11  # The end of step 12: 1.2 ms.
 
 
 def test_26_empty_tables_run_unconnected():
@@ -545,8 +549,15 @@ def test_numbers_of_every_kind_give_one_result(convert):
 
 def test_42_matrices_in_either_order():
     weights = np.arange(16.0).reshape(4, 4)
-    built = [connected(w).final_state.built for w in (weights, np.asfortranarray(weights))]
-    np.testing.assert_array_equal(built[0].weights, built[1].weights)
+
+    def v(weights):
+        source = sp.Population("s", sp.SpikeSource([1.0, 2.0, 3.0, 4.0], [0, 1, 2, 3]), 4)
+        target = sp.Population("a", sp.LIF(v_th=np.inf), 4)
+        network = sp.Network([source, target], [sp.Projection("s", "a", sp.AllToAll(), weights)])
+        return sp.simulate(network, 9.0, record={"a": "v"})["a"].v
+
+    np.testing.assert_array_equal(v(weights), v(np.asfortranarray(weights)))
+    assert np.any(v(weights) != v(weights.T))
 
 
 def test_44_changing_an_array_afterwards_changes_nothing():

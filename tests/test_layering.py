@@ -18,6 +18,7 @@ RANKS = {
     "errors": 0,
     "_files": 0,
     "_page": 0,
+    "_archive": 1,
     "_check": 1,
     "_jit": 1,
     "_memory": 1,

@@ -3,7 +3,6 @@ import pytest
 from scipy import stats
 
 import spikesim as sp
-from spikesim.engine.build import build
 from spikesim.engine.connect import connect
 from spikesim.errors import NotEnoughMemoryError, ParameterError
 
@@ -117,24 +116,6 @@ def test_empty_projections_connect_nothing():
     connected = sp.simulate(sp.Network([population], projections), 50.0)
     alone = sp.simulate(population, 50.0)
     np.testing.assert_array_equal(connected["a"].spike_times, alone["a"].spike_times)
-
-
-def test_synapses_are_laid_out_by_source_in_order_of_projections():
-    a, b = sp.Population("a", sp.LIF(), 2), sp.Population("b", sp.LIF(), 3)
-    network = sp.Network(
-        [a, b],
-        [
-            sp.Projection(b, a, sp.AllToAll(), 1.0, 0.3, sp.Exponential(3.0)),
-            sp.Projection("a", "b", sp.AllToAll(), 2.0, 0.2),
-            sp.Projection("b", "a", sp.ExplicitList([2, 0], [1, 1]), [3.0, 4.0], 0.1),
-        ],
-    )
-    built = build(network, 0.1, 0)
-    assert built.offsets.tolist() == [0, 3, 6, 9, 11, 14]
-    assert built.weights.tolist() == [2.0] * 6 + [1.0, 1.0, 4.0] + [1.0, 1.0] + [1.0, 1.0, 3.0]
-    # Rows: a has an exponential and a delta port of two neurons each, then b.
-    assert built.cells.tolist() == [4, 5, 6, 4, 5, 6, 0, 1, 3, 0, 1, 0, 1, 3]
-    assert (built.n_rows, built.stretch, built.length) == (7, 1, 3)
 
 
 def test_populations_are_known_by_their_names():

@@ -40,10 +40,19 @@ from spikesim.network.rules import (
     FixedTotalNumber,
 )
 
-__all__ = ["Drawing", "Rows", "Synapses", "connect", "draw_rows", "require_room"]
+__all__ = [
+    "BYTES_PER_NEURON",
+    "Drawing",
+    "Rows",
+    "Synapses",
+    "connect",
+    "draw_rows",
+    "require_room",
+    "room_for",
+]
 
 # What stands in memory at once while a network is built.
-_BYTES_PER_NEURON = 250
+BYTES_PER_NEURON = 250
 # Pairs whose distances are in memory at once, for each thread.
 _PAIRS_AT_ONCE = 2**18
 _TO_UNIT = 2.0**-32
@@ -348,21 +357,26 @@ def require_room(network: Network, compact: bool = False) -> None:
         With the number of synapses and the bytes they need.
     """
     n_neurons = sum(population.n for population in network.populations)
-    require_memory("Population.n", n_neurons * _BYTES_PER_NEURON, "make populations smaller")
+    require_memory("Population.n", n_neurons * BYTES_PER_NEURON, "make populations smaller")
     n_synapses = n_bytes = 0
     hint = "use a sparser rule or smaller populations"
     for projection in network.projections:
-        source = network.population(projection.source)
-        target = network.population(projection.target)
-        expected = projection.rule.expected_synapses(source, target)
-        needed = round(expected * _bytes_per_synapse(projection, compact))
+        expected, needed = room_for(network, projection, compact)
         require_memory(
-            f"Projection.rule: {expected} synapses from {source.name!r} to {target.name!r}",
+            f"Projection.rule: {expected} synapses from {projection.source!r} to "
+            f"{projection.target!r}",
             needed,
             hint,
         )
         n_synapses, n_bytes = n_synapses + expected, n_bytes + needed
     require_memory(f"Network.projections: {n_synapses} synapses", n_bytes, hint)
+
+
+def room_for(network: Network, projection: Projection, compact: bool) -> tuple[int, int]:
+    """Return how many synapses a projection is expected to have, and the bytes they need."""
+    source, target = network.population(projection.source), network.population(projection.target)
+    expected = projection.rule.expected_synapses(source, target)
+    return expected, round(expected * _bytes_per_synapse(projection, compact))
 
 
 def _bytes_per_synapse(projection: Projection, compact: bool) -> float:

@@ -9,11 +9,11 @@ still on their way.
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import config
@@ -23,20 +23,14 @@ from spikesim.engine import drive
 from spikesim.engine import plan as p
 from spikesim.engine.barrier import make_barrier
 from spikesim.engine.build import Built
+from spikesim.engine.locate import failure, first_failure
+from spikesim.engine.log import Log
 from spikesim.engine.resume import most_entries, resume
 from spikesim.engine.rng import key_from_seed, poisson_scratch
 from spikesim.engine.worker import make_worker
-from spikesim.errors import NonFiniteStateError, SpikesimError
+from spikesim.errors import SpikesimError
 
-__all__ = [
-    "Log",
-    "TraceRequest",
-    "copy_arrays",
-    "default_threads",
-    "initial_arrays",
-    "make_log",
-    "run",
-]
+__all__ = ["copy_arrays", "default_threads", "initial_arrays", "run"]
 
 _CHUNK_SECONDS = 0.03
 # A first guess of the work, for the length of the first chunk.
@@ -44,27 +38,9 @@ _SECONDS_A_STEP, _SECONDS_A_NEURON = 2e-7, 4e-9
 _MOST_CURRENTS = 2**21
 _LOG_CAPACITY = 2**15
 _CALENDAR_CAPACITY = 16
+# Bytes of state that are copied before every chunk, to find the step that makes one not finite.
+_MOST_KEPT = 2**23
 _VARIABLES = {"v": p.V, "i_syn": p.I_SYN, "g_syn": p.G_SYN, "rate": p.RATE}
-
-
-class TraceRequest(NamedTuple):
-    """Which variables of which neurons of a population to sample, every `interval` steps."""
-
-    variables: tuple[str, ...]
-    neurons: np.ndarray
-    interval: int
-
-
-@dataclass(eq=False)
-class Log:
-    """What a run has recorded so far: complete up to and including step `done`."""
-
-    first_step: int
-    done: int
-    requests: dict[str, TraceRequest]
-    traces: dict[str, dict[str, np.ndarray]]
-    samples: np.ndarray
-    spikes: dict[str, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
 
 
 def default_threads() -> int:
@@ -96,55 +72,27 @@ def copy_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def make_log(built: Built, requests: dict[str, TraceRequest], done: int, n_steps: int) -> Log:
-    """Make room for the traces of the steps after `done`.
-
-    Raises
-    ------
-    NotEnoughMemoryError
-        The traces do not fit.
-    """
-    shapes = {
-        name: ((done + n_steps) // r.interval - done // r.interval, len(r.neurons))
-        for name, r in requests.items()
-    }
-    n_samples = sum(
-        rows * columns * len(requests[name].variables) for name, (rows, columns) in shapes.items()
-    )
-    require_memory("simulate.record", 8 * n_samples, "record fewer neurons or at a longer interval")
-    samples = np.empty(n_samples)
-    traces: dict[str, dict[str, np.ndarray]] = {}
-    offset = 0
-    for name, shape in shapes.items():
-        traces[name] = {}
-        for variable in requests[name].variables:
-            end = offset + shape[0] * shape[1]
-            traces[name][variable] = samples[offset:end].reshape(shape)
-            offset = end
-    spikes: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {p.name: [] for p in built.populations}
-    return Log(done + 1, done, requests, traces, samples, spikes)
-
-
 def run(
-    built: Built, arrays: dict[str, np.ndarray], log: Log, n_steps: int, threads: int = 1
-) -> Iterator[int]:
-    """Advance `arrays` by `n_steps`, writing into `log`; yield after each chunk.
+    built: Built, arrays: dict[str, np.ndarray], log: Log, last: int, threads: int = 1
+) -> Generator[Callable[[], dict[str, np.ndarray]]]:
+    """Advance `arrays` to the step `last`, writing into `log`; yield after each chunk.
 
     Parameters
     ----------
     built : Built
         The network.
     arrays : dict of ndarray
-        The state; its arrays are replaced when the run ends, however it ends.
+        The state after step ``log.done``; its arrays are replaced when the run ends, however it
+        ends.
     log : Log
-        Where spikes and traces go.
-    n_steps, threads : int
-        Steps; threads, of which no more are used than there are blocks.
+        Where spikes and traces go. After a NonFiniteStateError it ends before the failure.
+    last, threads : int
+        Last step; threads, of which no more are used than there are blocks.
 
     Yields
     ------
-    int
-        The last step done.
+    callable
+        Returns the state at this moment.
 
     Raises
     ------
@@ -152,23 +100,46 @@ def run(
         A state variable is NaN or infinite at the end of a chunk.
     """
     state = _State(built, arrays, log)
-    end = log.done + n_steps
     n_now = state.first_guess(threads)
-    threads = 1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks))
-    executor = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+    threads, executor = _team(1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks)))
     try:
-        while log.done < end:
+        while log.done < last:
             clock = time.perf_counter()
-            n_now = max(1, min(n_now, end - log.done, state.longest_chunk))
+            n_now = max(1, min(n_now, last - log.done, state.longest_chunk))
+            kept = state.keep()
             state.advance(log.done + n_now, threads, executor)
-            state.refuse_non_finite()
-            yield log.done
+            if not state.is_finite():
+                state.fail(kept)
+            yield state.arrays
             seconds = time.perf_counter() - clock
             n_now = min(4 * n_now, int(n_now * _CHUNK_SECONDS / max(seconds, 1e-9)))
     finally:
         if executor is not None:
             executor.shutdown()
         arrays.update(state.arrays())
+
+
+def _team(threads: int) -> tuple[int, ThreadPoolExecutor | None]:
+    """Start threads beside the calling one; return how many there are in all.
+
+    They are started before there is work: if the system allows no more of them, those that there
+    are would wait for the others without end.
+    """
+    if threads == 1:
+        return 1, None
+    executor = ThreadPoolExecutor(threads - 1, "spikesim")
+    there = threading.Barrier(threads)
+    try:
+        for _ in range(threads - 1):
+            executor.submit(there.wait)
+        there.wait()
+    except BaseException as error:
+        there.abort()
+        executor.shutdown()
+        if isinstance(error, RuntimeError):
+            return 1, None
+        raise
+    return threads, executor
 
 
 class _State:
@@ -230,6 +201,9 @@ class _State:
         while len(self.scratch) < threads:
             self.scratch.append(_scratch(built.real))
         chunk = log.done
+        if log.window is not None:
+            traces = self.memory.traces
+            traces[:, p.FIRST_SAMPLE] = log.begun // traces[:, p.INTERVAL] + p.ONE
         memory = self._with_currents(chunk, last - chunk)
         barrier = make_barrier(threads, len(os.sched_getaffinity(0)) if _HAS_AFFINITY else 1)
         job = np.zeros(p.N_JOB_COLUMNS, dtype=np.int64)
@@ -263,21 +237,40 @@ class _State:
                 return
             memory.cursors[:, -1] = 0
 
-    def refuse_non_finite(self) -> None:
-        """Raise if a variable is NaN or infinite."""
-        built = self.built
-        if np.isfinite(self.memory.state).all() and np.isfinite(self.memory.rows).all():
-            return
-        for name, array in self.arrays().items():
-            variable = name.rpartition(".")[2]
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                index = tuple(np.argwhere(~np.isfinite(array))[0])
-                raise NonFiniteStateError(
-                    f"{variable if variable == 'v' else 'i_syn'} of neuron {index[0]} of population "
-                    f"{name.rpartition('.')[0]!r} became {array[index]} by t = "
-                    f"{self.log.done * built.dt:g} ms; check weights and currents "
-                    "(the error's .recording holds what was recorded)"
-                )
+    def keep(self) -> tuple[int, list[np.ndarray] | None, np.ndarray]:
+        """Return what a chunk changes: the last step, the state unless that takes time, spikes."""
+        kept = None
+        if sum(array.nbytes for array in self._changing()) <= _MOST_KEPT:
+            kept = [array.copy() for array in self._changing()]
+        return self.log.done, kept, self.recent
+
+    def is_finite(self) -> bool:
+        """Return whether no variable is NaN or infinite."""
+        return all(np.isfinite(array).all() for array in self._changing())
+
+    def fail(self, kept: tuple[int, list[np.ndarray] | None, np.ndarray]) -> None:
+        """Raise for the first step after which a variable was not finite; the log ends before."""
+        log, end = self.log, self.log.done
+        found: Mapping[str, np.ndarray] = self.arrays()
+        log.done, before, self.recent = kept
+        if before is not None:
+            for current, values in zip(self._changing(), before, strict=True):
+                current[...] = values
+            found, end = first_failure(self._advanced, self.arrays(), log.done, end)
+        begun = end - 1 if before is not None else log.done
+        log.done = begun
+        raise failure(self.built, found, begun, end)
+
+    def _advanced(self, arrays: Mapping[str, np.ndarray], done: int, last: int) -> Any:
+        """Return the state after the step `last`, and whether it is finite."""
+        spikes: Any = {population.name: [] for population in self.built.populations}
+        trial = _State(self.built, arrays, Log(done, done, done, None, {}, {}, np.zeros(0), spikes))
+        trial.advance(last, 1, None)
+        return trial.arrays(), trial.is_finite()
+
+    def _changing(self) -> list[np.ndarray]:
+        memory = self.memory
+        return [memory.state, memory.rows, memory.held, memory.rates]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the state in the order of the neurons."""
@@ -357,7 +350,9 @@ class _State:
         n_blocks, n_slots = self.built.n_blocks, self.built.longest
         capacity = self.capacity if needed else 0
         require_memory(
-            "spikes on their way", 8 * n_blocks * n_slots * capacity, "shorten the delays"
+            f"Projection.delay: the calendar of spikes on their way, {n_slots} steps long,",
+            8 * n_blocks * n_slots * (capacity + 1),
+            "shorten the longest delay",
         )
         return p.Calendar(
             np.empty((n_blocks, n_slots, capacity), dtype=np.uint64),
@@ -403,7 +398,7 @@ class _State:
                 row[p.TRACED], row[p.VARIABLE] = names.index(name), _VARIABLES[variable]
                 row[p.INTERVAL], row[p.NEURONS] = request.interval, neurons
                 row[p.N_TRACED], row[p.OUT] = len(request.neurons), out
-                row[p.FIRST_SAMPLE] = self.log.done // request.interval + 1
+                row[p.FIRST_SAMPLE] = self.log.begun // request.interval + 1
                 out += self.log.traces[name][variable].size
                 rows.append(row)
             neurons += len(request.neurons)
@@ -411,7 +406,8 @@ class _State:
 
     def _longest_chunk(self) -> int:
         widths = sum(drive.width(population) for population in self.built.populations)
-        return max(1, _MOST_CURRENTS // widths) if widths else 2**62
+        longest = max(1, _MOST_CURRENTS // widths) if widths else 2**62
+        return longest if self.log.window is None else min(longest, self.log.window)
 
     def _with_currents(self, done: int, n_steps: int) -> p.Memory:
         """Return the memory with the input currents of some steps."""
@@ -432,17 +428,23 @@ class _State:
         """Take the spikes of the chunk out of the logs of the blocks."""
         counts = memory.cursors[:, -1]
         words = np.concatenate([memory.log[block, :count] for block, count in enumerate(counts)])
-        self.log.done = done
         if len(counts) > 1:
             # Each log ascends by step and neuron: this merges them.
             words.sort(kind="stable")
-        steps = words >> 32
         self.recent = np.concatenate((self.recent, words))
         self.recent = self.recent[
             np.searchsorted(self.recent >> 32, done - self.built.longest, "right") :
         ]
+        # Last, so that whoever interrupts this finds whole steps alone.
+        self._share_out(words)
+        self.log.done = done
+
+    def _share_out(self, words: np.ndarray) -> None:
+        """Give its spikes to each population."""
         if not len(words):
             return
+        self.log.n_spikes += len(words)
+        steps = words >> 32
         ids = words & 0xFFFFFFFF
         populations = self.built.populations
         if len(populations) == 1:

@@ -6,6 +6,13 @@ synchrony, spectra. ``PopulationRecording.from_spikes`` brings them to spikes fr
 
 from spikesim.recording.population import PopulationRecording
 from spikesim.recording.recording import Recording, UnknownPopulationError
+from spikesim.recording.stored import load_recording
 from spikesim.recording.trains import SpikeTrains
 
-__all__ = ["PopulationRecording", "Recording", "SpikeTrains", "UnknownPopulationError"]
+__all__ = [
+    "PopulationRecording",
+    "Recording",
+    "SpikeTrains",
+    "UnknownPopulationError",
+    "load_recording",
+]

@@ -1,0 +1,17 @@
+"""Simulate: a network in, a recording out; states, checkpoints and memory beside it."""
+
+from spikesim.simulation.interrupt import SimulationInterrupted
+from spikesim.simulation.needs import MemoryNeeded, memory_needed
+from spikesim.simulation.record import Record
+from spikesim.simulation.run import simulate
+from spikesim.simulation.state import State, load_state
+
+__all__ = [
+    "MemoryNeeded",
+    "Record",
+    "SimulationInterrupted",
+    "State",
+    "load_state",
+    "memory_needed",
+    "simulate",
+]

@@ -1,0 +1,144 @@
+"""How much memory a simulation will take, said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spikesim import _check
+from spikesim._memory import available_memory, readable, require_memory
+from spikesim.engine.connect import BYTES_PER_NEURON, require_room, room_for
+from spikesim.engine.log import TraceRequest, trace_bytes
+from spikesim.network.network import Network
+from spikesim.simulation.record import requests_of
+from spikesim.simulation.state import as_network
+
+__all__ = ["MemoryNeeded", "memory_needed", "require_all"]
+
+# Two arrays while they are gathered, and three once they are joined.
+BYTES_PER_SPIKE = 40
+
+
+@dataclass(frozen=True)
+class MemoryNeeded:
+    """What a simulation needs, in bytes. Printed, it is a sentence.
+
+    Attributes
+    ----------
+    n_neurons, n_synapses : int
+        How many there are; synapses that are drawn by chance as expected.
+    neurons, synapses : int
+        Bytes for them, while the network is built.
+    traces : int
+        Bytes of what is sampled.
+    per_spike : int
+        Bytes for each spike that is recorded. How many there will be nobody knows before.
+    available : int or None
+        Bytes that can be had, None where the system does not say.
+    """
+
+    n_neurons: int
+    n_synapses: int
+    neurons: int
+    synapses: int
+    traces: int
+    per_spike: int
+    available: int | None
+
+    @property
+    def total(self) -> int:
+        """Bytes without spikes."""
+        return self.neurons + self.synapses + self.traces
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.n_neurons} neurons: {readable(self.neurons)}; "
+            f"{self.n_synapses} synapses: {readable(self.synapses)}; "
+            f"traces: {readable(self.traces)}; together {readable(self.total)}"
+        )
+        if self.per_spike:
+            text += f", and {self.per_spike} bytes for each spike"
+        if self.available is not None:
+            text += f"; {readable(self.available)} are available"
+        return text
+
+
+@_check.suggest_keywords
+def memory_needed(
+    network: Network | Any,
+    duration: float = 0.0,
+    *,
+    dt: float = 0.1,
+    record: Any = None,
+    record_interval: float | None = None,
+    precision: str = "double",
+    record_to: Any = None,
+) -> MemoryNeeded:
+    """Return how much memory a simulation will need, without building anything.
+
+    Parameters
+    ----------
+    network, duration, dt, record, record_interval, precision, record_to
+        As for :func:`~spikesim.simulation.simulate`.
+
+    Returns
+    -------
+    MemoryNeeded
+
+    Raises
+    ------
+    ParameterError, ParameterTypeError, ParameterIndexError
+        An argument that ``simulate`` would refuse, too.
+
+    Examples
+    --------
+    >>> import spikesim as sp
+    >>> needed = sp.memory_needed(sp.Population("a", sp.LIF(), 1000), 100.0, record="v")
+    >>> needed.traces
+    8000000
+    """
+    network = as_network(network, "memory_needed.network")
+    dt = _check.positive("memory_needed.dt", dt)
+    n_steps = _check.n_steps("memory_needed.duration", duration, dt)
+    _check.choice("memory_needed.precision", precision, ("double", "compact"))
+    requests = requests_of(network, record, record_interval, dt)
+    return needs_of(network, requests, 0, n_steps, precision, record_to is not None)
+
+
+def needs_of(
+    network: Network,
+    requests: Mapping[str, TraceRequest],
+    done: int,
+    n_steps: int,
+    precision: str,
+    to_disk: bool,
+) -> MemoryNeeded:
+    """Return what :func:`memory_needed` does, for arguments that were checked."""
+    rooms = [room_for(network, item, precision == "compact") for item in network.projections]
+    n_neurons = sum(population.n for population in network.populations)
+    return MemoryNeeded(
+        n_neurons=n_neurons,
+        n_synapses=sum(room[0] for room in rooms),
+        neurons=n_neurons * BYTES_PER_NEURON,
+        synapses=sum(room[1] for room in rooms),
+        traces=0 if to_disk else trace_bytes(requests, done, n_steps),
+        per_spike=0 if to_disk else BYTES_PER_SPIKE,
+        available=available_memory(),
+    )
+
+
+def require_all(
+    network: Network,
+    requests: Mapping[str, TraceRequest],
+    done: int,
+    n_steps: int,
+    precision: str,
+    to_disk: bool,
+) -> None:
+    """Raise NotEnoughMemoryError if traces, network, or both together, do not fit."""
+    needed = needs_of(network, requests, done, n_steps, precision, to_disk)
+    less = "record fewer neurons or at a longer interval, or to disk (simulate.record_to=folder)"
+    require_memory("simulate.record", needed.traces, less)
+    require_room(network, compact=precision == "compact")
+    require_memory(f"simulate: the network with its traces ({needed})", needed.total, less)
