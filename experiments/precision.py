@@ -3,8 +3,7 @@
 Run ``python experiments/precision.py``. The cortical microcircuit at a fifth of its size and the
 network of Brunel 2000 are simulated with several seeds, each in double and in compact precision.
 What differs between the two is set beside what differs between two seeds. Spike trains of one seed
-part soon, for these networks are chaotic; they part as well when a single neuron gets a current
-that is far too small to matter.
+part soon, for these networks are chaotic; they part as soon when a single neuron fires once more.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ MEASURES = {"rates": "rate (Hz)", "cv": "CV", "correlations": "correlation"}
 # Hz and units of CV and correlation, to be read without a power of ten.
 FACTORS = {"rates": 1.0, "cv": 1.0, "correlations": 1000.0}
 START, END = "<!-- precision: start -->", "<!-- precision: end -->"
-TINY_CURRENT = 1e-9
+# A current for one step that makes any neuron fire (pA), and when (ms).
+PUSH, PUSHED = 1e6, 5.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Config:
     duration: float = 3000.0
     discard: float = 200.0
     n_weights: int = 20_000
-    common: float = 250.0
+    common: float = 150.0
 
     @classmethod
     def smoke(cls) -> Config:
@@ -117,9 +117,8 @@ def run(config: Config) -> dict[str, Any]:
     -------
     dict
         ``weights``: see :func:`weights`; ``differences``: for each network and each of
-        `MEASURES` a :class:`Difference` by population; ``common``: for each network the share of
-        spikes of double precision that are also there in compact precision and with a tiny
-        current, over time, and ``times``, where bins end (ms).
+        `MEASURES` a :class:`Difference` by population; ``common``: for each network what
+        :func:`common_spikes` returns.
     """
     found: dict[str, Any] = {"weights": weights(config.n_weights), "differences": {}, "common": {}}
     for name, network in networks(config).items():
@@ -198,12 +197,12 @@ def common_spikes(network: sp.Network, config: Config) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of ndarray, shape (50,)
-        ``compact`` and ``tiny current``, compared with double precision; ``times`` (ms).
+        ``compact`` and ``one spike more``, compared with double precision; ``times`` (ms).
     """
-    one = sp.StepCurrent(network.populations[0], TINY_CURRENT, neurons=[0])
+    one = sp.StepCurrent(network.populations[0], PUSH, PUSHED, PUSHED + DT, neurons=[0])
     touched = sp.Network(network.populations, network.projections, [*network.inputs, one])
     ways = {"double": (network, "double"), "compact": (network, "compact"),
-            "tiny current": (touched, "double")}  # fmt: skip
+            "one spike more": (touched, "double")}  # fmt: skip
     edges = np.linspace(0.0, config.common, 51)
     spikes = {}
     for name, (each, precision) in ways.items():
@@ -220,7 +219,7 @@ def common_spikes(network: sp.Network, config: Config) -> dict[str, np.ndarray]:
     steps = spikes["double"] // int(offsets[-1]) * DT
     total = np.histogram(steps, edges)[0]
     found = {"times": edges[1:]}
-    for name in ("compact", "tiny current"):
+    for name in ("compact", "one spike more"):
         shared = np.histogram(steps[np.isin(spikes["double"], spikes[name])], edges)[0]
         found[name] = np.where(total > 0, shared / np.maximum(total, 1), np.nan)
     return found
@@ -268,12 +267,12 @@ def summary(found: dict[str, Any]) -> str:
             f"number {min(1.0, all_p.min() * len(all_p)):.2g}.",
         ]
     for network, common in found["common"].items():
-        apart = [_half(common["times"], common[name]) for name in ("compact", "tiny current")]
+        apart = [_half(common["times"], common[name]) for name in ("compact", "one spike more")]
         lines += [
             "",
-            f"{network}: of the spikes of double precision fewer than half are at their place "
-            f"{apart[0]} in compact precision, {apart[1]} with {TINY_CURRENT:g} pA into one "
-            "neuron.",
+            f"{network}: fewer than half of the spikes of double precision have their like in the "
+            f"same neuron and step {apart[0]} in compact precision, {apart[1]} in double precision "
+            f"if one neuron fires once more at {PUSHED:g} ms.",
         ]
     return "\n".join(lines)
 
@@ -330,11 +329,11 @@ def draw(found: dict[str, Any], out: Path) -> Path:
             frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize="small"
         )
         common, last = found["common"][network], row[-1]
-        for index, name in enumerate(("compact", "tiny current")):
+        for index, name in enumerate(("compact", "one spike more")):
             last.plot(
                 common["times"], 100.0 * common[name], color=sp.plotting.COLOURS[1 + index],
                 linestyle=sp.plotting.LINE_STYLES[index],
-                label=name if index == 0 else f"double, {TINY_CURRENT:g} pA into a neuron",
+                label=name if index == 0 else "double, one spike more",
             )  # fmt: skip
         last.set(xlabel="time (ms)", ylabel="spikes shared with double (%)", ylim=(0.0, 105.0))
         last.legend(frameon=False, fontsize="small")
