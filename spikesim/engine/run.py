@@ -25,6 +25,7 @@ from spikesim.engine.barrier import make_barrier
 from spikesim.engine.build import Built
 from spikesim.engine.locate import failure, first_failure
 from spikesim.engine.log import Log
+from spikesim.engine.pace import Pace
 from spikesim.engine.resume import most_entries, resume
 from spikesim.engine.rng import key_from_seed, poisson_scratch
 from spikesim.engine.worker import make_worker
@@ -32,7 +33,6 @@ from spikesim.errors import SpikesimError
 
 __all__ = ["copy_arrays", "default_threads", "initial_arrays", "run"]
 
-_CHUNK_SECONDS = 0.03
 # A first guess of the work, for the length of the first chunk.
 _SECONDS_A_STEP, _SECONDS_A_NEURON = 2e-7, 4e-9
 _MOST_CURRENTS = 2**21
@@ -73,7 +73,12 @@ def copy_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def run(
-    built: Built, arrays: dict[str, np.ndarray], log: Log, last: int, threads: int = 1
+    built: Built,
+    arrays: dict[str, np.ndarray],
+    log: Log,
+    last: int,
+    threads: int = 1,
+    free: bool = False,
 ) -> Generator[Callable[[], dict[str, np.ndarray]]]:
     """Advance `arrays` to the step `last`, writing into `log`; yield after each chunk.
 
@@ -88,6 +93,8 @@ def run(
         Where spikes and traces go. After a NonFiniteStateError it ends before the failure.
     last, threads : int
         Last step; threads, of which no more are used than there are blocks.
+    free : bool
+        Whether one thread may be used where that is quicker.
 
     Yields
     ------
@@ -100,19 +107,18 @@ def run(
         A state variable is NaN or infinite at the end of a chunk.
     """
     state = _State(built, arrays, log)
-    n_now = state.first_guess(threads)
     threads, executor = _team(1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks)))
+    pace = Pace(threads, state.first_guess(threads), free)
     try:
         while log.done < last:
             clock = time.perf_counter()
-            n_now = max(1, min(n_now, last - log.done, state.longest_chunk))
+            n_now = max(1, min(pace.steps, last - log.done, state.longest_chunk))
             kept = state.keep()
-            state.advance(log.done + n_now, threads, executor)
+            state.advance(log.done + n_now, pace.threads, executor)
             if not state.is_finite():
                 state.fail(kept)
             yield state.arrays
-            seconds = time.perf_counter() - clock
-            n_now = min(4 * n_now, int(n_now * _CHUNK_SECONDS / max(seconds, 1e-9)))
+            pace.report(n_now, time.perf_counter() - clock)
     finally:
         if executor is not None:
             executor.shutdown()
@@ -190,10 +196,9 @@ class _State:
         self._fill(arrays)
         self.longest_chunk = self._longest_chunk()
 
-    def first_guess(self, threads: int) -> int:
-        """Return for how many steps to go at first."""
-        work_a_step = _SECONDS_A_STEP + _SECONDS_A_NEURON * len(self.memory.held) / threads
-        return int(_CHUNK_SECONDS / 4 / work_a_step) + 1
+    def first_guess(self, threads: int) -> float:
+        """Return how many steps a second to expect."""
+        return 1.0 / (_SECONDS_A_STEP + _SECONDS_A_NEURON * len(self.memory.held) / threads)
 
     def advance(self, last: int, threads: int, executor: ThreadPoolExecutor | None) -> None:
         """Carry all blocks to the step `last`, with whatever they need on the way."""

@@ -71,12 +71,13 @@ def simulate(
     threads : int, optional
         Threads to compute with, at most 1024; any number gives the same bits. None takes as many
         as there are cores (or as ``NUMBA_NUM_THREADS`` says, which joblib sets for its workers)
-        for a network that is worth it, else one; with `state`, as many as the network was laid
-        out for. If a state is continued on more threads than that, the network is laid out anew.
+        for a network that is worth it, and one for a small network or while one is quicker, as on
+        a machine busy with something else; with `state`, as many as the network was laid out for.
+        If a state is continued on more threads than that, the network is laid out anew.
     precision : {"double", "compact"}, default "double"
         "double" computes in double precision. "compact" is for big networks: state variables in
-        single precision, weights in 16 bits (steps of the largest weight of a port over 32767)
-        and sums in integers; it takes a quarter to a half of the memory and time, and its results
+        single precision, weights that differ in 16 bits (steps of the largest weight of a port
+        over 32767); it takes a quarter to a half of the memory and time, and its results
         differ from those in double precision as rounding makes them
         (``docs/decisions/0014-compact-precision.md``).
     progress : bool or callable, optional
@@ -202,7 +203,7 @@ class _Run:
             self.report.running(self.log.done)
             try:
                 with np.errstate(all="ignore"):
-                    self.advance(arrays, threads, interrupts)
+                    self.advance(arrays, threads, not asked, interrupts)
                     with interrupts.whole():
                         state = self.state_now(arrays)
                         if self.found is None or self.found.state.step < self.log.done:
@@ -250,9 +251,11 @@ class _Run:
             return engine.initial_arrays(self.built)
         return engine.copy_arrays(self.state.arrays)
 
-    def advance(self, arrays: dict[str, np.ndarray], threads: int, interrupts: Interrupts) -> None:
+    def advance(
+        self, arrays: dict[str, np.ndarray], threads: int, free: bool, interrupts: Interrupts
+    ) -> None:
         """Run, chunk by chunk, until the end or the first Ctrl-C."""
-        steps = engine.run(self.built, arrays, self.log, self.last, threads)
+        steps = engine.run(self.built, arrays, self.log, self.last, threads, free)
         while True:
             try:
                 now = next(steps, None)
