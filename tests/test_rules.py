@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse, stats
+from scipy import sparse
 
 import spikesim as sp
 from spikesim.errors import ParameterError
-from spikesim.network.rules import bound_of_count
 
 
 def populations(n_pre, n_post, here=None, there=None):
@@ -40,60 +39,6 @@ def test_expected_synapses_are_counted(rule, between, within):
 
 def test_one_to_one_has_one_synapse_a_neuron():
     assert sp.OneToOne().expected_synapses(A, A) == 60
-    assert sp.OneToOne().in_degree_bound(A, A) == 1
-
-
-@pytest.mark.parametrize(
-    ("rule", "between", "within"),
-    [
-        (sp.AllToAll(), 60, 60),
-        (sp.AllToAll(autapses=False), 60, 59),
-        (sp.FixedProbability(1.0, autapses=False), 60, 59),
-        (sp.FixedInDegree(7), 7, 7),
-        (sp.FixedOutDegree(40, multapses=False), 60, 60),
-        (sp.FixedOutDegree(1, multapses=True), 60, 60),
-        (sp.FixedTotalNumber(2400, multapses=False), 60, 60),
-        (sp.FixedTotalNumber(3), 3, 3),
-        (sp.ExplicitList([0, 1, 1], [5, 5, 4]), 2, 2),
-        (sp.ExplicitList([], []), 0, 0),
-    ],
-)
-def test_bounds_on_the_in_degree_stay_below_what_is_possible(rule, between, within):
-    assert rule.in_degree_bound(A, B) == between
-    assert rule.in_degree_bound(A, A) == within
-
-
-counts = st.tuples(st.integers(1, 10**9), st.floats(0.0, 1.0))
-
-
-@given(counts)
-@settings(max_examples=200, deadline=None)
-def test_a_binomial_count_never_comes_near_its_bound(count):
-    n, p = count
-    bound = bound_of_count(n * p, n * p * (1.0 - p), n)
-    assert bound >= math.ceil(n * p) - 1
-    assert bound == n or stats.binom.logsf(bound, n, p) < math.log(1e-20)
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.0, 1.0))
-@settings(max_examples=200, deadline=None)
-def test_bounds_on_random_in_degrees_hold(n_pre, n_post, share):
-    a, b = populations(n_pre, n_post)
-    k = math.ceil(share * n_post)
-    bound = sp.FixedOutDegree(k).in_degree_bound(a, b)
-    assert bound == n_pre * k or stats.binom.logsf(bound, n_pre * k, 1 / n_post) < math.log(1e-20)
-    single = sp.FixedOutDegree(k, multapses=False).in_degree_bound(a, b)
-    assert single == n_pre or stats.binom.logsf(single, n_pre, k / n_post) < math.log(1e-20)
-    total = n_post * math.ceil(share * n_pre)
-    many = sp.FixedTotalNumber(total).in_degree_bound(a, b)
-    assert many == total or stats.binom.logsf(many, total, 1 / n_post) < math.log(1e-20)
-
-
-def test_bounds_hold_for_totals_drawn_without_multapses():
-    a, b = populations(500, 300)
-    bound = sp.FixedTotalNumber(20_000, multapses=False).in_degree_bound(a, b)
-    assert bound < 500
-    assert stats.hypergeom.logsf(bound, 150_000, 500, 20_000) < math.log(1e-20)
 
 
 def test_k_and_n_are_checked_against_the_populations_not_before():
@@ -214,7 +159,6 @@ def test_the_expected_number_by_distance_is_the_sum_over_pairs(autapses):
     own = 0.0 if autapses else 60 * 0.8
     assert rule.expected_synapses(sheet, sheet) == round(p.sum() - own)
     assert rule.expected_synapses(sheet, other) == round(p.sum())
-    assert rule.in_degree_bound(sheet, sheet) == 60 - (not autapses)
 
 
 def test_the_expected_number_is_estimated_where_pairs_are_many():
@@ -223,15 +167,6 @@ def test_the_expected_number_is_estimated_where_pairs_are_many():
     a, b = populations(3000, 40_000, line, big)
     expected = sp.DistanceDependent(0.5, max_distance=0.05, period=1.0).expected_synapses(a, b)
     assert expected == pytest.approx(3000 * 40_000 * 0.1 * 0.5, rel=0.02)
-
-
-def test_the_in_degree_by_distance_is_bound_by_the_largest_probability():
-    a, b = populations(100_000, 2, np.zeros(100_000), [0.0, 1.0])
-    for p in (0.01, sp.GaussianProfile(0.01, 1.0), sp.ExponentialProfile(0.01, 1.0)):
-        bound = sp.DistanceDependent(p).in_degree_bound(a, b)
-        assert stats.binom.logsf(bound, 100_000, 0.01) < math.log(1e-20)
-        assert bound < 1500
-    assert sp.DistanceDependent(lambda d: 0.01 * d).in_degree_bound(a, b) == 100_000
 
 
 # Sparse matrices.

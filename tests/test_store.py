@@ -7,7 +7,6 @@ import pytest
 import spikesim as sp
 from spikesim.engine import filling
 from spikesim.engine.connect import require_room
-from spikesim.engine.laws import most_arrivals
 from spikesim.engine.pool import Pool
 from spikesim.engine.records import sort_records
 from spikesim.engine.store import Layout, Wiring, make_stores
@@ -69,7 +68,7 @@ def by_target(found):
 def equal(stores, others):
     """Compare bit by bit."""
     return all(
-        np.array_equal(array, other) and array.dtype == other.dtype
+        np.array_equal(array, other) and np.asarray(array).dtype == np.asarray(other).dtype
         for one, two in zip(stores[:2], others[:2], strict=True)
         for array, other in zip(one, two, strict=True)
     )
@@ -133,10 +132,33 @@ def test_stores_hold_what_has_one_weight_apart():
     assert stores.n_synapses == 100 and stores.scales.tolist() == [1.0]
 
 
+@pytest.mark.parametrize("compact", [False, True])
+def test_classes_of_delta_synapses_come_first_and_are_counted(compact):
+    populations = [sp.Population("a", sp.LIF(), 2)]
+    weights = [(2.0, sp.Exponential()), (3.0, sp.Delta()), (sp.Uniform(1.0, 2.0), sp.Exponential())]
+
+    def stores(*chosen):
+        wirings = [
+            Wiring(sp.Projection("a", "a", sp.OneToOne(), w, synapse=s), 0, 0, int(s != sp.Delta()))
+            for w, s in chosen
+        ]
+        layout = layout_of(populations, [0, 0], 1)
+        return make_stores(wirings, populations, layout, DT, 0, compact, 1)
+
+    both = stores(*weights)
+    assert both.uniform.n_early == 1 and both.listed.n_early == 0
+    np.testing.assert_allclose(both.uniform.classes * both.scales, [3.0, 2.0], rtol=1e-6)
+    assert (both.uniform.buckets >> 16 & 0xFFFF).tolist() == [0, 1] * 2
+    # Where weights that differ are of both kinds, they have a class each.
+    mixed = stores(weights[2], (sp.Uniform(1.0, 2.0), sp.Delta()))
+    assert mixed.uniform.n_early == 0 and mixed.listed.n_early == 1
+    assert (mixed.listed.buckets >> 16 & 0xFFFF).tolist() == [0, 1] * 2
+
+
 def test_compact_weights_are_the_nearest_units():
     exact, *rest = made(2)
     stores = made(2, compact=True)[0]
-    assert stores.uniform.classes.dtype == np.int32 and stores.listed.packed.dtype == np.int32
+    assert stores.uniform.classes.dtype == np.float32 and stores.listed.packed.dtype == np.int32
     assert len(stores.listed.rows) == len(stores.listed.weights) == 0
     expected, found = stored_synapses(exact, *rest), stored_synapses(stores, *rest)
     for port, synapses in expected.items():
@@ -151,33 +173,23 @@ def test_compact_weights_are_the_nearest_units():
     assert np.abs(stores.listed.packed >> 16).max() <= 32767
 
 
-def port_scale(model, rule, weight, n=(4, 4)):
-    populations = [sp.Population("a", model, n[0]), sp.Population("b", sp.LIF(), n[1])]
-    wirings = [Wiring(sp.Projection("a", "b", rule, weight), 0, 1, 0)]
-    layout = layout_of(populations, [1], 1)
-    return make_stores(wirings, populations, layout, DT, 0, True, 1).scales[0]
+def test_the_unit_of_a_port_is_the_largest_weight_over_the_largest_integer():
+    populations = [sp.Population("a", sp.LIF(), 4)]
 
+    def scale(*weights, compact=True):
+        wirings = [
+            Wiring(sp.Projection("a", "a", sp.FixedInDegree(7), weight), 0, 0, 0)
+            for weight in weights
+        ]
+        layout = layout_of(populations, [0], 1)
+        return make_stores(wirings, populations, layout, DT, 0, compact, 1).scales.tolist()
 
-def test_units_are_as_small_as_the_sums_allow():
-    most = 2**31 - 1
-    assert port_scale(sp.LIF(), sp.OneToOne(), 2.0) == pytest.approx(2.0 / most)
-    assert port_scale(sp.LIF(), sp.FixedInDegree(7), -2.0) == pytest.approx(2.0 / (most // 7))
-    weights = sp.Uniform(-3.0, 2.0)
-    assert port_scale(sp.LIF(), sp.FixedInDegree(7), weights) == pytest.approx(3.0 / 32767)
-    many = sp.FixedInDegree(100_000)
-    assert port_scale(sp.LIF(), many, weights, (1, 1)) == pytest.approx(3.0 / (most // 100_000))
-    assert port_scale(sp.LIF(), sp.OneToOne(), 0.0) == 1.0
-    twice = sp.SpikeSource([0.1, 0.3, 0.1], [0, 0, 0])
-    assert port_scale(twice, sp.OneToOne(), 2.0, (1, 1)) == pytest.approx(2.0 / (most // 2))
-
-
-def test_arrivals_of_a_step_are_bounded():
-    assert most_arrivals(sp.Population("a", sp.LIF()), 5, DT) == 5
-    poisson = sp.Population("a", sp.PoissonSource(20_000.0))
-    assert 5 * 2 + 10 * np.sqrt(10) + 50 <= most_arrivals(poisson, 5, DT) <= 92
-    changing = sp.Population("a", sp.InhomogeneousPoissonSource([0.0, 20_000.0], 1.0))
-    assert most_arrivals(changing, 5, DT) == most_arrivals(poisson, 5, DT)
-    assert most_arrivals(sp.Population("a", sp.SpikeSource([], [])), 5, DT) == 5
+    assert scale(sp.Uniform(-3.0, 2.0)) == [3.0 / 32767]
+    assert scale(sp.Uniform(-3.0, 2.0), -5.0) == [5.0 / 32767]
+    assert scale(sp.Normal(1.0, 2.0)) == [15.0 / 32767]
+    # Weights that a projection has in common are single-precision numbers.
+    assert scale(2.0, -7.0) == scale(0.0) == [1.0]
+    assert scale(sp.Uniform(-3.0, 2.0), compact=False) == [1.0]
 
 
 def single(rule, n_pre, n_post, threads=1, compact=False):

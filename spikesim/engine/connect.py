@@ -22,9 +22,8 @@ import numpy as np
 from spikesim._jit import kernel
 from spikesim._memory import require_memory
 from spikesim.distributions import Distribution
-from spikesim.distributions import drawn as draw
 from spikesim.engine.in_degree import InDegree
-from spikesim.engine.laws import KINDS, Law, delay_law, steps_of, weight_law
+from spikesim.engine.laws import KINDS, Law, delay_law, weight_law
 from spikesim.engine.pool import Pool
 from spikesim.engine.variates import BATCH, CALLS, PAIRS, fill_words
 from spikesim.network.distance import DistanceDependent
@@ -44,8 +43,6 @@ __all__ = [
     "BYTES_PER_NEURON",
     "Drawing",
     "Rows",
-    "Synapses",
-    "connect",
     "draw_rows",
     "require_room",
     "room_for",
@@ -271,76 +268,6 @@ def _order(rule: ExplicitList, projection: Projection) -> np.ndarray:
     return np.lexsort(keys)
 
 
-class Synapses:
-    """Synapses of one projection, sorted by source.
-
-    Attributes
-    ----------
-    pre, post : ndarray of int64, shape (n_synapses,)
-        Neurons, `pre` ascending.
-    weight : ndarray, shape (n_synapses,)
-        Weights (pA or mV).
-    delay : ndarray of int64, shape (n_synapses,)
-        Delays in steps, at least 1.
-    """
-
-    def __init__(self, pre: np.ndarray, post: np.ndarray, weight: np.ndarray, delay: np.ndarray):
-        self.pre, self.post, self.weight, self.delay = pre, post, weight, delay
-
-
-def connect(
-    projection: Projection, n_pre: int, n_post: int, dt: float, rng: np.random.Generator
-) -> Synapses:
-    """Draw the synapses of `projection` between populations of `n_pre` and `n_post` neurons.
-
-    Raises
-    ------
-    ParameterError
-        A delay below `dt` or off the grid, a drawn weight that is not finite.
-    """
-    rule = projection.rule
-    same = projection.source == projection.target
-    position = None
-    if isinstance(rule, AllToAll):
-        pre = np.repeat(np.arange(n_pre, dtype=np.int64), n_post)
-        post = np.tile(np.arange(n_post, dtype=np.int64), n_pre)
-        if same and not rule.autapses:
-            position = np.flatnonzero(pre != post)
-    elif isinstance(rule, FixedProbability):
-        pre, post = _bernoulli(rule.p, n_pre, n_post, same and not rule.autapses, rng)
-    elif isinstance(rule, FixedInDegree):
-        pre, post = _in_degree(rule, n_pre, n_post, same and not rule.autapses, rng)
-    elif isinstance(rule, ExplicitList):
-        pre, post = rule.pre, rule.post
-    else:
-        pre = post = np.arange(n_pre, dtype=np.int64)
-    weight = _per_synapse("Projection.weight", projection.weight, len(pre), rng)
-    delay = delay_steps(projection, len(pre), dt, rng)
-    if isinstance(rule, ExplicitList):
-        # Weight and delay break ties, so that the order of the list changes no sum.
-        position = np.lexsort((weight, delay, post, pre))
-    if position is not None:
-        pre, post = pre[position], post[position]
-        weight, delay = weight[position], delay[position]
-    return Synapses(pre, post, weight, delay)
-
-
-def delay_steps(projection: Projection, n: int, dt: float, rng: np.random.Generator) -> np.ndarray:
-    """Return `n` delays in steps; refuse those below one step or off the grid."""
-    value = projection.delay
-    drawn = isinstance(value, Distribution)
-    given = draw("Projection.delay", value, rng, n) if drawn else np.asarray(value)
-    steps = steps_of(given, drawn, projection.delay_rounding, dt)
-    return np.array(np.broadcast_to(steps.reshape(-1) if steps.ndim else steps, (n,)))
-
-
-def _per_synapse(label: str, value: Any, n: int, rng: np.random.Generator) -> np.ndarray:
-    if isinstance(value, Distribution):
-        return draw(label, value, rng, n)
-    value = np.asarray(value, dtype=np.float64)
-    return np.array(np.broadcast_to(value.reshape(-1) if value.ndim else value, (n,)))
-
-
 def require_room(network: Network, compact: bool = False) -> None:
     """Refuse a network whose neurons and synapses cannot fit, before any is made.
 
@@ -393,47 +320,3 @@ def _bytes_per_synapse(projection: Projection, compact: bool) -> float:
         if isinstance(value, Distribution) and type(value) not in KINDS:
             drawn_first += 8.0
     return stored + drawn_first
-
-
-def _bernoulli(
-    p: float, n_pre: int, n_post: int, no_autapses: bool, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Connect each pair with probability p: the gaps between connected pairs are geometric."""
-    per_row = n_post - 1 if no_autapses else n_post
-    n_pairs = n_pre * per_row
-    if p == 0.0 or n_pairs == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    parts, last = [], -1
-    while last < n_pairs:
-        expected = (n_pairs - last) * p
-        size = int(expected + 5.0 * np.sqrt(expected)) + 10
-        gaps = np.minimum(rng.geometric(p, size), n_pairs + 1)
-        pairs = last + np.cumsum(gaps)
-        parts.append(pairs)
-        last = int(pairs[-1])
-    pairs = np.concatenate(parts)
-    pairs = pairs[: np.searchsorted(pairs, n_pairs)]
-    pre, post = np.divmod(pairs, per_row)
-    if no_autapses:
-        post += post >= pre
-    return pre, post
-
-
-def _in_degree(
-    rule: FixedInDegree, n_pre: int, n_post: int, no_autapses: bool, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the sources of each target, then sort by source."""
-    sources = n_pre - 1 if no_autapses else n_pre
-    if rule.k == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    if rule.multapses:
-        drawn = rng.integers(0, sources, (n_post, rule.k))
-    else:
-        rows = [rng.choice(sources, rule.k, replace=False, shuffle=False) for _ in range(n_post)]
-        drawn = np.array(rows, dtype=np.int64)
-    post = np.repeat(np.arange(n_post, dtype=np.int64), rule.k)
-    pre = drawn.reshape(-1)
-    if no_autapses:
-        pre = pre + (pre >= post)
-    order = np.lexsort((post, pre))
-    return pre[order], post[order]

@@ -15,12 +15,9 @@ from spikesim.distributions import Distribution, LogNormal, Normal, Uniform
 from spikesim.distributions import drawn as draw
 from spikesim.engine.variates import CONSTANT, LISTED, LOG_NORMAL, NORMAL, UNIFORM
 from spikesim.errors import ParameterError
-from spikesim.network.population import Population
 from spikesim.network.projection import Projection
-from spikesim.network.rules import bound_of_count
-from spikesim.neurons import InhomogeneousPoissonSource, PoissonSource, SpikeSource
 
-__all__ = ["KINDS", "Law", "delay_law", "most_arrivals", "short_delay", "steps_of", "weight_law"]
+__all__ = ["KINDS", "Law", "delay_law", "short_delay", "steps_of", "weight_law"]
 
 _MOST_STEPS = 2**31 - 1
 
@@ -147,19 +144,6 @@ def short_delay(place: str, delay: float, dt: float, hint: str = "") -> Paramete
         f"Projection.delay{place} must be at least one step of dt = {dt!r} ms, "
         f"got {delay:g} ms{hint}"
     )
-
-
-def most_arrivals(population: Population, n: int, dt: float) -> int:
-    """Return a bound on the spikes that `n` neurons of a population send in one step."""
-    model = population.model
-    if isinstance(model, SpikeSource):
-        stamps = np.stack([np.rint(model.times / dt), model.ids])
-        return n * int(np.unique(stamps, axis=1, return_counts=True)[1].max(initial=1))
-    if isinstance(model, (PoissonSource, InhomogeneousPoissonSource)):
-        rate = model.rate if isinstance(model, PoissonSource) else model.rates
-        mean = n * float(np.max(rate, initial=0.0)) * dt / 1000.0
-        return bound_of_count(mean, mean, 2**62)
-    return n
 
 
 def _refuse_long(given: np.ndarray, dt: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.network.population import Population, lengths_of
-from spikesim.network.rules import Rule, bound_of_count
+from spikesim.network.rules import Rule
 
 __all__ = ["DistanceDependent", "ExponentialProfile", "GaussianProfile"]
 
@@ -246,9 +246,3 @@ class DistanceDependent(Rule):
             p = self.probabilities(self.distances(here, target.positions)[0])
             total += p.sum() - (p[row] if source is target and not self.autapses else 0.0)
         return round(float(total) * source.n / len(rows))
-
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return a bound on the number of sources, from the largest probability there can be."""
-        p = self.p if not callable(self.p) else getattr(self.p, "p_max", 1.0)
-        n = source.n - int(source is target and not self.autapses)
-        return bound_of_count(n * p, n * p * (1.0 - p), n)

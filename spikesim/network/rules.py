@@ -7,7 +7,6 @@ distance is in :mod:`spikesim.network.distance`, sparse matrices in
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,6 @@ __all__ = [
     "FixedTotalNumber",
     "OneToOne",
     "Rule",
-    "bound_of_count",
 ]
 
 
@@ -47,19 +45,6 @@ class Rule:
     def expected_synapses(self, source: Population, target: Population) -> int:
         """Return the number of synapses: exact where the rule fixes it, else its mean."""
         raise NotImplementedError
-
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return what no in-degree exceeds; by chance less often than once in 10^20 neurons."""
-        raise NotImplementedError
-
-
-def bound_of_count(mean: float, variance: float, most: int) -> int:
-    """Return a bound on a binomial or hypergeometric count that is never above `most`.
-
-    By Bernstein's inequality the count exceeds ``mean + 10 sd + 50`` with a probability below
-    1e-20: ``exp(-t**2 / (2 variance + 2 t / 3))`` for ``t = 10 sd + 50``.
-    """
-    return min(most, math.ceil(mean + 10.0 * math.sqrt(variance) + 50.0))
 
 
 def _without_autapses(rule: Any, source: Population, target: Population) -> int:
@@ -93,10 +78,6 @@ class AllToAll(Rule):
         """Return the number of pairs."""
         return source.n * (target.n - _without_autapses(self, source, target))
 
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return the number of sources."""
-        return source.n - _without_autapses(self, source, target)
-
 
 @_check.suggest_keywords
 @dataclass(frozen=True)
@@ -122,10 +103,6 @@ class OneToOne(Rule):
         """Return n."""
         return source.n
 
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return 1."""
-        return 1
-
 
 @_check.suggest_keywords
 @dataclass(frozen=True)
@@ -150,11 +127,6 @@ class FixedProbability(Rule):
     def expected_synapses(self, source: Population, target: Population) -> int:
         """Return p times the number of pairs."""
         return round(self.p * source.n * (target.n - _without_autapses(self, source, target)))
-
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return a bound on a binomial number of sources."""
-        n = source.n - _without_autapses(self, source, target)
-        return bound_of_count(n * self.p, n * self.p * (1.0 - self.p), n)
 
 
 @_check.suggest_keywords
@@ -199,10 +171,6 @@ class FixedInDegree(Rule):
         """Return k a target."""
         return self.k * target.n
 
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return k."""
-        return self.k
-
 
 @_check.suggest_keywords
 @dataclass(frozen=True)
@@ -245,15 +213,6 @@ class FixedOutDegree(Rule):
     def expected_synapses(self, source: Population, target: Population) -> int:
         """Return k a source."""
         return self.k * source.n
-
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return a bound on the synapses that chance gives to one target."""
-        n = source.n - _without_autapses(self, source, target)
-        p = 1.0 / max(target.n - _without_autapses(self, source, target), 1)
-        if self.multapses:
-            return bound_of_count(n * self.k * p, n * self.k * p * (1.0 - p), n * self.k)
-        p *= self.k
-        return bound_of_count(n * p, n * p * (1.0 - p), n)
 
 
 @_check.suggest_keywords
@@ -298,14 +257,6 @@ class FixedTotalNumber(Rule):
         """Return n."""
         return self.n
 
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return a bound on the synapses that chance gives to one target."""
-        p = 1.0 / target.n
-        most = self.n
-        if not self.multapses:
-            most = min(most, source.n - _without_autapses(self, source, target))
-        return bound_of_count(self.n * p, self.n * p * (1.0 - p), most)
-
 
 @_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
@@ -348,7 +299,3 @@ class ExplicitList(Rule):
     def expected_synapses(self, source: Population, target: Population) -> int:
         """Return the length of the list."""
         return len(self.pre)
-
-    def in_degree_bound(self, source: Population, target: Population) -> int:
-        """Return the largest number of synapses listed for one target."""
-        return int(np.bincount(self.post).max()) if len(self.post) else 0
