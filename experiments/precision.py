@@ -335,7 +335,8 @@ def draw(found: dict[str, Any], out: Path) -> Path:
                 linestyle=sp.plotting.LINE_STYLES[index],
                 label=name if index == 0 else "double, one spike more",
             )  # fmt: skip
-        last.set(xlabel="time (ms)", ylabel="spikes shared with double (%)", ylim=(0.0, 105.0))
+        last.set(xlabel="time (ms)", ylabel="spikes shared with double (%)")
+        last.set(xlim=(0.0, common["times"][-1]), ylim=(0.0, 105.0))
         last.legend(frameon=False, fontsize="small")
         last.spines[["top", "right"]].set_visible(False)
     path = out / "precision.png"

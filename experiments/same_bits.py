@@ -1,9 +1,10 @@
 """Whether threads, stretches of the run and pauses change a bit of the result.
 
 Run ``python experiments/same_bits.py``. Each network, with noise, is simulated with several numbers
-of threads, in pieces with a different number for each, and stopped and continued wherever the
-clock happens to be. Spikes and final state of each way are hashed (SHA-256). All hashes of a
-network must be equal, and that of another seed must not; otherwise the exit status is 1.
+of threads, in pieces with a different number for each, from states that were written to files, and
+stopped and continued wherever the clock happens to be. Spikes and final state of each way are hashed
+(SHA-256). All hashes of a network must be equal, and that of another seed must not; otherwise the
+exit status is 1.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,7 +65,7 @@ class Config:
     """
 
     scale: float = 0.1
-    duration: float = 500.0
+    duration: float = 1000.0
     threads: tuple[int, ...] = (1, 2, 3, 4, 8)
     n_pieces: int = 7
     n_stops: int = 5
@@ -125,15 +127,11 @@ def _ways(network: sp.Network, precision: str, config: Config) -> list[Way]:
         _timed(f"{n} thread{'s' * (n > 1)}", lambda n=n: whole(n))  # type: ignore[misc]
         for n in config.threads
     ]
-    ways.append(
-        _timed(
-            f"{config.n_pieces} pieces, threads in turn",
-            lambda: _in_pieces(network, precision, config),
-        )
-    )
-    ways.append(
-        _timed("stopped by the clock, continued", lambda: _with_stops(network, precision, config))
-    )  # fmt: skip
+    ways += [
+        _timed("{} pieces, threads in turn", lambda: _in_pieces(network, precision, config)),
+        _timed("{} pieces, from files", lambda: _in_pieces(network, precision, config, True)),
+        _timed("stopped by the clock: {} pieces", lambda: _with_stops(network, precision, config)),
+    ]
     ways.append(_timed("another seed", lambda: whole(config.threads[0], config.seed + 1)))
     return ways
 
@@ -142,21 +140,32 @@ def _timed(name: str, simulate: Callable[[], list[sp.Recording]]) -> Way:
     start = time.perf_counter()
     parts = simulate()
     seconds = time.perf_counter() - start
-    return Way(name, *_digest(parts), seconds)
+    return Way(name.format(len(parts)), *_digest(parts), seconds)
 
 
-def _in_pieces(network: sp.Network, precision: str, config: Config) -> list[sp.Recording]:
+def _in_pieces(
+    network: sp.Network, precision: str, config: Config, files: bool = False
+) -> list[sp.Recording]:
     """Simulate pieces of different lengths, each with the next number of threads."""
     steps = round(config.duration / DT)
     ends = np.unique(np.linspace(0.0, 1.0, config.n_pieces + 1)[1:] ** 2 * steps // 1)
     parts: list[sp.Recording] = []
+    how: dict[str, Any] = {"seed": config.seed}
     for index, length in enumerate(np.diff(ends, prepend=0.0)):
-        how: dict[str, Any] = {"state": parts[-1].final_state} if parts else {"seed": config.seed}
         threads = config.threads[-1 - index % len(config.threads)]
         parts.append(
             sp.simulate(network, length * DT, threads=threads, precision=precision, **how)
         )  # fmt: skip
+        how = {"state": _from_file(parts[-1], network) if files else parts[-1].final_state}
     return parts
+
+
+def _from_file(recording: sp.Recording, network: sp.Network) -> Any:
+    """Write the final state to a file and read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state"
+        recording.final_state.save(path)
+        return sp.load_state(path, network)
 
 
 class _Stopped(Exception):
@@ -166,17 +175,24 @@ class _Stopped(Exception):
 
 
 def _with_stops(network: sp.Network, precision: str, config: Config) -> list[sp.Recording]:
-    """Simulate with a progress function that raises: the run ends wherever it is."""
+    """Simulate with a progress function that raises: the run ends wherever it is.
+
+    The function is called after the first stretch, whose length is fixed, and from then on as the
+    clock has it.
+    """
+    calls = 0
 
     def stop(done: float, duration: float) -> None:
-        raise _Stopped
+        nonlocal calls
+        calls += 1
+        if calls % 2 == 0:
+            raise _Stopped
 
     parts: list[sp.Recording] = []
-    left = round(config.duration / DT)
+    left, threads = round(config.duration / DT), max(config.threads)
+    how: dict[str, Any] = {"seed": config.seed}
     while left:
-        how: dict[str, Any] = {"state": parts[-1].final_state} if parts else {"seed": config.seed}
         progress = stop if len(parts) < config.n_stops else False
-        threads = max(config.threads)
         try:
             part = sp.simulate(
                 network, left * DT, threads=threads, precision=precision, progress=progress, **how
@@ -184,6 +200,7 @@ def _with_stops(network: sp.Network, precision: str, config: Config) -> list[sp.
         except _Stopped as error:
             part = error.recording
         parts.append(part)
+        how = {"state": part.final_state}
         left -= round(part.duration / DT)
     return parts
 
