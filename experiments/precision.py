@@ -61,7 +61,7 @@ class Config:
     @classmethod
     def smoke(cls) -> Config:
         """Return the smallest run that touches everything."""
-        return cls(0.001, 0.002, 2, 30.0, 5.0, 20, 5.0)
+        return cls(0.001, 0.002, 2, 15.0, 3.0, 20, 5.0)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 Run ``python experiments/same_bits.py``. Each network, with noise, is simulated with several numbers
 of threads, in pieces with a different number for each, from states that were written to files, and
-stopped and continued wherever the clock happens to be. Spikes and final state of each way are hashed
-(SHA-256). All hashes of a network must be equal, and that of another seed must not; otherwise the
-exit status is 1.
+stopped and continued wherever the clock happens to be. Spikes and final state of each way are
+hashed (SHA-256). All hashes of a network must be equal, and that of another seed must not;
+otherwise the exit status is 1.
 """
 
 from __future__ import annotations
