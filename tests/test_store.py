@@ -208,7 +208,7 @@ def test_a_long_bucket_is_split():
     assert np.all(np.diff(stores.uniform.rows.astype(int)) >= 0)
 
 
-def test_a_block_has_up_to_65536_accumulators():
+def test_a_block_has_up_to_65536_rows():
     stores, *rest = single(sp.AllToAll(), 1, 65536)
     assert stores.uniform.rows.tolist() == list(range(65536))
     with pytest.raises(ValueError, match="65,536"):

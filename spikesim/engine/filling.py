@@ -100,7 +100,7 @@ class Filling:
         parts : list of Part
             Its projections.
         places : list of ndarray of int64
-            Of each, block, class and accumulator of the targets, as in a record.
+            Of each, block, class and row of the targets, as in a record.
         records : Records
             How records are made up.
         sort_from : int

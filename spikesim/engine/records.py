@@ -1,7 +1,7 @@
 """Kernels that draw, sort and write the synapses of some sources, in memory that fits the cache.
 
 A synapse is first a record, one whole number that holds, from the upper bits to the lower, block,
-class, delay, accumulator and its number within the source. Sorted, records are in the order in
+class, delay, row and its number within the source. Sorted, records are in the order in
 which synapses lie in memory; the number leads to the weight.
 """
 
@@ -18,7 +18,7 @@ from spikesim.engine.variates import BATCH, choose, fill_values
 
 __all__ = ["LISTED", "PACKED", "UNIFORM", "Records", "fill_rows", "lay_rows", "sort_records"]
 
-# What a store holds of a synapse: its accumulator; its weight, too; both in one word.
+# What a store holds of a synapse: its row; its weight, too; both in one word.
 UNIFORM, LISTED, PACKED = range(3)
 ROW_BITS = 16
 # Bits of a digit when sorting, and how many records are sorted by insertion.
@@ -59,8 +59,8 @@ def fill_rows(
 ):
     """Draw the synapses of some sources, one projection.
 
-    A record holds block, class, delay, accumulator and the number of the synapse within its
-    source, from the upper bits to the lower.
+    A record holds block, class, delay, row and the number of the synapse within its source, from
+    the upper bits to the lower.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def fill_rows(
     rows, weight, per_unit, delay, dt, layout
         What to draw, see :class:`spikesim.engine.connect.Drawing`.
     places : ndarray of int64, shape (n_post,)
-        Block, class and accumulator of each target, as in a record.
+        Block, class and row of each target, as in a record.
     chosen, seen, words, batch : ndarray
         Scratch.
 

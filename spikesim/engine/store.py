@@ -1,14 +1,14 @@
 """Synapses laid out in memory: by source, block of targets, weight class and delay.
 
 Neurons are numbered over the whole network, population after population. Each block owns a range
-of every population and adds what arrives into its own accumulators; the synapses of a source onto
-one block lie side by side, in buckets of one delay. A spike is then a short list of buckets, and
-a bucket a stretch of memory that is read from end to end
-(``docs/decisions/0013-synapses-by-source-and-block.md``).
+of every population and adds what arrives into its own rows, the states of its synapse models
+(:class:`spikesim.engine.plan.Memory`). The synapses of a source onto one block lie side by side,
+in buckets of one delay. A spike is then a short list of buckets, and a bucket a piece of memory
+that is read from end to end (``docs/decisions/0013-synapses-by-source-and-block.md``).
 
 Synapses are drawn and sorted source by source, in memory that fits the cache, and written once.
-The order within a bucket, by accumulator, then by projection and by drawing, decides in which
-order weights are added up. It depends neither on the number of blocks nor on that of threads.
+The order within a bucket, by row, then by projection and by drawing, decides in which order
+weights are added up. It depends neither on the number of blocks nor on that of threads.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Layout(NamedTuple):
     bounds : ndarray of int64, shape (n_populations, n_blocks + 1)
         Block b owns the neurons ``bounds[p, b]`` to ``bounds[p, b + 1] - 1`` of population p.
     row_starts : ndarray of int64, shape (n_blocks, n_ports)
-        Accumulator in block b of the first of its neurons with port q. Below 65,536.
+        Row in block b of the first of its neurons with port q. Below 65,536.
     """
 
     bounds: np.ndarray
@@ -72,11 +72,11 @@ class Store(NamedTuple):
     Attributes
     ----------
     rows : ndarray of uint16, shape (n,)
-        Accumulator of each synapse; none if packed.
+        Row that each synapse adds to, within its block; none if packed.
     weights : ndarray of float64, shape (n,)
         Weight of each synapse; none if all of a class have one, or if packed.
     packed : ndarray of int32, shape (n,)
-        Accumulator in the lower 16 bits, unsigned, and weight in the upper 16, signed.
+        Row in the lower 16 bits, unsigned, and weight in the upper 16, signed.
     starts, bucket_starts : ndarray of int64, shape (n_sources * n_blocks + 1,)
         See above.
     buckets : ndarray of int64, shape (n_buckets,)
@@ -241,7 +241,7 @@ class _Builder:
         return scales
 
     def _parts(self, scales: np.ndarray) -> tuple[list[Part], list[Part], np.ndarray, int, int]:
-        """Return the parts of either store by accumulator, the classes, how many are early."""
+        """Return the parts of either store by row, the classes, how many of them are early."""
         keys = []
         for wiring, drawing in zip(self.wirings, self.drawings, strict=True):
             weight = drawing.weight.a if drawing.weight.kind == CONSTANT else np.nan
@@ -305,7 +305,7 @@ class _Builder:
         block = np.repeat(np.arange(self.n_blocks), np.diff(bounds))
         rows = starts[block] + np.arange(len(block)) - bounds[block]
         if np.any(rows >= 2**ROW_BITS):
-            raise ValueError("a block of the layout has more than 65,536 accumulators")
+            raise ValueError("a block of the layout has more than 65,536 rows")
         return (
             (rows << records.row_shift)
             + (block << records.block_shift)
