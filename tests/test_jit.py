@@ -220,3 +220,43 @@ def test_a_kernel_for_a_type_that_has_moved_is_compiled_again(tmp_path):
             text=True,
         )
         assert done.stdout == "3.0\n", done.stderr
+
+
+def test_loading_what_is_compiled_loads_of_numba_only_what_it_calls(tmp_path):
+    """A fresh process runs kernels over plain arrays, over memory of their own, over a library."""
+    (tmp_path / "kinds.py").write_text(
+        "import numpy as np\n"
+        "from spikesim._jit import kernel\n"
+        "@kernel\ndef total(x):\n    s = 0.0\n    for v in x:\n        s += v\n    return s\n"
+        "@kernel\ndef twice(x):\n    return 2.0 * x\n"
+        "@kernel\ndef solved(a, x):\n    return np.linalg.solve(a, x)\n"
+        "@kernel\ndef refused(x):\n    if x[0] > 0.0:\n        raise ValueError('above')\n"
+    )
+    script = (
+        "import sys, kinds, numpy as np\n"
+        "x = np.array([1.0, 2.0])\n"
+        "print(kinds.total(x), 'scipy.linalg' in sys.modules)\n"
+        "print(kinds.twice(x), 'scipy.linalg' in sys.modules)\n"
+        "print(kinds.solved(np.diag(x), x), kinds.twice(x))\n"
+        "try:\n    kinds.refused(x)\nexcept ValueError as error:\n    print(error)\n"
+        "print([sum(k.stats.cache_hits.values()) for k in vars(kinds).values()"
+        " if hasattr(k, 'stats')])\n"
+    )
+    environment = os.environ | {
+        "SPIKESIM_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]),
+        "NUMBA_DISABLE_JIT": "0",
+    }
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    results = "[1. 1.] [2. 4.]\nabove\n"
+    assert [output.stderr for output in outputs] == ["", ""]
+    assert outputs[0].stdout == f"3.0 True\n[2. 4.] True\n{results}[0, 0, 0, 0]\n"
+    assert outputs[1].stdout == f"3.0 False\n[2. 4.] False\n{results}[1, 1, 1, 1]\n"

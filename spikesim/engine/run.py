@@ -169,7 +169,7 @@ class _State:
             bool(np.any(plan.populations[:, p.CONDUCTANCES])), len(plan.draws) > 0, sends_rates
         )
         self.sends = any(len(store.buckets) for store in self.stores)
-        self.entries = max(most_entries(store) for store in self.stores)
+        self.entries = max(most_entries(s) if len(s.buckets) else 0 for s in self.stores)
         cells = n_blocks * built.n_rows
         self.recent = np.zeros(0, dtype=np.int64)
         capacity = max(_LOG_CAPACITY, 2 * built.room)
