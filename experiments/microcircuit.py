@@ -3,7 +3,8 @@
 Run ``python experiments/microcircuit.py``: 77,169 neurons and 299 million synapses, which take
 1.5 GB in compact precision; ``--scale 0.1`` takes 0.2 GB. Below full scale, stronger weights and
 a constant current make up for the synapses that are missing; rates then come near those of the
-whole network.
+whole network. With ``--dc`` a tenth of the network is nearly silent: it lacks the noise of the
+Poisson input.
 """
 
 from __future__ import annotations

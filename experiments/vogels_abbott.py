@@ -154,12 +154,16 @@ def draw(found: dict[str, Any], out: Path) -> Path:
     for (synapses, values), (top, middle, bottom) in zip(found.items(), axes.T, strict=True):
         recording = values["recording"]
         stop = recording.duration
+        silent = values["silent_since"]
+        # Of a network that fell silent, how it came to that.
+        stop = min(300.0, stop) if np.isfinite(silent) else stop
         window = {"start": max(stop - 300.0, 0.0), "stop": stop}
         sp.plotting.raster(recording, ax=top, histogram=False, max_neurons=300, **window)
         rates = np.concatenate(list(values["rates"].values()))
-        top.set_title(
-            f"Synapses as {synapses}s: {rates.mean():.1f} Hz", loc="left", fontsize="medium"
-        )
+        verdict = f"{rates.mean():.1f} Hz"
+        if np.isfinite(silent):
+            verdict += f", silent since {silent:.0f} ms"
+        top.set_title(f"Synapses as {synapses}s: {verdict}", loc="left", fontsize="medium")
         sp.plotting.membrane(recording, "exc", ax=middle, spike_height=20.0, **window)
         for index, (name, intervals) in enumerate(values["intervals"].items()):
             if not len(intervals):
@@ -177,7 +181,7 @@ def draw(found: dict[str, Any], out: Path) -> Path:
             "refractory", (5.0, 1.0), (-3, -3), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="right", va="top", fontsize="small", color="0.35",
         )  # fmt: skip
-        bottom.set_xscale("log")
+        bottom.set(xscale="log", xlim=(1.0, 3000.0))
         bottom.set(xlabel="interval between spikes of a neuron (ms)", ylabel="share of a bin (%)")
         bottom.spines[["top", "right"]].set_visible(False)
         if bottom.get_legend_handles_labels()[0]:
