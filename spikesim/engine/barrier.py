@@ -15,7 +15,6 @@ from llvmlite import ir
 from numba.core import types
 from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 from spikesim._jit import kernel
 
@@ -39,6 +38,9 @@ def make_barrier(n_threads: int, n_cores: int) -> np.ndarray:
 
 
 def _address(context, builder, array_type, array, index):
+    # Imported here, where something is compiled, as it takes long.
+    from numba.np.arrayobj import make_array
+
     data = make_array(array_type)(context, builder, array).data
     return builder.gep(data, [index])
 

@@ -7,7 +7,6 @@ from numba import config
 from numba.core import types
 from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 __all__ = ["prefetch"]
 
@@ -15,6 +14,9 @@ __all__ = ["prefetch"]
 @intrinsic
 def _prefetch(typingctx, array, index):
     def generate(context, builder, signature, arguments):
+        # Imported here, where something is compiled, as it takes long.
+        from numba.np.arrayobj import make_array
+
         data = make_array(signature.args[0])(context, builder, arguments[0]).data
         word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
         declared = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
