@@ -18,13 +18,16 @@ from numba.extending import intrinsic
 
 from spikesim._jit import kernel
 
-__all__ = ["make_barrier", "wait"]
+__all__ = ["GO_ON", "LEFT_ALONE", "STOP", "ask_to_stop", "leave_alone", "make_barrier", "wait"]
 
 _PATIENCE = 2000
 _X86 = platform.machine().lower() in {"x86_64", "amd64", "i386", "i686"}
 _YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
 # Two of the words are written by many threads: each lies on a cache line of its own.
-_ARRIVED, _ROUND, _SPINS, _WORDS = 0, 16, 32, 48
+_ARRIVED, _ROUND, _SPINS, _WORDS = 0, 16, 32, 64
+_ASKED, _DECIDED, _LEFT = 48, 49, 50
+# What `wait` returns.
+GO_ON, STOP, LEFT_ALONE = 0, 1, 2
 
 
 def make_barrier(n_threads: int, n_cores: int) -> np.ndarray:
@@ -100,20 +103,40 @@ def _yield(typingctx):
     return types.void(), generate
 
 
+def ask_to_stop(barrier: np.ndarray) -> None:
+    """Have all threads stop together at one of the next meetings."""
+    barrier[_ASKED] = 1
+
+
+def leave_alone(barrier: np.ndarray) -> None:
+    """Say that a thread will not come any more: nobody is to wait for it."""
+    barrier[_LEFT] = 1
+
+
 @kernel(_nrt=False)
 def wait(barrier, n_threads):
-    """Return when all `n_threads` threads have called it; they then see what each has written."""
+    """Return when all `n_threads` threads have called it; they then see what each has written.
+
+    Returns
+    -------
+    int
+        GO_ON, or STOP, the same for all; LEFT_ALONE if a thread will not come.
+    """
     if n_threads == 1:
-        return
+        return barrier[_ASKED]
     now = _load(barrier, _ROUND)
     if _add(barrier, _ARRIVED, 1) == n_threads - 1:
         _store(barrier, _ARRIVED, 0)
+        barrier[_DECIDED] = barrier[_ASKED]
         _store(barrier, _ROUND, now + 1)
-        return
+        return barrier[_DECIDED]
     looks = 0
     while _load(barrier, _ROUND) == now:
         looks += 1
         if looks < barrier[_SPINS]:
             _pause()
+        elif _load(barrier, _LEFT) != 0:
+            return LEFT_ALONE
         else:
             _yield()
+    return barrier[_DECIDED]

@@ -21,13 +21,14 @@ from numba import config
 from spikesim._memory import require_memory
 from spikesim.engine import drive
 from spikesim.engine import plan as p
-from spikesim.engine.barrier import make_barrier
+from spikesim.engine.barrier import ask_to_stop, leave_alone, make_barrier
 from spikesim.engine.build import Built
 from spikesim.engine.locate import failure, first_failure
 from spikesim.engine.log import Log
 from spikesim.engine.pace import Pace
 from spikesim.engine.resume import most_entries, resume
 from spikesim.engine.rng import key_from_seed, poisson_scratch
+from spikesim.engine.watch import Watch
 from spikesim.engine.worker import make_worker
 from spikesim.errors import SpikesimError
 
@@ -107,6 +108,7 @@ def run(
         A state variable is NaN or infinite at the end of a chunk.
     """
     state = _State(built, arrays, log)
+    watch = Watch(lambda: ask_to_stop(state.barrier))
     threads, executor = _team(1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks)))
     pace = Pace(threads, state.first_guess(threads), free)
     try:
@@ -114,12 +116,15 @@ def run(
             clock = time.perf_counter()
             n_now = max(1, min(pace.steps, last - log.done, state.longest_chunk))
             kept = state.keep()
+            watch.begin()
             state.advance(log.done + n_now, pace.threads, executor)
+            watch.end()
             if not state.is_finite():
                 state.fail(kept)
             yield state.arrays
-            pace.report(n_now, time.perf_counter() - clock)
+            pace.report(log.done - kept[0], time.perf_counter() - clock)
     finally:
+        watch.close()
         if executor is not None:
             executor.shutdown()
         arrays.update(state.arrays())
@@ -210,7 +215,7 @@ class _State:
             traces = self.memory.traces
             traces[:, p.FIRST_SAMPLE] = log.begun // traces[:, p.INTERVAL] + p.ONE
         memory = self._with_currents(chunk, last - chunk)
-        barrier = make_barrier(threads, len(os.sched_getaffinity(0)) if _HAS_AFFINITY else 1)
+        self.barrier = make_barrier(threads, len(os.sched_getaffinity(0)) if _HAS_AFFINITY else 1)
         job = np.zeros(p.N_JOB_COLUMNS, dtype=np.int64)
         job[p.STEPS_DONE], job[p.LAST_STEP], job[p.CHUNK] = chunk, last, chunk
         job[p.STRETCH], job[p.SENDS], job[p.ROOM] = built.stretch, self.sends, built.room
@@ -219,12 +224,15 @@ class _State:
         while True:
             job[p.CAPACITY] = self.capacity
             arguments = (built.plan, *self.stores, *self.calendars, memory)
-            waiting = [
-                executor.submit(self.work, me, *arguments, self.scratch[me], barrier, job)
-                for me in range(1, threads)
-                if executor is not None
-            ]
-            reason, done, length, half = self.work(0, *arguments, self.scratch[0], barrier, job)
+            waiting = []
+            try:
+                for me in range(1, threads):
+                    assert executor is not None
+                    waiting.append(executor.submit(self._work, me, arguments, job))
+                reason, done, length, half = self._work(0, arguments, job)
+            except BaseException:
+                leave_alone(self.barrier)
+                raise
             for future in waiting:
                 future.result()
             job[p.STEPS_DONE], job[p.STRETCH_DONE], job[p.HALF] = done, length, half
@@ -241,6 +249,14 @@ class _State:
             if reason == p.DONE:
                 return
             memory.cursors[:, -1] = 0
+
+    def _work(self, me: int, arguments: tuple[Any, ...], job: np.ndarray) -> Any:
+        """Do the work of a thread; if it cannot, the others are not to wait for it."""
+        try:
+            return self.work(me, *arguments, self.scratch[me], self.barrier, job)
+        except BaseException:
+            leave_alone(self.barrier)
+            raise
 
     def keep(self) -> tuple[int, list[np.ndarray] | None, np.ndarray]:
         """Return what a chunk changes: the last step, the state unless that takes time, spikes."""

@@ -16,7 +16,7 @@ import numpy as np
 from spikesim._jit import kernel
 from spikesim.engine import plan as p
 from spikesim.engine.advance import make_advance
-from spikesim.engine.barrier import wait
+from spikesim.engine.barrier import LEFT_ALONE, STOP, wait
 from spikesim.engine.deliver import (
     deliver_listed,
     deliver_packed,
@@ -78,8 +78,9 @@ def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
         Returns
         -------
         reason : int
-            DONE, or why it stopped before: CALENDAR_FULL (the last spikes are not on the calendars
-            yet), LOG_FULL, OVERFLOW (more Poisson spikes than there was room for).
+            DONE, at the last step or where it was asked to stop, or why it stopped before:
+            CALENDAR_FULL (the last spikes are not on the calendars yet), LOG_FULL, OVERFLOW (more
+            Poisson spikes than there was room for).
         done : int
             Last step done.
         length : int
@@ -127,7 +128,11 @@ def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
                 )
             done += length
             pending = True
-            wait(barrier, n_threads)
+            answer = wait(barrier, n_threads)
+            if answer == LEFT_ALONE:
+                return p.DONE, done, length, half
+            if answer == STOP:
+                last = done
 
     return work
 
