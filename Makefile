@@ -5,7 +5,7 @@
 # Another Python: make PYTHON=python3.12 demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ledger test test-nojit lint readme clean
+.PHONY: help demo ledger benchmarks test test-nojit lint readme clean
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -19,6 +19,8 @@ endif
 help:
 	@echo "make demo        compare learning rules and simulate; then look at results/demo/report.html"
 	@echo "make ledger      measure every claim of the ledger: half an hour; results/ledger/ledger.html"
+	@echo "make benchmarks  measure speed and memory: half an hour; docs/benchmarks.md (beside others:"
+	@echo "                 NEST_PYTHON=..., BRIAN_PYTHON=..., the Pythons that have them)"
 	@echo "make test        lint, type-check and test"
 	@echo "make test-nojit  the tests once more as plain Python, without the compiler"
 	@echo "make readme      renew the table and the pictures of the README"
@@ -56,6 +58,35 @@ demo: $(VENV)/installed
 ledger: $(VENV)/installed
 	$(BIN)/spikesim ledger --out results/ledger
 	$(BIN)/python docs/build_ledger.py results/ledger
+
+# Pythons with NEST and with Brian2; without either, spikesim is measured alone.
+NEST_PYTHON ?=
+BRIAN_PYTHON ?=
+MEASURE := $(BIN)/python experiments/benchmarks
+MEASURED := results/benchmarks
+PEERS = $(MEASURE)/peers.py --peer-threads 2 $(if $(NEST_PYTHON),--nest-python $(NEST_PYTHON)) \
+  $(if $(BRIAN_PYTHON),--brian-python $(BRIAN_PYTHON))
+
+benchmarks: $(VENV)/installed
+	$(MEASURE)/lif.py --json $(MEASURED)/lif.json
+	$(MEASURE)/vogels_abbott.py --precision double compact --json $(MEASURED)/vogels_abbott.json
+	$(MEASURE)/brunel.py --precision double compact --json $(MEASURED)/brunel.json
+	$(MEASURE)/microcircuit.py --precision compact double --json $(MEASURED)/microcircuit.json
+	$(MEASURE)/scaling.py --precision double compact --json $(MEASURED)/scaling.json
+	$(MEASURE)/latency.py --json $(MEASURED)/latency.json
+	$(BIN)/python experiments/same_bits.py --json $(MEASURED)/same_bits.json
+ifneq ($(NEST_PYTHON)$(BRIAN_PYTHON),)
+	$(PEERS) --workloads lif --simulators nest brian2-cython --json $(MEASURED)/peers_lif.json
+	$(PEERS) --workloads vogels_abbott_current vogels_abbott_conductance \
+	  --simulators nest brian2-cpp --json $(MEASURED)/peers_vogels_abbott.json
+	$(PEERS) --workloads brunel microcircuit --simulators nest brian2-cpp-openmp \
+	  --json $(MEASURED)/peers_large.json
+endif
+ifneq ($(NEST_PYTHON),)
+	$(PEERS) --workloads microcircuit --scale 1 --simulators nest --precision compact --threads 2 \
+	  --repeats 1 --json $(MEASURED)/peers_full.json
+endif
+	$(BIN)/python docs/build_benchmarks.py $(MEASURED)
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check --output-format concise .

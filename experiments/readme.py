@@ -182,8 +182,13 @@ def between_markers(text: str) -> str:
 
 def with_table(text: str, tables: str) -> str:
     """Return the text of a README with `tables` between its markers."""
-    before, rest = text.split(START, 1)
-    return f"{before}{START}\n{tables}\n{END}{rest.split(END, 1)[1]}"
+    return with_block(text, tables, START, END)
+
+
+def with_block(text: str, block: str, start: str, end: str) -> str:
+    """Return `text` with `block` in place of what stands between two markers."""
+    before, rest = text.split(start, 1)
+    return f"{before}{start}\n{block}\n{end}{rest.split(end, 1)[1]}"
 
 
 def _hidden(row: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiments.benchmarks import measure
 from experiments.benchmarks.parameters import DT
 from experiments.benchmarks.workloads import brunel, microcircuit, vogels_abbott
 
@@ -282,11 +283,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("results/same_bits"), help="folder to write to"
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the hashes to this file")
     parser.add_argument("--smoke", action="store_true", help="only try that it runs")
     args = parser.parse_args(argv)
     found = run(Config.smoke() if args.smoke else Config())
     print(table(found))
     print(draw(found, args.out))
+    if args.json:
+        source = measure.origin(__file__, argv)
+        rows = [{"network": name} | asdict(way) for name, ways in found.items() for way in ways]
+        measure.write_json(args.json, [row | source for row in rows])
     if not all(same(ways) for ways in found.values()):
         sys.exit(1)
 

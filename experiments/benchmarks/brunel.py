@@ -20,7 +20,7 @@ NAMES = ("brunel",)
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Measure, print a table, return the rows."""
-    return measure.main(NAMES, __doc__, arguments)
+    return measure.main(__file__, NAMES, __doc__, arguments)
 
 
 if __name__ == "__main__":

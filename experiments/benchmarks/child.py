@@ -5,6 +5,7 @@ Standard library and NumPy only: they run in the Python of their simulator.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import sys
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from experiments.benchmarks.parameters import DT
 
 
 def main(measure: Callable[[dict[str, Any]], tuple[dict[str, Any], Spikes]]) -> None:
@@ -28,11 +32,20 @@ def main(measure: Callable[[dict[str, Any]], tuple[dict[str, Any], Spikes]]) -> 
     row["realtime_factor"] = row["sim_s"] / row["bio_seconds"]
     # What only the comparison needs is left out of the time of the process.
     start = time.perf_counter()
+    times, ids = spikes()
+    row["spikes_sha256"] = digest(times, ids, job["duration"])
     if job.get("spikes"):
-        times, ids = spikes()
         np.savez(job["spikes"], times=times, ids=ids)
     row["aside_s"] = time.perf_counter() - start
     print(json.dumps(row), flush=True)
+
+
+def digest(times: np.ndarray, ids: np.ndarray, duration: float) -> str:
+    """Return SHA-256 of the spikes up to `duration` (ms): steps and neurons, in order."""
+    steps, ids = np.rint(np.asarray(times) / DT).astype("<i8"), np.asarray(ids).astype("<i8")
+    inside = steps <= round(duration / DT)
+    spikes = np.stack([steps[inside], ids[inside]], axis=1)
+    return hashlib.sha256(spikes[np.lexsort(spikes.T[::-1])].tobytes()).hexdigest()
 
 
 Spikes = Callable[[], tuple[np.ndarray, np.ndarray]]

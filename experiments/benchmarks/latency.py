@@ -10,9 +10,6 @@ The cache of compiled kernels is filled first, so the first simulation loads its
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +17,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from experiments.benchmarks import measure
 
 _SIMULATE = "import spikesim as sp; sp.simulate(sp.LIF(i_ext=400.0), 1000.0)"
 _PROCESSES = {
@@ -53,7 +53,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measure; return for each name the times in seconds, and what machine it was."""
+    """Measure; return for each name the times in seconds."""
     _seconds_of_process(_SIMULATE)
     times: dict[str, list[float]] = {name: [] for name in _PROCESSES}
     # In turn, so that a slow minute of the machine touches all names alike.
@@ -63,11 +63,6 @@ def run(config: Config) -> dict[str, Any]:
     times["warm simulation"] = _warm(config.n_warm)
     return {
         "config": asdict(config),
-        "machine": {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "cores": os.cpu_count(),
-        },
         "seconds": times,
         "goals": _GOALS,
     }
@@ -90,12 +85,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=Config.n, help="processes for each figure")
     parser.add_argument("--json", type=Path, help="also write all times to this file")
     options = parser.parse_args(arguments)
-    results = run(Config(n=options.n))
+    results = run(Config(n=options.n)) | measure.origin(__file__, arguments)
     print(table(results))
     if options.json:
-        temporary = options.json.with_suffix(".tmp")
-        temporary.write_text(json.dumps(results, indent=2))
-        os.replace(temporary, options.json)
+        measure.write_json(options.json, results)
 
 
 def _seconds_of_process(code: str) -> float:

@@ -8,7 +8,9 @@ What the columns mean:
   for one second of biological time, below 1 is faster than real time;
 * ``process_s``: the whole process from outside, the start of Python included;
 * ``peak_rss_mb``: its largest resident memory (10^6 bytes);
-* ``cache``: "cold" for a run that finds no compiled kernels, "warm" for one that finds all.
+* ``cache``: "cold" for a run that finds no compiled kernels, "warm" for one that finds all;
+* ``spikes_sha256``: a hash of all spikes, equal if these are;
+* ``machine``, ``command``, ``date``: where a row comes from.
 """
 
 from __future__ import annotations
@@ -17,15 +19,20 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from experiments.benchmarks.workloads import WORKLOADS
@@ -37,7 +44,7 @@ _LABELS = ("workload", "simulator", "precision", "threads", "cache")
 _ORDER = (
     "workload", "simulator", "version", "precision", "threads", "cache", "scale", "seed",
     "n_neurons", "n_synapses", "bio_seconds", "build_s", "sim_s", "realtime_factor", "n_spikes",
-    "peak_rss_mb", "process_s",
+    "peak_rss_mb", "process_s", "spikes_sha256",
 )  # fmt: skip
 
 
@@ -229,8 +236,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return found
 
 
-def machine() -> str:
-    """Return what machine this is, in a line."""
+def machine() -> dict[str, Any]:
+    """Return what machine this is, and the versions of what is measured on it."""
     name = platform.processor() or platform.machine()
     try:
         for entry in Path("/proc/cpuinfo").read_text().splitlines():
@@ -239,12 +246,47 @@ def machine() -> str:
                 break
     except OSError:
         pass
-    return (
-        f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    )
+    found = {"cpu": name, "cores": os.cpu_count(), "system": platform.system()}
+    if hasattr(os, "sysconf"):
+        pages, size = (os.sysconf(key) for key in ("SC_PHYS_PAGES", "SC_PAGE_SIZE"))
+        found["memory_gb"] = round(pages * size / 1e9, 1)
+    found |= {"python": platform.python_version(), "spikesim": sp.__version__}
+    return found | {package: version(package) for package in ("numpy", "numba")}
+
+
+def machine_line() -> str:
+    """Return what machine this is, in a line."""
+    found = machine()
+    return f"{found['cpu']}, {found['cores']} cores, {found['system']}, Python {found['python']}"
+
+
+def origin(script: str, arguments: Sequence[str] | None) -> dict[str, Any]:
+    """Return where a row comes from: ``machine``, ``command`` and ``date``.
+
+    Parameters
+    ----------
+    script : str
+        The file that measured, its ``__file__``.
+    arguments : sequence of str, optional
+        What it was called with; by default the arguments of this process. Where another Python
+        is named, its path is left to a variable.
+    """
+    words = [Path(script).resolve().relative_to(ROOT).as_posix()]
+    for word in sys.argv[1:] if arguments is None else arguments:
+        before = words[-1]
+        if before.startswith("--") and before.endswith("-python"):
+            words.append(f'"${before[2:].replace("-", "_").upper()}"')
+        else:
+            words.append(shlex.quote(word))
+    return {
+        "machine": machine(),
+        "command": " ".join(["python", *words]),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
 
 
 def main(
+    script: str,
     names: Sequence[str],
     description: str | None,
     arguments: Sequence[str] | None,
@@ -266,7 +308,8 @@ def main(
         )
     except RunFailedError as error:
         raise SystemExit(f"a run failed: {error}") from None
-    print(machine())
+    rows = [row | origin(script, arguments) for row in rows]
+    print(machine_line())
     print(table(rows))
     if options.json:
         write_json(options.json, rows)

@@ -21,7 +21,7 @@ NAMES = ("microcircuit",)
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Measure, print a table, return the rows."""
-    return measure.main(NAMES, __doc__, arguments, precision=["compact"])
+    return measure.main(__file__, NAMES, __doc__, arguments, precision=["compact"])
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def jobs_of(
     precisions: Sequence[str],
     scale: float | None,
     duration: float | None,
+    peer_threads: Sequence[int] | None = None,
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return each simulator with its job for a workload, ours first."""
     if scale is None and name == "microcircuit":
@@ -64,7 +65,7 @@ def jobs_of(
     ]
     for simulator in simulators:
         parallel = simulator in ("nest", "brian2-cpp-openmp") and name != "lif"
-        for n in threads if parallel else [1]:
+        for n in (peer_threads or threads) if parallel else [1]:
             if simulator == "brian2-cpp-openmp" and n == 1:
                 continue
             job = measure.job_of(name, scale, duration, n, "double")
@@ -98,12 +99,14 @@ class Comparison:
     def __init__(self, pythons: Mapping[str, str], folder: Path, say: Any) -> None:
         self.rows: list[dict[str, Any]] = []
         self.notes: list[str] = []
+        self.left_out: list[str] = []
         self._pythons, self._folder, self._say = pythons, folder, say
         self._cached: set[tuple[Any, ...]] = set()
 
     def run(self, name: str, jobs: Sequence[tuple[str, dict[str, Any]]], seed: int) -> None:
         """Run a workload with one seed on all simulators, one after another."""
         spikes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        rows: dict[str, dict[str, Any]] = {}
         for simulator, job in jobs:
             job = {**job, "seed": seed, "options": {**job["options"], **_graph(name, seed)}}
             key = (simulator, name, job["precision"], job["threads"])
@@ -113,8 +116,9 @@ class Comparison:
                 self._once(simulator, job, "cold", self._cache(key))
             found = self._once(simulator, job, "warm" if caches else "none", self._cache(key))
             if found is not None:
-                spikes[f"{simulator} {job['precision']} {job['threads']}"] = found
-        self._compare_spikes(name, seed, spikes)
+                label = f"{simulator} {job['precision']} {job['threads']}"
+                spikes[label], rows[label] = found, self.rows[-1]
+        self._compare_spikes(name, seed, spikes, rows)
 
     def _once(
         self, simulator: str, job: dict[str, Any], cache: str, folder: Path
@@ -125,7 +129,7 @@ class Comparison:
         if family == "brian2" and job["workload"] == "microcircuit":
             synapses = Microcircuit(job["options"].get("scale", 1.0)).n_synapses().sum()
             if synapses > _BRIAN_SYNAPSES:
-                self._note(f"{simulator} is left out of {synapses:,} listed synapses")
+                self._leave_out(f"{simulator} is left out of {synapses:,} listed synapses")
                 return None
         script = {"spikesim": "spikesim_runs.py", "nest": "nest_runs.py"}
         try:
@@ -136,7 +140,7 @@ class Comparison:
                 environment={"SPIKESIM_CACHE_DIR": str(folder)},
             )
         except measure.RunFailedError as error:
-            self._note(f"{job['workload']} failed on {simulator}: {error}")
+            self._leave_out(f"{job['workload']} failed on {simulator}: {error}")
             return None
         row["cache"] = cache
         workload = WORKLOADS[job["workload"]]
@@ -154,21 +158,31 @@ class Comparison:
         """Return the folder in which what is compiled for this kind of run is kept."""
         return self._folder / " ".join(map(str, key))
 
+    def _leave_out(self, text: str) -> None:
+        if text not in self.left_out:
+            self.left_out.append(text)
+        self._note(text)
+
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
             self._say(text)
 
     def _compare_spikes(
-        self, name: str, seed: int, spikes: Mapping[str, tuple[np.ndarray, np.ndarray]]
+        self,
+        name: str,
+        seed: int,
+        spikes: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        rows: Mapping[str, dict[str, Any]],
     ) -> None:
-        """Say from when on spikes differ that should be the same."""
+        """Say from when on spikes differ that should be the same; add it to the second row."""
         ours = [key for key in spikes if key.startswith("spikesim double")]
         pairs = list(itertools.pairwise(ours))
         if name == "vogels_abbott_current":
             pairs += [(key, peer) for key in ours[:1] for peer in spikes if peer.startswith("nest")]
         for one, other in pairs:
             time = first_difference(spikes[one], spikes[other])
+            rows[other]["first_difference"] = {"from": one, "ms": time}
             until = "all spikes are equal" if time is None else f"the first differs at {time:g} ms"
             self._note(f"{name}, seed {seed}, {one} and {other} threads: {until}")
 
@@ -317,6 +331,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
                                  "brunel", "microcircuit"],
                         help=f"which of {', '.join(WORKLOADS)}")  # fmt: skip
     parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=list(SIMULATORS))
+    parser.add_argument("--peer-threads", type=int, nargs="+", metavar="N",
+                        help="threads of the others, if not those of --threads")  # fmt: skip
     for family in MODULES:
         parser.add_argument(
             f"--{family.removesuffix('2')}-python",
@@ -344,11 +360,12 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
             for name in options.workloads:
                 jobs = jobs_of(
                     name, simulators, options.threads, options.precision, options.scale,
-                    options.duration,
+                    options.duration, options.peer_threads,
                 )  # fmt: skip
                 comparison.run(name, jobs, seed)
-    rows = comparison.rows
-    print(measure.machine())
+    source = measure.origin(__file__, arguments) | {"left_out": comparison.left_out}
+    rows = [row | source for row in comparison.rows]
+    print(measure.machine_line())
     print(measure.table(rows))
     print(ratios(rows))
     print()

@@ -209,7 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
         options.neurons, options.in_degrees, options.threads, options.precision, options.repeats,
         options.duration, say=lambda text: print(text, file=sys.stderr, flush=True),
     )  # fmt: skip
-    print(measure.machine())
+    rows = [row | measure.origin(__file__, arguments) for row in rows]
+    print(measure.machine_line())
     print(table(rows))
     draw(rows, options.out / "scaling.png")
     print(options.out / "scaling.png")

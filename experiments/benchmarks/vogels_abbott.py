@@ -20,7 +20,7 @@ NAMES = ("vogels_abbott_current", "vogels_abbott_conductance")
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Measure, print a table, return the rows."""
-    return measure.main(NAMES, __doc__, arguments)
+    return measure.main(__file__, NAMES, __doc__, arguments)
 
 
 if __name__ == "__main__":
