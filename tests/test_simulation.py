@@ -124,12 +124,76 @@ def test_a_diverging_run_stops_and_says_where():
     assert sp.simulate(network, 20.0).duration == 20.0
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_step_of_a_failure_is_found_within_a_chunk(monkeypatch, threads):
+    """Also in a recurrent network with spikes on their way, for any cut into chunks."""
+    a = sp.Population("a", sp.LIF(i_ext=sp.Uniform(400.0, 600.0)), 12)
+    b = sp.Population("b", sp.LIF(v_th=np.inf), 8)
+    network = sp.Network(
+        [a, b],
+        [
+            sp.Projection(a, a, sp.AllToAll(), 9.0, 4.3, sp.Exponential(3.0)),
+            sp.Projection(a, b, sp.AllToAll(), 1.0, 2.0),
+        ],
+        [
+            sp.NoiseCurrent(a, 0.0, 100.0),
+            sp.SpikeInput(b, [81.3, 81.3], [5, 5], 1e308, sp.Exponential(1.0)),
+        ],
+    )
+    said = []
+    for most in (2**23, -1):
+        monkeypatch.setattr(engine, "_MOST_KEPT", most)
+        with pytest.raises(NonFiniteStateError, match="neuron 5 of population 'b'") as caught:
+            sp.simulate(network, 1000.0, seed=1, record="v", threads=threads)
+        said.append(str(caught.value))
+        recording = caught.value.recording
+        assert np.isfinite(recording["b"].v).all() and recording.duration < 81.3
+        whole = sp.simulate(network, recording.duration, seed=1, record="v")
+        np.testing.assert_array_equal(recording["a"].spike_times, whole["a"].spike_times)
+        np.testing.assert_array_equal(recording["a"].v, whole["a"].v)
+    assert "at t = 81.3 ms" in said[0] and "between t = " in said[1]
+
+
 def test_a_request_for_traces_beyond_memory_is_refused_first():
     population = sp.Population("a", sp.LIF(), 1000)
     with pytest.raises(NotEnoughMemoryError, match=r"simulate\.record needs .*bytes.*available"):
         sp.simulate(population, 1e12, record="v")
     with pytest.raises(MemoryError):
         sp.simulate(population, 1e12, record="v")
+
+
+def test_traces_and_network_together_beyond_memory_are_refused_first(monkeypatch):
+    a = sp.Population("a", sp.LIF(), 10_000)
+    network = sp.Network([a], [sp.Projection(a, a, sp.FixedInDegree(3000), 1.0)])
+    monkeypatch.setattr("spikesim._memory.available_memory", lambda: 10**8)
+    needed = sp.memory_needed(network, 100.0, record="v")
+    assert (needed.n_neurons, needed.n_synapses) == (10_000, 30_000_000)
+    assert needed.traces == 80_000_000 and 60_000_000 < needed.synapses < 10**8
+    assert needed.total == needed.neurons + needed.synapses + needed.traces
+    assert "30000000 synapses: 6" in str(needed) and "bytes for each spike" in str(needed)
+    with pytest.raises(
+        NotEnoughMemoryError, match="the network with its traces .*simulate.record_to"
+    ):
+        sp.simulate(network, 100.0, record="v")
+    to_disk = sp.memory_needed(network, 100.0, record="v", record_to="folder")
+    assert (to_disk.traces, to_disk.per_spike) == (0, 0)
+    for bad, name in (({"duration": -1.0}, "duration"), ({"precision": "low"}, "precision"),
+                      ({"dt": 0.0}, "dt"), ({"network": 3}, "network")):  # fmt: skip
+        with pytest.raises((ValueError, TypeError), match=rf"memory_needed\.{name}"):
+            sp.memory_needed(**({"network": network} | bad))
+
+
+def test_spikes_beyond_memory_stop_the_run_and_lose_nothing(monkeypatch):
+    monkeypatch.setattr("spikesim.simulation.output._SPIKES_BETWEEN_LOOKS", 100)
+    monkeypatch.setattr("spikesim._memory.available_memory", lambda: 2**26 + 24 * 3000)
+    model = sp.LIF(i_ext=1e5, t_ref=0.0)
+    with pytest.raises(NotEnoughMemoryError, match=r"spikes\).*simulate\.record_to") as caught:
+        sp.simulate(sp.Population("a", model, 5), LONG)
+    recording = caught.value.recording
+    n = len(recording["a"].spike_times)
+    assert n > 3000 and n == 5 * round(recording.duration / 0.1)
+    state = recording.final_state
+    assert sp.simulate(sp.Population("a", model, 5), 1.0, state=state).start == recording.duration
 
 
 def test_progress_reports_up_to_the_end():
@@ -159,6 +223,18 @@ def test_a_bar_is_shown_when_asked_for_and_not_otherwise(monkeypatch):
     sp.simulate(sp.LIF(), 1000.0)
     shown = screen.getvalue()
     assert "1000/1000 ms" in shown and "x real time" in shown and "left]" in shown
+
+
+def test_the_bar_says_that_a_network_is_built(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr("spikesim.simulation.progress._BUILD_AFTER_SECONDS", 0.0)
+    a = sp.Population("a", sp.LIF(), 300)
+    network = sp.Network([a], [sp.Projection(a, a, sp.AllToAll(), 0.0)])
+    sp.simulate(network, 1.0, progress=True)
+    shown = screen.getvalue()
+    assert "build: 300 neurons, 1 projections [00:00]" in shown and "1/1 ms" in shown
+    assert shown.index("build") < shown.index("simulate")
 
 
 def test_an_error_in_a_progress_function_is_not_hidden():
