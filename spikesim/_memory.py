@@ -8,7 +8,10 @@ from pathlib import Path
 
 from spikesim.errors import NotEnoughMemoryError
 
-__all__ = ["available_memory", "readable", "require_memory"]
+__all__ = ["NEGLIGIBLE", "available_memory", "readable", "require_memory"]
+
+# So many bytes are always there; to ask takes longer than a short simulation.
+NEGLIGIBLE = 2**24
 
 
 def available_memory() -> int | None:
@@ -41,7 +44,7 @@ def require_memory(what: str, n_bytes: int, hint: str) -> None:
     NotEnoughMemoryError
         With the bytes asked for and available.
     """
-    if n_bytes < 2**24:
+    if n_bytes < NEGLIGIBLE:
         return
     available = available_memory()
     if available is not None and n_bytes > available:

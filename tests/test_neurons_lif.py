@@ -145,6 +145,19 @@ def test_an_endless_refractory_period_allows_one_spike():
     assert len(times(sp.LIF(t_ref=1e30, i_ext=1000.0), 100.0)) == 1
 
 
+def test_parameters_that_are_not_random_are_spread_over_the_neurons():
+    model = sp.LIF(12.0, [100.0, 200.0], t_ref=3.0, v_rest=-60.0, reset="subtract")
+    spread = model.drawn(2, np.random.default_rng(0))
+    assert spread.reset == "subtract"
+    assert spread.c_m.tolist() == [100.0, 200.0] and spread.v_init.tolist() == [-60.0, -60.0]
+    again = sp.LIF(**vars(spread))
+    for name, value in vars(spread).items():
+        assert np.array_equal(getattr(again, name), value)
+        assert name == "reset" or (value.dtype, value.flags.writeable) == (float, False)
+    with pytest.raises(sp.SpikesimError, match=r"LIF.c_m must have shape \(3,\)"):
+        model.drawn(3, np.random.default_rng(0))
+
+
 def test_drawn_parameters_that_are_not_allowed_are_refused():
     population = sp.Population("a", sp.LIF(tau_m=sp.Normal(0.0, 1.0)), 50)
     with pytest.raises(ParameterError, match=r"LIF\.tau_m\[\d+\]"):

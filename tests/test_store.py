@@ -251,6 +251,15 @@ def test_without_synapses_stores_are_empty():
             for one in stores[:2]:
                 assert one.starts.tolist() == one.bucket_starts.tolist() == [0] * 7
                 assert len(one.buckets) == len(one.rows) == len(one.packed) == 0
+        # The types decide what is compiled.
+        kinds = [
+            [(array.dtype, array.ndim) for one in made[:2] for array in one[:-1]]
+            for made in (
+                make_stores(wirings, populations, layout, DT, 0, compact, 2)
+                for wirings in ([], empty)
+            )
+        ]
+        assert kinds[0] == kinds[1]
     no_ports = Layout(np.array([[0, 3]]), np.zeros((1, 0), dtype=np.int64))
     assert make_stores([], populations, no_ports, DT, 0, False, 1).n_synapses == 0
 

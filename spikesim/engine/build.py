@@ -44,6 +44,8 @@ _MOST_COUNTS = 1e9
 # A stream is a word of 32 bits: its kind (2), the population (15) and a number within (15).
 _POISSON_SOURCE, _POISSON_INPUT, _NOISE_CURRENT = range(3)
 _MOST_STREAMS = 2**15
+# Of a network that draws no Poisson counts.
+_NO_TABLE = poisson_table(np.zeros(1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,8 +253,11 @@ class _Tables:
         """Return all that was gathered as arrays."""
         means = _joined(self._means, np.float64)
         driven = means >= 0.0
-        values, inverse = np.unique(np.where(driven, means, 0.0), return_inverse=True)
-        events = [e for e in self._events]
+        table, inverse = _NO_TABLE, np.zeros(0, dtype=np.int64)
+        if len(means):
+            values, inverse = np.unique(np.where(driven, means, 0.0), return_inverse=True)
+            table = poisson_table(values)
+        events = self._events
         inputs, weights, input_starts = self._listed_inputs(bounds, row_starts, scales)
         constants = _joined(self._constants, np.float64)
         for row, scale in zip(self._ports, scales, strict=True):
@@ -266,7 +271,7 @@ class _Tables:
             row_starts=row_starts.astype(np.uint64, order="C"),
             constants=constants.astype(self.real),
             ref_steps=_joined(self._ref_steps, np.int32),
-            table=poisson_table(values if len(values) else np.zeros(1)),
+            table=table,
             table_rows=np.where(driven, inverse, -1).astype(np.int32),
             events=np.concatenate([np.zeros((0, 2), np.int64), *events]).astype(np.uint64),
             event_starts=np.cumsum([0, *map(len, events)]).astype(np.uint64),
@@ -311,8 +316,9 @@ class _Tables:
 
     def _integrating(self, index: int, population: Population) -> None:
         name, n, model, dt = population.name, population.n, population.model, self.dt
-        rng: Any = _generator(self.seed, index) if model.random() else None
-        if model.random():
+        random = bool(model.random())
+        rng: Any = _generator(self.seed, index) if random else None
+        if random:
             with _check.located("a value drawn from its distribution"):
                 model = model.drawn(n, rng)
         else:
@@ -345,7 +351,7 @@ class _Tables:
                 made = synapse.propagators(model.tau_m, model.c_m, dt)
                 pushes.append((made.p_vi, made.p_vx))
         each = not all(_alike(v) for v in (*blocks, ref_steps, *(v for b in pushes for v in b)))
-        width = n if each else p.TILE
+        width = n if each else min(n, int(p.TILE))
         state, first_port = self.n_state, len(self._ports)
         row = [0] * p.N_POPULATION_COLUMNS
         row[p.KIND] = p.LIF_NEURONS if isinstance(model, LIF) else p.SIGMOID_RATE
@@ -522,16 +528,15 @@ class _Tables:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (step, row), weight in units of the port, and where early and late ones begin."""
         found = []
+        if not self._inputs:
+            return np.zeros((0, 2)), np.zeros(0), np.zeros(2 * len(row_starts) + 1)
         for population, port, steps, ids, weights in self._inputs:
             late = int(self._ports[port][p.PORT_KIND] != p.DELTA)
             block = np.searchsorted(bounds[population], ids, side="right") - 1
             rows = ids - bounds[population][block] + row_starts[block, port]
             found.append((2 * block + late, steps, rows, weights / scales[port]))
-        nothing = np.zeros(0, dtype=np.int64)
         places, steps, rows, weights = (
-            (np.concatenate([nothing, *column]) for column in zip(*found, strict=True))
-            if found
-            else (nothing, nothing, nothing, nothing)
+            np.concatenate(column) for column in zip(*found, strict=True)
         )
         order = np.lexsort((np.arange(len(places)), steps, places))
         starts = np.searchsorted(places[order], np.arange(2 * len(row_starts) + 1))
@@ -645,7 +650,7 @@ def _alike(values: Any) -> bool:
 def _spread(value: Any, width: int) -> np.ndarray:
     """Return `width` values: those given one a neuron, or a common one over and over."""
     values = np.asarray(value).reshape(-1)
-    return values if len(values) == width and not _alike(values) else np.full(width, values[0])
+    return values if len(values) == width else np.full(width, values[0])
 
 
 def _most_within(steps: np.ndarray, stretch: int) -> int:

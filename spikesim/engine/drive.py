@@ -10,7 +10,12 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine.build import BuiltPopulation
 from spikesim.engine.rng import fill_normals
-from spikesim.network.inputs import NoiseCurrent, RampCurrent, SampledCurrent, SineCurrent
+from spikesim.network.inputs import (
+    NoiseCurrent,
+    SampledCurrent,
+    SineCurrent,
+    StepCurrent,
+)
 
 __all__ = ["currents", "width"]
 
@@ -31,7 +36,12 @@ def currents(
     for stream, item in population.currents:
         neurons = np.arange(population.n) if item.neurons is None else item.neurons
         columns: Any = slice(None) if item.neurons is None else neurons
-        table[:, columns] += _waveform(item, stream, at_start, neurons, dt, key)
+        if isinstance(item, StepCurrent):
+            begin, end = (_ceil(t / dt) - (first_step - 1) for t in (item.start, item.stop))
+            on = slice(*(int(min(max(t, 0), n_steps)) for t in (begin, end)))
+            table[on, columns] += item.amplitude
+        else:
+            table[:, columns] += _waveform(item, stream, at_start, neurons, dt, key)
     return table
 
 
@@ -52,7 +62,7 @@ def _waveform(
     dt: float,
     key: tuple[int, int],
 ) -> np.ndarray:
-    """Return the current of one input, shape (n_steps, n_driven) or (n_steps, 1).
+    """Return the current of one input but a step, shape (n_steps, n_driven) or (n_steps, 1).
 
     `at_start` counts the steps that lie before each one, so it begins at ``at_start * dt``.
     """
@@ -72,13 +82,11 @@ def _waveform(
     if isinstance(item, SineCurrent):
         angle = 2e-3 * np.pi * item.frequency * dt * at_start + item.phase
         return (item.offset + item.amplitude * np.sin(angle))[:, None]
-    # Bounds in steps, so that rounding of at_start * dt cannot move them.
+    # A ramp. Bounds in steps, so that rounding of at_start * dt cannot move them.
     on = (at_start >= _ceil(item.start / dt)) & (at_start < _ceil(item.stop / dt))
-    if isinstance(item, RampCurrent):
-        share = (at_start * dt - item.start) / (item.stop - item.start)
-        slope = item.end_amplitude - item.start_amplitude
-        return np.where(on, item.start_amplitude + slope * share, 0.0)[:, None]
-    return np.where(on[:, None], item.amplitude, 0.0)
+    share = (at_start * dt - item.start) / (item.stop - item.start)
+    slope = item.end_amplitude - item.start_amplitude
+    return np.where(on, item.start_amplitude + slope * share, 0.0)[:, None]
 
 
 def _ceil(in_steps: float) -> float:

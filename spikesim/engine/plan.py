@@ -48,8 +48,8 @@ TILE = np.uint64(1024)
 ) = _indices(16)
 # What KIND may be.
 LIF_NEURONS, SIGMOID_RATE, POISSON, LISTED = _indices(4)
-# Blocks of Plan.constants of a population, each of WIDTH values: one a neuron if EACH, else TILE
-# times the same, so that one loop over a tile reads either.
+# Blocks of Plan.constants of a population, each of WIDTH values: one a neuron if EACH, else as many
+# times the same as a tile of it has neurons, so that one loop over a tile reads either.
 DECAY_M, LEAK_GAIN, V_REST, V_TH, V_RESET, I_EXT, RATE_M, PER_C_M, MAX_RATE, V_HALF, V_SCALE = (
     _indices(11)
 )

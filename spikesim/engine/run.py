@@ -27,7 +27,7 @@ from spikesim.engine.locate import failure, first_failure
 from spikesim.engine.log import Log
 from spikesim.engine.pace import Pace
 from spikesim.engine.resume import most_entries, resume
-from spikesim.engine.rng import key_from_seed, poisson_scratch
+from spikesim.engine.rng import poisson_scratch
 from spikesim.engine.watch import Watch
 from spikesim.engine.worker import make_worker
 from spikesim.errors import SpikesimError
@@ -434,16 +434,18 @@ class _State:
         """Return the memory with the input currents of some steps."""
         built = self.built
         tables, offset = [], 0
-        key = key_from_seed(built.seed)
+        k0, k1 = built.plan.key.tolist()
         for index, population in enumerate(built.populations):
             if population.currents:
-                table = drive.currents(population, done + 1, n_steps, built.dt, key)
-                tables.append(table.reshape(-1).astype(built.real))
+                table = drive.currents(population, done + 1, n_steps, built.dt, (k0, k1))
+                tables.append(table.reshape(-1).astype(built.real, copy=False))
                 self.memory.current_table[index] = offset, table.shape[1]
                 offset += table.size
         if not tables:
             return self.memory
-        return self.memory._replace(currents=np.concatenate(tables))
+        return self.memory._replace(
+            currents=tables[0] if len(tables) == 1 else np.concatenate(tables)
+        )
 
     def _collect(self, memory: p.Memory, done: int) -> None:
         """Take the spikes of the chunk out of the logs of the blocks."""

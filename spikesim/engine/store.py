@@ -158,8 +158,27 @@ def make_stores(
     ParameterError
         Delays below `dt` or off the grid, values drawn that are not finite.
     """
+    if not wirings:
+        n_sources = sum(population.n for population in populations)
+        return _no_stores(n_sources * (layout.bounds.shape[1] - 1), layout, compact)
     with Pool(threads, check_interrupt) as pool:
         return _Builder(wirings, populations, layout, dt, seed, compact, pool).build()
+
+
+def _no_stores(n_rows: int, layout: Layout, compact: bool) -> Stores:
+    """Return the stores of a network without projections."""
+    starts, nothing = np.zeros(n_rows + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    store = Store(
+        nothing.astype(np.uint16),
+        nothing.astype(np.float64),
+        nothing.astype(np.int32),
+        starts,
+        starts,
+        nothing,
+        nothing.astype(np.float32 if compact else np.float64),
+        0,
+    )
+    return Stores(store, store, np.ones(layout.row_starts.shape[1]), 0, 0, 0)
 
 
 class _Builder:

@@ -163,10 +163,17 @@ class LIF:
                 value = values["v_rest"]
             elif isinstance(value, Distribution):
                 value = drawn(f"LIF.{name}", value, rng, n)
-            elif np.ndim(value) == 1:
+            elif isinstance(value, np.ndarray):
                 _check.shape(f"LIF.{name}", value, (n,))
-            values[name] = np.array(np.broadcast_to(value, (n,)))
-        return LIF(**values, reset=self.reset)
+            values[name] = np.full(n, value)
+        if self.random():
+            return LIF(**values, reset=self.reset)
+        # Nothing is new, so that all of it has been checked.
+        model = object.__new__(LIF)
+        for array in values.values():
+            array.flags.writeable = False
+        model.__dict__.update(values, reset=self.reset)
+        return model
 
     def constants(self, dt: float) -> LIFConstants:
         """Derive what a step needs from the parameters, scalars kept scalar.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spikesim import _check
-from spikesim._memory import available_memory, readable, require_memory
+from spikesim._memory import NEGLIGIBLE, available_memory, readable, require_memory
 from spikesim.engine.connect import BYTES_PER_NEURON, require_room, room_for
 from spikesim.engine.log import TraceRequest, trace_bytes
 from spikesim.network.network import Network
@@ -103,7 +103,8 @@ def memory_needed(
     n_steps = _check.n_steps("memory_needed.duration", duration, dt)
     _check.choice("memory_needed.precision", precision, ("double", "compact"))
     requests = requests_of(network, record, record_interval, dt)
-    return needs_of(network, requests, 0, n_steps, precision, record_to is not None)
+    needed = needs_of(network, requests, 0, n_steps, precision, record_to is not None)
+    return replace(needed, available=available_memory())
 
 
 def needs_of(
@@ -114,7 +115,7 @@ def needs_of(
     precision: str,
     to_disk: bool,
 ) -> MemoryNeeded:
-    """Return what :func:`memory_needed` does, for arguments that were checked."""
+    """Return what :func:`memory_needed` does but what is available, for checked arguments."""
     rooms = [room_for(network, item, precision == "compact") for item in network.projections]
     n_neurons = sum(population.n for population in network.populations)
     return MemoryNeeded(
@@ -124,7 +125,7 @@ def needs_of(
         synapses=sum(room[1] for room in rooms),
         traces=0 if to_disk else trace_bytes(requests, done, n_steps),
         per_spike=0 if to_disk else BYTES_PER_SPIKE,
-        available=available_memory(),
+        available=None,
     )
 
 
@@ -138,6 +139,9 @@ def require_all(
 ) -> None:
     """Raise NotEnoughMemoryError if traces, network, or both together, do not fit."""
     needed = needs_of(network, requests, done, n_steps, precision, to_disk)
+    if needed.total < NEGLIGIBLE:
+        return
+    needed = replace(needed, available=available_memory())
     less = "record fewer neurons or at a longer interval, or to disk (simulate.record_to=folder)"
     require_memory("simulate.record", needed.traces, less)
     require_room(network, compact=precision == "compact")
