@@ -39,6 +39,8 @@ _SECONDS_A_STEP, _SECONDS_A_NEURON = 2e-7, 4e-9
 _MOST_CURRENTS = 2**21
 _LOG_CAPACITY = 2**15
 _CALENDAR_CAPACITY = 16
+# A network is watched from the first chunk on.
+_MANY_SYNAPSES = 10**5
 # Bytes of state that are copied before every chunk, to find the step that makes one not finite.
 _MOST_KEPT = 2**23
 _VARIABLES = {"v": p.V, "i_syn": p.I_SYN, "g_syn": p.G_SYN, "rate": p.RATE}
@@ -108,7 +110,7 @@ def run(
         A state variable is NaN or infinite at the end of a chunk.
     """
     state = _State(built, arrays, log)
-    watch = Watch(lambda: ask_to_stop(state.barrier))
+    watch = Watch(lambda: ask_to_stop(state.barrier), built.stores.n_synapses > _MANY_SYNAPSES)
     threads, executor = _team(1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks)))
     pace = Pace(threads, state.first_guess(threads), free)
     try:
@@ -197,6 +199,7 @@ class _State:
         )
         self.scratch: list[p.Scratch] = []
         self.capacity = _CALENDAR_CAPACITY
+        self.barrier = make_barrier(1, 1)
         self.calendars = [self._calendar(len(store.buckets) > 0) for store in self.stores]
         self._fill(arrays)
         self.longest_chunk = self._longest_chunk()
