@@ -29,6 +29,8 @@ def title(name: str) -> str:
 
 def size(row: Row) -> str:
     """Return the size of a network in words."""
+    if not row["n_synapses"]:
+        return "a neuron" if row["n_neurons"] == 1 else f"{row['n_neurons']:,} neurons"
     return f"{row['n_neurons']:,} neurons, {row['n_synapses']:,} synapses"
 
 
@@ -68,7 +70,8 @@ def _realtime(parts: Sequence[tuple[str, list[Row]]], path: Path) -> Path:
             text = f"{title(name)}: {size(rows[0])}"
             ax.annotate(text, (0.0, place - 0.85), xycoords=("axes fraction", "data"),
                         xytext=(4, 0), textcoords="offset points", va="center",
-                        fontsize="small", fontweight="bold")  # fmt: skip
+                        fontsize="small", fontweight="bold",
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
             before = index
         else:
             place += 1.0
@@ -90,6 +93,7 @@ def _realtime(parts: Sequence[tuple[str, list[Row]]], path: Path) -> Path:
         labels[place] = f"{simulator(group.simulator)}{kind}, {group.threads} thread{plural}"
     ax.axvline(1.0, color="0.5", linestyle=":", linewidth=1.0)
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
     low, high = ax.get_xlim()
     ax.set(xlim=(low, high * 2.0), ylim=(place + 0.8, -0.5))
     ax.set_xlabel("time for one second of the network (s); dotted: real time")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,9 +24,17 @@ def spread(values: Sequence[float]) -> str:
 
 
 def table(rows: Sequence[dict[str, str]]) -> str:
-    """Return a table of the columns in which something stands; text left, the rest right."""
+    """Return a table of the columns in which something stands; numbers to the right."""
     columns = [key for key in rows[0] if any(row[key] for row in rows)]
-    lines = [columns, ["---", *["--:"] * (len(columns) - 1)]]
+
+    def is_number(key: str) -> bool:
+        return all(
+            re.fullmatch(r"[\d.,–()*+≤± %-]+( [a-zA-Z]{1,2})?", row[key])
+            for row in rows
+            if row[key]
+        )
+
+    lines = [columns, ["--:" if is_number(key) else "---" for key in columns]]
     lines += [[row[key] for key in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -50,7 +59,7 @@ def runs_table(found: Sequence[Group], scaling_rows: Sequence[Row]) -> str:
 
         main = "sim_s" if single else "realtime_factor"
         scaled = [(1000.0 if single else 1.0) * value for value in group.values(main)]
-        first = {c: spread([row[c] for row in group.cold]) if ours and group.cold else ""
+        first = {c: spread([row[c] for row in group.cold]) if group.cold else ""
                  for c in ("build_s", "process_s")}  # fmt: skip
         lines.append(
             {

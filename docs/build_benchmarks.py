@@ -72,6 +72,12 @@ _WORDS = """\
 
 Figures are medians, with the smallest and the largest of all runs."""
 
+_GOALS = (
+    "Set before they were measured, for networks of full size and duration. Each network is taken "
+    "on the number of threads that was fastest. Where a goal of time is missed, the bound of the "
+    "same way, further down, says how far the machine itself would go."
+)
+
 
 def page(results: Results, figures: Sequence[str]) -> str:
     """Return the page.
@@ -95,7 +101,7 @@ def page(results: Results, figures: Sequence[str]) -> str:
         return "\n\n".join([*parts, "Nothing has been measured yet."]) + "\n"
     parts += ["## The machine", machines(results)]
     if rows := goals(results):
-        parts += ["## Goals", table(rows)]
+        parts += ["## Goals", _GOALS, table(rows)]
     realtime = [figure for figure in figures if "realtime" in figure]
     if names := workloads(results):
         parts += ["## The networks", _WORDS]
@@ -139,16 +145,17 @@ def machines(results: Results) -> str:
 
 
 def goals(results: Results) -> list[dict[str, str]]:
-    """Return for each goal what was measured and whether it is reached, in the fastest way."""
+    """Return for each goal what was measured and whether it is reached, for each precision."""
     lines = []
     for name, workload in WORKLOADS.items():
         full = [row for row in results.own if row["workload"] == name and is_full(row)]
-        best = fastest(groups(full))
-        for column, goal in workload.goals.items():
-            label, factor, unit = _QUANTITIES[column]
-            values = [factor * value for value in best.values(column)] if best else []
-            how = f"{best.precision}, {on_threads([best.threads])}" if best else ""
-            lines.append(_goal(title(name), label, factor * goal, unit, values, how))
+        for precision in dict.fromkeys(row["precision"] for row in full) or [""]:
+            best = fastest(groups(row for row in full if row["precision"] == precision))
+            for column, goal in workload.goals.items():
+                label, factor, unit = _QUANTITIES[column]
+                values = [factor * value for value in best.values(column)] if best else []
+                how = f"{precision}, {on_threads([best.threads])}" if best else ""
+                lines.append(_goal(title(name), label, factor * goal, unit, values, how))
     if results.latency:
         for name, goal in results.latency["goals"].items():
             values = [1000.0 * value for value in results.latency["seconds"][name]]
@@ -168,7 +175,7 @@ def _goal(
 ) -> dict[str, str]:
     verdict, middle = "not measured", float(np.median(values)) if len(values) else float("nan")
     if len(values):
-        missed = f"**missed**: {middle / goal:.2f} of the goal"
+        missed = f"**missed**: {middle / goal:.2f} times the goal"
         verdict = "reached" if middle <= goal else missed
     return {
         "what": what, "quantity": quantity, "goal": f"≤ {number(goal)}{unit}",
@@ -298,19 +305,22 @@ def readme(results: Results) -> str:
     lines = []
     for name, rows in compared(results):
         best = {family: fastest(groups(rows), family) for family in families}
-        line = {"network": title(name), "size": size(rows[0])}
+        own = best[OURS]
+        compact = ", compact precision" if own and own.precision == "compact" else ""
+        line = {"network": f"{title(name)}{compact}", "size": size(rows[0])}
         for column, label in (("realtime_factor", "time"), ("peak_rss_mb", "memory")):
             for family in families:
-                own = best[family]
+                group = best[family]
                 unit = " MB" if label == "memory" else " s"
                 key = f"{label}, {NAMES[family]}"
-                line[key] = f"{number(own.median(column))}{unit}" if own else ""
+                line[key] = f"{number(group.median(column))}{unit}" if group else ""
         lines.append(line)
     if not lines:
         return "Nothing has been measured yet."
     text = (
         "Time for one second of the network, building apart, and memory: medians, the fastest "
-        "mode and number of threads of each."
+        "mode and number of threads of each, in double precision unless it says otherwise. Memory "
+        "of programs that Brian2 writes is without the compiler."
     )
     return f"{text}\n\n{table(lines)}\n\n{machines(results)}"
 

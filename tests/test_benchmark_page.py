@@ -77,7 +77,7 @@ def test_medians_goals_and_the_machine(tmp_path):
 
 def test_a_goal_that_is_missed_or_of_another_size_is_not_reached(tmp_path):
     page = _page(tmp_path, brunel=[_row(time=0.75)])
-    assert "**missed**: 1.50 of the goal" in page
+    assert "**missed**: 1.50 times the goal" in page
     page = _page(tmp_path, brunel=[_row(time=0.1, scale=0.5), _row(time=0.1, bio_seconds=0.5)])
     assert "missed" not in page and "reached" not in page
 
@@ -159,7 +159,7 @@ def test_latency_and_files_of_another_form(tmp_path):
     other = {"rows": [{"what": "cycles", "growth_mib": 1.25}], "command": "python it.py"}
     page = _page(tmp_path, latency=latency | ORIGIN, endurance=other | ORIGIN)
     assert _cells(page, "import spikesim", "400 (300–500)")
-    assert "**missed**: 1.33 of the goal" in page
+    assert "**missed**: 1.33 times the goal" in page
     assert "## Endurance" in page and _cells(page, "cycles") == ["cycles", "1.25"]
     assert "```\npython it.py\n```" in page
 

@@ -151,12 +151,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw cost against neurons and against synapses, a line for each number of threads."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
     import spikesim as sp
 
     found = medians(rows)
     threads = sorted({row["threads"] for row in found})
-    figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.4), layout="constrained", sharey=False)
+    figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.6), layout="constrained", sharey=False)
     panels = (
         ("neuron step", "one", "n_neurons", "neurons", "A step of a neuron"),
         ("event", "one", "n_synapses", "synapses", "An event, one weight for all"),
@@ -173,15 +174,18 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             colour = sp.plotting.COLOURS[index]
             name = f"{n_threads} thread" + ("s" if n_threads > 1 else "")
             sizes = [row[x] // (2 if x == "n_neurons" else 1) for row in own]
-            ax.plot(sizes, [row["ns"] for row in own], "o-", color=colour, label=name)
+            label_of = name if ax is axes[0] else None
+            ax.plot(sizes, [row["ns"] for row in own], "o-", color=colour, label=label_of)
             ax.plot(sizes, [row["bound_ns"] for row in own], ":", color=colour)
         ax.set_xscale("log")
-        ax.set_ylim(bottom=0.0)
+        ax.minorticks_off()
+        ax.set_xticks(sizes, [EngFormatter(sep="")(size) for size in sizes])
+        ax.set_ylim(0.0, 1.05 * ax.get_ylim()[1])
         ax.set_xlabel(label)
         ax.set_title(title, loc="left", fontsize="medium")
     axes[0].set_ylabel("time (ns)")
     axes[0].plot([], [], ":", color="0.3", label="bound")
-    axes[0].legend(frameon=False)
+    figure.legend(frameon=False, loc="outside upper left", ncols=len(threads) + 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)
