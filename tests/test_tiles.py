@@ -148,6 +148,18 @@ def test_neurons_of_their_own_parameters_step(n, real, subtract):
     tile.check()
 
 
+@pytest.mark.parametrize("subtract", [False, True])
+@pytest.mark.parametrize("push", [0.4, np.inf])
+@cases
+def test_neurons_that_receive_the_same_step(n, real, push, subtract):
+    tile = Neurons(n, real)
+    shared = (real(0.9), real(0.1), real(0.8), real(-0.2), np.int32(5), subtract)
+    before = tile.state.copy(), tile.held.copy()
+    tile.expect(lambda j: lif(before[0][3 + j], before[1][6 + j], real(push), *shared))
+    tiles.step_no_port(tile.state, U(3), tile.held, U(6), tile.fired, U(n), real(push), *shared)
+    tile.check()
+
+
 @pytest.mark.parametrize("ports", [1, 2])
 @cases
 def test_currents_and_neurons_step_in_one_loop(n, real, ports):

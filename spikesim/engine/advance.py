@@ -77,6 +77,8 @@ def make_advance(conductances: bool, rates: bool) -> Any:
                 under_conductances(
                     plan, memory, scratch, block, population, row, tile, end, here, width, ref
                 )
+            elif _is_alone(plan, memory, population):
+                _step_alone(plan, memory, scratch, population, row, tile, end)
             elif _is_lean(plan, memory, population):
                 _step_lean(plan, memory, scratch, block, population, tile, end)
             else:
@@ -183,6 +185,37 @@ def _currents(plan, memory, scratch, block, population, row, first, last, here, 
                 state, i_at, rows, at, n, constants[k + p.DECAY_SYN], constants[k + p.P_IX]
             )
         port += ONE
+
+
+@kernel(inline="always")
+def _is_alone(plan, memory, population):
+    """Whether neurons have equal parameters, no synapses and one input current for all."""
+    return (
+        plan.populations[population, p.EACH] == ZERO
+        and plan.populations[population, p.N_PORTS] == ZERO
+        and memory.current_table[population, 1] <= ONE
+        and plan.populations[population, p.KIND] == p.LIF_NEURONS
+    )
+
+
+@kernel(inline="always")
+def _step_alone(plan, memory, scratch, population, row, first, last):
+    """Do all of a step in one loop: half the time of :func:`_currents` and the step apart."""
+    constants, width = plan.constants, plan.populations[population, p.WIDTH]
+    c = plan.populations[population, p.CONSTANTS]
+    gain = constants[c + p.LEAK_GAIN * width]
+    push = gain * constants[c + p.I_EXT * width]
+    if memory.current_table[population, 1]:
+        push += gain * memory.currents[memory.current_table[population, 0] + row]
+    tiles.step_no_port(
+        memory.state, plan.populations[population, p.STATE] + first,
+        memory.held, plan.populations[population, p.FIRST] + first,
+        scratch.fired, last - first, push,
+        constants[c + p.DECAY_M * width], constants[c + p.V_REST * width],
+        constants[c + p.V_TH * width], constants[c + p.V_RESET * width],
+        plan.ref_steps[plan.populations[population, p.REF]],
+        plan.populations[population, p.SUBTRACT] != ZERO,
+    )  # fmt: skip
 
 
 @kernel(inline="always")

@@ -6,7 +6,7 @@ import numpy as np
 
 from spikesim._jit import kernel
 from spikesim.engine import plan as p
-from spikesim.engine.plan import ONE, ZERO
+from spikesim.engine.plan import ONE
 
 __all__ = ["sample"]
 
@@ -18,11 +18,15 @@ def sample(plan, memory, block, now):
     """Write what is recorded of a block at the end of the step `now`."""
     for trace in range(memory.traces.shape[0]):
         about = memory.traces[trace]
-        if now % about[p.INTERVAL] != ZERO:
-            continue
+        number = now
+        if about[p.INTERVAL] > ONE:
+            # A division takes as long as a neuron.
+            number = now // about[p.INTERVAL]
+            if number * about[p.INTERVAL] != now:
+                continue
         population = about[p.TRACED]
         first, last = plan.bounds[population, block], plan.bounds[population, block + ONE]
-        row = about[p.OUT] + (now // about[p.INTERVAL] - about[p.FIRST_SAMPLE]) * about[p.N_TRACED]
+        row = about[p.OUT] + (number - about[p.FIRST_SAMPLE]) * about[p.N_TRACED]
         for column in range(about[p.N_TRACED]):
             neuron = U(memory.trace_neurons[about[p.NEURONS] + column])
             if first <= neuron < last:

@@ -34,6 +34,7 @@ __all__ = [
     "rates_of",
     "step_alike",
     "step_each",
+    "step_no_port",
     "step_one_port",
     "step_two_ports",
 ]
@@ -128,6 +129,30 @@ def step_alike(
             subtract,
         )
         # A reset would hide an overflow from the check after the chunk.
+        state[at + j] = v_free if math.isinf(v_free) else v
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(_nrt=False, error_model="numpy")
+def step_no_port(
+    state, at, held, neuron, fired, n, push, decay_m, v_rest, v_th, v_reset, ref_steps, subtract
+):
+    """Do :func:`step_alike` for neurons that all receive the same: `push` is a number."""
+    none = state.dtype.type(0)
+    for j in range(n):
+        v_free, v, left, is_fired = step(
+            state[at + j],
+            held[neuron + j],
+            push,
+            none,
+            decay_m,
+            v_rest,
+            v_th,
+            v_reset,
+            ref_steps,
+            subtract,
+        )
         state[at + j] = v_free if math.isinf(v_free) else v
         held[neuron + j] = left
         fired[j] = is_fired

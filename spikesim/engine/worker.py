@@ -214,9 +214,11 @@ def _make_stretch(advance: Any, arrive: Any, fire_sources: Any) -> Any:
         count = U(memory.cursors[block, n_populations + U(2)])
         about = memory.published[half, block]
         about[p.BEGUN] = count
+        slot = done % n_slots
         for j in range(length):
             now = done + ONE + j
-            slot = now % n_slots
+            # Counted on: a division takes as long as a neuron.
+            slot = slot + ONE if slot + ONE < n_slots else ZERO
             if plan.phases[0]:
                 arrive(plan, uniform, listed, soon, later, memory, scratch, block, slot, now, EARLY)
             for population in range(n_populations):
