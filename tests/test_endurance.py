@@ -8,7 +8,7 @@ from experiments.benchmarks import endurance
 
 
 def test_nothing_drifts_and_memory_comes_back(tmp_path, capsys):
-    steps, cycles = (15_000, 4) if config.DISABLE_JIT else (2_000_000, 40)
+    steps, cycles = (12_000, 2) if config.DISABLE_JIT else (2_000_000, 40)
     path = tmp_path / "results.json"
     arguments = ["--steps", str(steps), "--cycles", str(cycles), "--json", str(path)]
     endurance.main(arguments)

@@ -110,7 +110,8 @@ def run(
         A state variable is NaN or infinite at the end of a chunk.
     """
     state = _State(built, arrays, log)
-    watch = Watch(lambda: ask_to_stop(state.barrier), built.stores.n_synapses > _MANY_SYNAPSES)
+    slow = config.DISABLE_JIT or built.stores.n_synapses > _MANY_SYNAPSES
+    watch = Watch(lambda: ask_to_stop(state.barrier), at_once=bool(slow))
     threads, executor = _team(1 if config.DISABLE_JIT else max(1, min(threads, built.n_blocks)))
     pace = Pace(threads, state.first_guess(threads), free)
     try:

@@ -68,7 +68,9 @@ class InMemory:
         return None, arrays
 
     def resume(self, log: Log, arrays: Mapping[str, np.ndarray]) -> None:
-        """Fill a new log with what a checkpoint holds."""
+        """Fill a new log with what a checkpoint holds; the first one of a run holds nothing."""
+        if not arrays:
+            return
         for index, name in enumerate(log.spikes):
             steps, ids = arrays[f"steps {index}"], arrays[f"ids {index}"]
             log.spikes[name].append((steps, ids))
