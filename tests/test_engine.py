@@ -1,73 +1,7 @@
 import numpy as np
 import pytest
-from numba import config
 
 import spikesim as sp
-from tests.naive_engine import simulate_naive
-
-N_NETWORKS = 8 if config.DISABLE_JIT else 30
-SYNAPSES = (sp.Delta(), sp.Exponential(3.0), sp.Alpha(2.0), sp.Exponential(10.0))
-
-
-def random_network(rng, dt):
-    """A small recurrent network in which everything that can differ does."""
-
-    def lif(n, reset):
-        return sp.LIF(
-            tau_m=rng.uniform(5.0, 20.0, n),
-            c_m=rng.uniform(150.0, 300.0, n),
-            v_th=rng.uniform(-55.0, -50.0, n),
-            v_reset=rng.uniform(-70.0, -60.0, n),
-            v_init=rng.uniform(-65.0, -49.0, n),
-            t_ref=rng.integers(0, 30, n) * dt,
-            i_ext=rng.uniform(100.0, 500.0, n),
-            reset=reset,
-        )
-
-    def connect(source, target, synapse):
-        count = int(rng.integers(0, source.n * target.n))
-        pre, post = rng.integers(0, source.n, count), rng.integers(0, target.n, count)
-        scale = 2.0 if isinstance(synapse, sp.Delta) else 60.0
-        weight, delay = rng.normal(0.2, 1.0, count) * scale, rng.integers(1, 40, count) * dt
-        return sp.Projection(source, target, sp.ExplicitList(pre, post), weight, delay, synapse)
-
-    n_a, n_b = int(rng.integers(2, 8)), int(rng.integers(2, 8))
-    a = sp.Population("a", lif(n_a, "to_potential"), n_a)
-    b = sp.Population("b", lif(n_b, "subtract"), n_b)
-    times = rng.integers(1, 400, 40) * dt
-    listed = sp.Population("c", sp.SpikeSource(times, rng.integers(0, 3, 40)), 3)
-    projections = [
-        connect(source, target, SYNAPSES[rng.integers(len(SYNAPSES))])
-        for source in (a, b, listed)
-        for target in (a, b)
-        for _ in range(2)
-    ]
-    inputs = [
-        sp.SpikeInput(a, times, rng.integers(0, n_a, 40), 80.0, sp.Alpha(2.0)),
-        sp.SpikeInput(b, times, rng.integers(0, n_b, 40), rng.normal(3.0, 1.0, 40)),
-        sp.StepCurrent(b, 150.0, 10.0, 30.0),
-    ]
-    return sp.Network([a, b, listed], projections, inputs)
-
-
-def stamps(recording, name):
-    steps = np.rint(recording[name].spike_times / recording.dt).astype(int)
-    return list(zip(steps.tolist(), recording[name].spike_ids.tolist(), strict=True))
-
-
-@pytest.mark.parametrize("index", range(N_NETWORKS))
-def test_random_networks_spike_as_in_the_slow_twin(index):
-    rng = np.random.default_rng([7, index])
-    dt = (0.1, 0.25, 1.0)[index % 3]
-    n_steps = 300
-    network = random_network(rng, dt)
-    recording = sp.simulate(network, n_steps * dt, dt=dt, record="v")
-    spikes, traces, *_ = simulate_naive(network, n_steps, dt)
-    assert sum(map(len, spikes.values())) > 20
-    for name in recording.populations:
-        assert stamps(recording, name) == spikes[name]
-    for name, trace in traces.items():
-        np.testing.assert_allclose(recording[name].v, trace, rtol=0, atol=1e-9)
 
 
 def noisy_network(n=20):
