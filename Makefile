@@ -74,6 +74,7 @@ benchmarks: $(VENV)/installed
 	$(MEASURE)/microcircuit.py --precision compact double --json $(MEASURED)/microcircuit.json
 	$(MEASURE)/scaling.py --precision double compact --json $(MEASURED)/scaling.json
 	$(MEASURE)/latency.py --json $(MEASURED)/latency.json
+	$(MEASURE)/endurance.py --json $(MEASURED)/endurance.json
 	$(BIN)/python experiments/same_bits.py --json $(MEASURED)/same_bits.json
 ifneq ($(NEST_PYTHON)$(BRIAN_PYTHON),)
 	$(PEERS) --workloads lif --simulators nest brian2-cython --json $(MEASURED)/peers_lif.json

@@ -82,11 +82,16 @@ def read(folder: Path) -> Results:
 
 
 def listed(content: Any) -> list[dict[str, Any]]:
-    """Return rows: of a list, of the list that a dict has as ``rows``, or the dict itself."""
-    if isinstance(content, dict):
-        about = {key: value for key, value in content.items() if key != "rows"}
-        return [{**row, **about} for row in content.get("rows", [{}])]
-    return [row for row in content if isinstance(row, dict)]
+    """Return the rows of a list; of a dict of dicts a row for each of their values."""
+    if not isinstance(content, dict):
+        return [row for row in content if isinstance(row, dict)]
+    about = {key: content[key] for key in ("machine", "command", "date") if key in content}
+    return [
+        {"part": part, "quantity": name.replace("_", " "), "value": value, **about}
+        for part, values in content.items()
+        if isinstance(values, dict) and part not in about
+        for name, value in values.items()
+    ]
 
 
 @dataclass(frozen=True)

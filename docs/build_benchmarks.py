@@ -160,6 +160,10 @@ def goals(results: Results) -> list[dict[str, str]]:
         for name, goal in results.latency["goals"].items():
             values = [1000.0 * value for value in results.latency["seconds"][name]]
             lines.append(_goal("latency", name, 1000.0 * goal, " ms", values, ""))
+    if memory := results.others.get("endurance", {}).get("memory"):
+        what = f"{memory['cycles']:,} networks made and forgotten"
+        grown = [memory["growth_mib"]]
+        lines.append(_goal(what, "growth of memory", memory["allowed_mib"], " MiB", grown, ""))
     if results.same_bits:
         verdicts = _verdicts(results.same_bits)
         lines.append(
@@ -228,7 +232,7 @@ def _same_bits(rows: Sequence[Row]) -> list[str]:
     lines = [
         {"network": row["network"], "way": row["name"],
          "hash (first part)": f"`{row['digest'][:16]}`", "spikes": f"{row['n_spikes']:,}",
-         "all of them": "the same" if verdicts[row["network"]] else "**different**"}
+         "verdict": "as it should" if verdicts[row["network"]] else "**not as it should**"}
         for row in rows
     ]  # fmt: skip
     text = (

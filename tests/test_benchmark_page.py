@@ -103,6 +103,7 @@ def test_others_stand_beside_ours_on_as_many_threads(tmp_path):
         for seed in (1, 2)
     ]
     rows += [_row("brian2-cpp-openmp", threads=4, time=4.0, left_out=["too large"])]
+    rows.insert(0, _row(time=0.1, precision="compact"))
     rows[0]["left_out"] = ["brian2-cython is left out"]
     page = _page(tmp_path, peers_large=rows)
     line = _cells(page, "NEST", "2")
@@ -113,7 +114,11 @@ def test_others_stand_beside_ours_on_as_many_threads(tmp_path):
     assert "comes after 12.5 (12.5–12.5) ms" in page
     assert "Left out: brian2-cython is left out." in page
     line = _cells((tmp_path / "README.md").read_text(encoding="utf-8"), "321 MB")
-    assert line[0] == "Brunel, asynchronous irregular" and line[2:5] == ["0.5 s", "10 s", "4 s"]
+    assert line[0] == "Brunel, asynchronous irregular, compact precision" and line[2:5] == [
+        "0.1 s",
+        "10 s",
+        "4 s",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -146,21 +151,23 @@ def test_hashes_of_the_same_bits(tmp_path):
         for name, digest in ways
     ]
     page = _page(tmp_path, same_bits=rows)
-    assert _cells(page, "mine", "8 threads")[-1] == "the same"
+    assert _cells(page, "mine", "8 threads")[-1] == "as it should"
     assert _cells(page, "noise on, any threads")[-1] == "reached"
     rows[1]["digest"] = "ef" * 32
     page = _page(tmp_path, same_bits=rows)
-    assert _cells(page, "mine", "8 threads")[-1] == "different"
+    assert _cells(page, "mine", "8 threads")[-1] == "not as it should"
     assert _cells(page, "noise on, any threads")[-1] == "missed"
 
 
 def test_latency_and_files_of_another_form(tmp_path):
     latency = {"seconds": {"import spikesim": [0.3, 0.5, 0.4]}, "goals": {"import spikesim": 0.3}}
-    other = {"rows": [{"what": "cycles", "growth_mib": 1.25}], "command": "python it.py"}
+    memory = {"cycles": 30, "growth_mib": 1.25, "allowed_mib": 20.0}
+    other = {"drift": {"spikes_due": 5_000}, "memory": memory, "command": "python it.py"}
     page = _page(tmp_path, latency=latency | ORIGIN, endurance=other | ORIGIN)
     assert _cells(page, "import spikesim", "400 (300–500)")
     assert "**missed**: 1.33 times the goal" in page
-    assert "## Endurance" in page and _cells(page, "cycles") == ["cycles", "1.25"]
+    assert "## Endurance" in page and _cells(page, "spikes due") == ["drift", "spikes due", "5,000"]
+    assert _cells(page, "growth of memory")[2:] == ["≤ 20 MiB", "1.25 MiB", "reached"]
     assert "```\npython it.py\n```" in page
 
 

@@ -12,8 +12,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ from typing import Any
 import numpy as np
 
 import spikesim as sp
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from experiments.benchmarks import measure
 
 _MOST_GROWTH_MIB = 20.0
 
@@ -136,9 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     results = run(Config(options.steps, options.cycles))
     print(table(results))
     if options.json:
-        temporary = options.json.with_suffix(".tmp")
-        temporary.write_text(json.dumps(results, indent=2) + "\n")
-        os.replace(temporary, options.json)
+        measure.write_json(options.json, results | measure.origin(__file__, arguments))
 
 
 if __name__ == "__main__":
