@@ -123,8 +123,9 @@ class _KernelCache(caching._Cache):
             symbols, reduced = pickle.loads(payload)
             _make_ready(target_context, symbols)
             return compiler.CompileResult._rebuild(target_context, *reduced)
-        except (AttributeError, ImportError):
-            # Compiled for a type that has moved to another module since, or is no more.
+        except Exception:
+            # Made by something else than this version, or for a type that is no more: whatever
+            # it is, it must not stop every start from now on.
             _remove(path)
             return None
 

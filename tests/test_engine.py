@@ -227,3 +227,47 @@ def test_permuting_listed_spikes_of_different_weights_changes_no_bit(synapse):
 
     for _ in range(5):
         np.testing.assert_array_equal(v(rng.permutation(60)), v(np.arange(60)))
+
+
+def test_an_input_listed_twice_is_two_independent_trains():
+    population = sp.Population("a", sp.LIF(v_th=np.inf), 5)
+    once = sp.PoissonInput("a", 500.0, 1.0)
+
+    def v(*inputs):
+        return sp.simulate(sp.Network([population], (), inputs), 200.0, seed=1, record="v").v + 65.0
+
+    assert np.abs(v(once, once) - 2.0 * v(once)).max() > 0.1
+    same = sp.PoissonInput("a", 500.0, 1.0)
+    np.testing.assert_array_equal(v(once, once), v(once, same))
+
+
+def test_more_populations_than_a_block_has_lines():
+    # A population for each neuron, as one may well begin; they are shared out one by one.
+    populations = [sp.Population(f"p{i}", sp.LIF(i_ext=400.0 + i), 1) for i in range(60)]
+    ring = [
+        sp.Projection(a, b, sp.OneToOne(), 90.0, 1.0, sp.Exponential(5.0))
+        for a, b in zip(populations, populations[1:] + populations[:1], strict=True)
+    ]
+    network = sp.Network(populations, ring)
+    recordings = [sp.simulate(network, 60.0, seed=1, threads=threads) for threads in (1, 3, 8)]
+    parts_equal(recordings[0], [recordings[1]])
+    parts_equal(recordings[0], [recordings[2]])
+    assert sum(len(recordings[0][p.name].spike_ids) for p in populations) > 60
+
+
+@pytest.mark.parametrize("ample", [0, 2**26])
+def test_many_spikes_at_once_need_room_for_those_with_synapses_alone(monkeypatch, ample):
+    monkeypatch.setattr("spikesim.engine.run._AMPLE_BYTES", ample)
+    source = sp.Population("s", sp.SpikeSource(np.full(300, 1.0), np.arange(300)), 300)
+    target = sp.Population("t", sp.LIF(v_th=np.inf), 2)
+    connections = [
+        sp.Projection(source, target, sp.ExplicitList([0], [0]), 1.0, 0.1),
+        sp.Projection(source, target, sp.ExplicitList(np.arange(90), np.ones(90)), 1.0, 30.0),
+    ]
+    network = sp.Network([source, target], connections)
+    recordings = [
+        sp.simulate(network, 32.0, threads=threads, record={"t": "v"}) for threads in (1, 2)
+    ]
+    parts_equal(*[recordings[0], [recordings[1]]])
+    v = recordings[0]["t"].v + 65.0
+    assert v[10, 0] == pytest.approx(1.0) and v[309, 1] == pytest.approx(90.0)

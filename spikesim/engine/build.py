@@ -430,11 +430,14 @@ class _Tables:
             )
         row[p.PORT_OWNER] = index
         row[p.PORT_DRAW] = len(self._draws)
+        places = count()
         for item in self.network.inputs:
-            if item.target != name or getattr(item, "synapse", None) != synapse:
+            if item.target != name:
+                continue
+            place = next(places) if isinstance(item, PoissonInput) else 0
+            if getattr(item, "synapse", None) != synapse:
                 continue
             if isinstance(item, PoissonInput):
-                place = _place(self.network, item)
                 self._poisson_input(item, n, _stream(_POISSON_INPUT, index, place))
             elif isinstance(item, SpikeInput):
                 steps = spike_steps("SpikeInput.times", item.times, item.time_rounding, self.dt)
@@ -570,11 +573,12 @@ def _blocks(
     """
     sizes = np.array([population.n for population in network.populations])
     of_port = np.array([index for index, _ in ports], dtype=np.int64)
-    n_blocks = min(threads, int(sizes.max()))
+    n_blocks = max(1, min(threads, int(sizes.sum())))
     while True:
-        bounds = np.array([_shares(n, n_blocks) for n in sizes])
+        bounds = np.array([_shares(n, n_blocks, index) for index, n in enumerate(sizes)])
         parts = np.diff(bounds, axis=1)[of_port].T
-        padded = -(-parts // _LINE) * _LINE
+        # Where ports are small, lines to themselves would be most of the rows.
+        padded = np.where(parts < _LINE, parts, -(-parts // _LINE) * _LINE)
         ends = np.cumsum(padded, axis=1)
         n_rows = int(ends[:, -1].max()) if ends.size else 0
         if n_rows <= _MOST_ROWS:
@@ -582,10 +586,15 @@ def _blocks(
         n_blocks += 1
 
 
-def _shares(n: int, n_blocks: int) -> np.ndarray:
-    """Cut `n` neurons into nearly equal parts, at multiples of a line where they are many."""
-    unit = 64 if n >= 64 * 16 * n_blocks else 1
-    cuts = np.rint(np.arange(n_blocks + 1) * n / n_blocks / unit).astype(np.int64) * unit
+def _shares(n: int, n_blocks: int, index: int) -> np.ndarray:
+    """Cut `n` neurons into nearly equal parts, at multiples of a line where they are many.
+
+    Populations smaller than the number of blocks go to other blocks one after another.
+    """
+    if n >= 64 * 16 * n_blocks:
+        cuts = np.rint(np.arange(n_blocks + 1) * n / n_blocks / 64).astype(np.int64) * 64
+    else:
+        cuts = (np.arange(n_blocks + 1) * n + index % n_blocks) // n_blocks
     cuts[-1] = n
     return cuts
 
@@ -606,12 +615,6 @@ def _stream(kind: int, population: int, number: int) -> int:
             "into one of them, can draw random numbers"
         )
     return (kind * _MOST_STREAMS + population) * _MOST_STREAMS + number
-
-
-def _place(network: Network, item: PoissonInput) -> int:
-    """Return the place of an input among the Poisson inputs into its population."""
-    own = [i for i in network.inputs if isinstance(i, PoissonInput) and i.target == item.target]
-    return next(place for place, other in enumerate(own) if other is item)
 
 
 def _ports_of(network: Network, name: str) -> list[Any]:

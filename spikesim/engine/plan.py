@@ -92,7 +92,8 @@ BEGUN, ENDED, FILL, FAILED, N_PUBLISHED_COLUMNS = _indices(5)
 # The job of a worker, int64: last step done, last step to do, step before the chunk; longest
 # stretch; the last stretch, whether its spikes are still to be sent, and in which half they are;
 # whether any synapse sends at all; the most spikes that a stretch can add to a log; the threads;
-# the most entries that a spike can put on one list of a calendar, and the room of a list.
+# the most entries that a spike can put on one list of a calendar, and the room of a list; whether
+# it was counted that the spikes to be sent have room.
 (
     STEPS_DONE,
     LAST_STEP,
@@ -106,8 +107,9 @@ BEGUN, ENDED, FILL, FAILED, N_PUBLISHED_COLUMNS = _indices(5)
     N_THREADS,
     ENTRIES,
     CAPACITY,
+    COUNTED,
     N_JOB_COLUMNS,
-) = _indices(13)
+) = _indices(14)
 
 # Why a worker returns.
 DONE, CALENDAR_FULL, LOG_FULL, OVERFLOW = range(4)

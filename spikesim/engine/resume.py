@@ -7,7 +7,7 @@ import numpy as np
 from spikesim._jit import kernel
 from spikesim.engine.deliver import _BOTH_BITS, _DELAY, _LENGTH_BITS, _START
 
-__all__ = ["most_entries", "resume"]
+__all__ = ["longest_list", "most_entries", "resume"]
 
 U = np.uint64
 
@@ -78,3 +78,30 @@ def most_entries(store):
                 repeated += 1
         most = max(most, repeated)
     return most
+
+
+@kernel(_nrt=False, error_model="numpy")
+def longest_list(counts, store, spikes):
+    """Return how long the longest list of a calendar is once some spikes are on it.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (B, L)
+        Lengths of the lists now; changed to those that they will have.
+    store : Store
+        Synapses.
+    spikes : ndarray of int64, shape (n_spikes,)
+        ``step << 32 | neuron``.
+    """
+    for block in range(counts.shape[0]):
+        for spike in range(spikes.shape[0]):
+            step, source = spikes[spike] >> 32, spikes[spike] & 0xFFFFFFFF
+            row = source * counts.shape[0] + block
+            for index in range(store.bucket_starts[row], store.bucket_starts[row + 1]):
+                arrival = step + np.int64(store.buckets[index] >> _DELAY)
+                counts[block, arrival % counts.shape[1]] += 1
+    longest = 0
+    for block in range(counts.shape[0]):
+        for slot in range(counts.shape[1]):
+            longest = max(longest, counts[block, slot])
+    return longest

@@ -26,7 +26,7 @@ from spikesim.engine.build import Built
 from spikesim.engine.locate import failure, first_failure
 from spikesim.engine.log import Log
 from spikesim.engine.pace import Pace
-from spikesim.engine.resume import most_entries, resume
+from spikesim.engine.resume import longest_list, most_entries, resume
 from spikesim.engine.rng import poisson_scratch
 from spikesim.engine.watch import Watch
 from spikesim.engine.worker import make_worker
@@ -38,6 +38,8 @@ __all__ = ["copy_arrays", "default_threads", "initial_arrays", "run"]
 _SECONDS_A_STEP, _SECONDS_A_NEURON = 2e-7, 4e-9
 _MOST_CURRENTS = 2**21
 _LOG_CAPACITY = 2**15
+# Up to this the lists of the calendars are as long as they could ever be asked to be.
+_AMPLE_BYTES = 2**26
 _CALENDAR_CAPACITY = 16
 # A network is watched from the first chunk on.
 _MANY_SYNAPSES = 10**5
@@ -247,8 +249,10 @@ class _State:
                     "the run cannot go on"
                 )
             if reason == p.CALENDAR_FULL:
-                self._grow(int((memory.published[half, :, p.ENDED]).sum()))
+                self._make_room(memory, int(half))
+                job[p.COUNTED] = 1
                 continue
+            job[p.COUNTED] = 0
             self._collect(memory, int(done))
             if reason == p.DONE:
                 return
@@ -336,7 +340,7 @@ class _State:
             while resume(
                 *self.calendars, *self.stores, self.memory.fills, self.recent, self.log.done
             ):
-                self._grow(self.capacity, keep=False)
+                self._grow(2 * self.capacity, keep=False)
 
     def _synapse(self, port: int, variable: str, n: int) -> np.ndarray:
         """Return i or x of a port, of all its neurons, in the unit of its rows."""
@@ -384,14 +388,31 @@ class _State:
             np.zeros((n_blocks, n_slots), dtype=np.int64),
         )
 
-    def _grow(self, more: int, keep: bool = True) -> None:
+    def _make_room(self, memory: p.Memory, half: int) -> None:
+        """Make the lists of the calendars long enough for the spikes of the last stretch."""
+        published = memory.published[half]
+        logs = [
+            memory.log[block, about[p.BEGUN] : about[p.ENDED]]
+            for block, about in enumerate(published)
+        ]
+        spikes = np.concatenate(logs)
+        # Room for any spikes if it costs little, so that they need not be counted every time.
+        ample = int(self.memory.fills.max()) + len(spikes) * self.entries
+        if 8 * self.built.n_blocks * self.built.longest * ample > _AMPLE_BYTES:
+            ample = 0
+        needed = max(
+            longest_list(calendar.counts.copy(), store, spikes)
+            for calendar, store in zip(self.calendars, self.stores, strict=True)
+        )
+        self.memory.fills[:] = needed
+        if max(needed, ample) > self.capacity:
+            self._grow(max(needed + needed // 4, ample))
+
+    def _grow(self, capacity: int, keep: bool = True) -> None:
         """Make the lists of the calendars longer."""
+        # Lists a power of two apart would share a few lines of the cache.
+        self.capacity = capacity + 8 if capacity % 64 == 0 else capacity
         old = self.calendars
-        fullest = int(self.memory.fills.max())
-        self.capacity = max(2 * self.capacity, fullest + more * self.entries)
-        if self.capacity % 64 == 0:
-            # Lists a power of two apart would share a few lines of the cache.
-            self.capacity += 8
         self.calendars = [self._calendar(len(store.buckets) > 0) for store in self.stores]
         if keep:
             for before, now in zip(old, self.calendars, strict=True):

@@ -92,6 +92,7 @@ def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
         length, half = U(job[p.STRETCH_DONE]), job[p.HALF]
         pending, sends = job[p.PENDING] > 0, job[p.SENDS] > 0
         n_blocks, n_threads = plan.row_starts.shape[0], job[p.N_THREADS]
+        counted = job[p.COUNTED] > 0
         while True:
             if pending:
                 # All threads look at the same numbers, so that all come to the same decision.
@@ -99,13 +100,13 @@ def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
                 if failed:
                     return p.OVERFLOW, done, length, half
                 if sends and n_spikes > 0:
-                    if fullest + n_spikes * job[p.ENTRIES] > job[p.CAPACITY]:
+                    if not counted and fullest + n_spikes * job[p.ENTRIES] > job[p.CAPACITY]:
                         return p.CALENDAR_FULL, done, length, half
                     for block in range(me, n_blocks, n_threads):
                         _send(
                             plan, uniform, listed, soon, later, memory, U(block), done, length, half
                         )
-                pending = False
+                pending = counted = False
                 if done < last and longest_log + job[p.ROOM] > memory.log.shape[1]:
                     return p.LOG_FULL, done, length, half
             if done == last:
