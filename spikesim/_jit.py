@@ -50,7 +50,14 @@ def cache_folder() -> Path:
     return Path(AppDirs(appname="spikesim", appauthor=False).user_cache_dir)
 
 
-def kernel(function: Callable | None = None, **options: Any) -> Any:
+# Reference counts of the arrays in a tuple, made and dropped at every call that it is handed to,
+# cost many times what a step of a small network does. Numba names the option in private; all
+# that it is needed for is asked of it here. A kernel without counts can make no array, which
+# Numba checks when it compiles.
+_BARE = {"_nrt": False, "error_model": "numpy"}
+
+
+def kernel(function: Callable | None = None, *, bare: bool = False, **options: Any) -> Any:
     """Compile `function` on its first call, without the GIL, and keep the code on disk.
 
     Parameters
@@ -58,6 +65,9 @@ def kernel(function: Callable | None = None, **options: Any) -> Any:
     function : callable
         Plain Python over arrays and scalars. Functions that it calls, by name or through a
         closure, are kernels themselves.
+    bare : bool, default False
+        For kernels of a step, which make no arrays: without reference counts, and without
+        exceptions on division.
     **options
         Passed to ``numba.njit``.
 
@@ -67,7 +77,9 @@ def kernel(function: Callable | None = None, **options: Any) -> Any:
         The compiled function; `function` itself under ``NUMBA_DISABLE_JIT=1``.
     """
     if function is None:
-        return lambda f: kernel(f, **options)
+        return lambda f: kernel(f, bare=bare, **options)
+    if bare:
+        options = _BARE | options
     compiled = numba.njit(nogil=True, **options)(function)
     if isinstance(compiled, Dispatcher):
         compiled._cache = _KernelCache(function, options)

@@ -260,3 +260,42 @@ def test_loading_what_is_compiled_loads_of_numba_only_what_it_calls(tmp_path):
     assert [output.stderr for output in outputs] == ["", ""]
     assert outputs[0].stdout == f"3.0 True\n[2. 4.] True\n{results}[0, 0, 0, 0]\n"
     assert outputs[1].stdout == f"3.0 False\n[2. 4.] False\n{results}[1, 1, 1, 1]\n"
+
+
+def test_a_bare_kernel_can_make_no_array_and_is_another_one_in_the_cache(tmp_path):
+    environment = os.environ | {
+        "SPIKESIM_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_DISABLE_JIT": "0",
+    }
+    module = """
+import numpy as np
+from spikesim._jit import kernel
+
+@kernel(bare=True)
+def total(array):
+    return array[1:].sum() / array[0]
+
+@kernel(bare=True)
+def zeros(n):
+    return np.zeros(n).sum()
+"""
+    script = """
+import numpy as np
+from numba.core.errors import TypingError
+import work
+print(work.total(np.array([0.0, 1.0])))
+try:
+    work.zeros(3)
+except TypingError:
+    print("refused")
+"""
+    for text in (module, module.replace("(bare=True)", "(bare=False, error_model='numpy')")):
+        (tmp_path / "work.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ("inf\nrefused\n" if text is module else "inf\n")
+    assert len(list((tmp_path / "cache").glob("total-*"))) == 2

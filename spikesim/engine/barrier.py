@@ -113,7 +113,7 @@ def leave_alone(barrier: np.ndarray) -> None:
     barrier[_LEFT] = 1
 
 
-@kernel(_nrt=False)
+@kernel(bare=True)
 def wait(barrier, n_threads):
     """Return when all `n_threads` threads have called it; they then see what each has written.
 

@@ -23,7 +23,7 @@ _LENGTH_BITS, _CLASS_BITS, _BOTH_BITS = U(0xFFFF), U(0xFFF), U(0xFFFFFFF)
 _AHEAD, _ROWS, _PACKED = U(3), U(32), U(16)
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def schedule(entries, counts, starts, bucket_starts, buckets, block, row, slot, fill):
     """Put one spike on the calendar of a block; return the length of the longest list so far.
 
@@ -55,7 +55,7 @@ def schedule(entries, counts, starts, bucket_starts, buckets, block, row, slot, 
     return fill
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def deliver_uniform(rows, base, targets, classes, entries, n_entries, first_class, last_class):
     """Add for every synapse of some entries the weight of its class.
 
@@ -85,7 +85,7 @@ def deliver_uniform(rows, base, targets, classes, entries, n_entries, first_clas
             rows[base + U(targets[synapse])] += weight
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def deliver_listed(rows, base, targets, weights, entries, n_entries, first_class, last_class):
     """Add the weight of each synapse; parameters as in :func:`deliver_uniform`."""
     for index in range(n_entries):
@@ -98,7 +98,7 @@ def deliver_listed(rows, base, targets, weights, entries, n_entries, first_class
             rows[base + U(targets[synapse])] += weights[synapse]
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def deliver_packed(rows, base, packed, entries, n_entries, first_class, last_class):
     """Add the weight of each packed synapse: its row in the low 16 bits, it in the high ones."""
     for index in range(n_entries):
@@ -118,7 +118,7 @@ def deliver_packed(rows, base, packed, entries, n_entries, first_class, last_cla
             rows[base + U(both & np.int32(0xFFFF))] += rows.dtype.type(both >> np.int32(16))
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def deliver_rates(
     rates, rows, base, store, row, column, now, spikes_per_hz, first_class, last_class
 ):

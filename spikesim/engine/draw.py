@@ -14,7 +14,7 @@ __all__ = ["add_drawn", "add_nothing", "fire_drawn", "fire_nothing"]
 U = np.uint64
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def add_drawn(draws, table_rows, table, constants, key, rows, row, random, draw, now, first, last):
     """Add a Poisson input of the neurons `first` to `last` - 1 to their rows.
 
@@ -54,14 +54,14 @@ def add_drawn(draws, table_rows, table, constants, key, rows, row, random, draw,
         add_poisson(here, weight, np.int64(first), stream, step, table, mean, random, k0, k1)
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def add_nothing(
     draws, table_rows, table, constants, key, rows, row, random, draw, now, first, last
 ):
     """Stand in for :func:`add_drawn` where there are no Poisson inputs."""
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def fire_nothing(
     populations, draws, table_rows, table, key, population, first, last, now, log, count
 ):
@@ -69,7 +69,7 @@ def fire_nothing(
     return count
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def fire_drawn(
     populations, draws, table_rows, table, key, population, first, last, now, log, count
 ):

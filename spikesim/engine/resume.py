@@ -80,7 +80,7 @@ def most_entries(store):
     return most
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def longest_list(counts, store, spikes):
     """Return how long the longest list of a calendar is once some spikes are on it.
 

@@ -22,7 +22,7 @@ plain Python code agree bit for bit.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,10 +42,6 @@ __all__ = [
     "poisson_thresholds",
     "uniforms",
 ]
-
-# No exception on division, and no counting of references, which nothing here needs, as nothing is
-# allocated: it would cost 0.1 us a call.
-_BARE: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIER_0 = 0xD2511F53
@@ -163,14 +159,14 @@ def poisson_scratch() -> np.ndarray:
     return np.zeros(3 * _GROUPS, dtype=np.uint64)
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _count_upper_bits(group, stream, step, k0, k1):
     """Return the four words that hold the upper bits of eight neurons."""
     kind = ((step >> 32) & 0xFFFF) | _UPPER_BITS
     return philox(step & _MASK, kind, group & _MASK, stream & _MASK, k0, k1)
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
     """Return how many thresholds the u with these upper bits reaches."""
     u = upper << 32
@@ -185,14 +181,14 @@ def _count_above(upper, stream, neuron, step, thresholds, k0, k1):
     return count
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _part(words, neuron):
     """Return the 16 bits of a neuron among the four words of its group."""
     pair = words[2] | (words[3] << 32) if neuron & 4 else words[0] | (words[1] << 32)
     return (pair >> (16 * (neuron & 3))) & 0xFFFF
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def poisson_count(stream, neuron, step, table, row, k0, k1):
     """Return the Poisson count of (stream, neuron, step) with the mean of a row of the table."""
     if table.means[row] > _TABLE_LIMIT:
@@ -202,7 +198,7 @@ def poisson_count(stream, neuron, step, table, row, k0, k1):
     return _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def poisson_counts(counts, stream, neurons, step, table, rows, k0, k1):
     """Write the counts of some neurons at a step; neighbours in the list share their calls.
 
@@ -235,7 +231,7 @@ def poisson_counts(counts, stream, neurons, step, table, rows, k0, k1):
         counts[i] = _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def add_poisson(out, weight, first, stream, step, table, row, scratch, k0, k1):
     """Add ``weight * count`` for consecutive neurons at a step.
 
@@ -281,7 +277,7 @@ def add_poisson(out, weight, first, stream, step, table, row, scratch, k0, k1):
         _add(out[begin - first : end - first], weight, counts[begin - 8 * group :])
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _fill_upper_bits(words, n_groups, first_group, stream, step, k0, k1):
     """Write eight times 16 bits for each group, as pairs of 64-bit words."""
     low, kind = step & _MASK, ((step >> 32) & 0xFFFF) | _UPPER_BITS
@@ -292,7 +288,7 @@ def _fill_upper_bits(words, n_groups, first_group, stream, step, k0, k1):
         words[2 * i + 1] = np.uint64(r2) | (np.uint64(r3) << _SHIFT)
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _compare(counts, uppers, thresholds, n):
     """Count the thresholds below the upper bits; mark those that are equal to one.
 
@@ -312,7 +308,7 @@ def _compare(counts, uppers, thresholds, n):
             counts[i] = (int(counts[i]) + above) | (int(least == 0) << 7)
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _any_undecided(counted, n_groups):
     together = np.uint64(0)
     for i in range(n_groups):
@@ -320,13 +316,13 @@ def _any_undecided(counted, n_groups):
     return together & _ANY_UNDECIDED != 0
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _add(out, weight, counts):
     for i in range(len(out)):
         out[i] += weight * out.dtype.type(counts[i])
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def _poisson_by_rejection(stream, neuron, index, mean, k0, k1):
     """Return a Poisson number of a mean of at least 10 (Hormann 1993, algorithm PTRS)."""
     b = 0.931 + 2.53 * math.sqrt(mean)
@@ -385,7 +381,7 @@ def normals(u0, u1):
     return radius * z0, radius * z1
 
 
-@kernel(**_BARE)
+@kernel(bare=True)
 def fill_normals(values, stream, first_index, neurons, k0, k1):
     """Draw standard normal numbers: row j, column i is number ``first_index + j`` of neurons[i].
 

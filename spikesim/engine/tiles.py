@@ -42,28 +42,28 @@ __all__ = [
 U = np.uint64
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def fill(out, n, value):
     """Set `out` to `value`."""
     for j in range(n):
         out[j] = value
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def copy(out, values, first, n):
     """Set `out` to `values`."""
     for j in range(n):
         out[j] = values[first + j]
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def multiply_add(push, constants, factor, n, values, first):
     """Add ``factor * value`` to `push`, both one a neuron."""
     for j in range(n):
         push[j] += constants[factor + j] * values[first + j]
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def jump(push, rows, row, n, unit):
     """Take the jumps of v out of the rows."""
     none = rows.dtype.type(0)
@@ -72,7 +72,7 @@ def jump(push, rows, row, n, unit):
         rows[row + j] = none
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def push_alike(push, rows, row, n, p_vi, decay_syn):
     """Add what i moves v by, and let i decay."""
     for j in range(n):
@@ -81,14 +81,14 @@ def push_alike(push, rows, row, n, p_vi, decay_syn):
         rows[row + j] = decay_syn * i
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def decay(rows, row, n, decay_syn):
     """Let i decay."""
     for j in range(n):
         rows[row + j] *= decay_syn
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def decay_second(state, i_at, rows, row, n, decay_syn, p_ix):
     """Let i and x decay."""
     for j in range(n):
@@ -97,7 +97,7 @@ def decay_second(state, i_at, rows, row, n, decay_syn, p_ix):
         rows[row + j] = decay_syn * x
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def step_alike(
     state,
     at,
@@ -134,7 +134,7 @@ def step_alike(
         fired[j] = is_fired
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def step_no_port(
     state, at, held, neuron, fired, n, push, decay_m, v_rest, v_th, v_reset, ref_steps, subtract
 ):
@@ -158,7 +158,7 @@ def step_no_port(
         fired[j] = is_fired
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def step_one_port(
     state, at, held, neuron, rows, row, fired, n, push, p_vi, decay_syn,
     decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
@@ -185,7 +185,7 @@ def step_one_port(
         fired[j] = is_fired
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def step_two_ports(
     state, at, held, neuron, rows, row, other, fired, n, push, p_vi, decay_syn, p_vi_2, decay_syn_2,
     decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
@@ -213,7 +213,7 @@ def step_two_ports(
         fired[j] = is_fired
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def step_each(
     state, at, held, neuron, push, fired, n, constants, c, width, ref_steps, ref, subtract
 ):
@@ -238,7 +238,7 @@ def step_each(
         fired[j] = is_fired
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, i_ext):
     """Begin v' = a - b v with what the membrane alone does."""
     for j in range(n):
@@ -247,7 +247,7 @@ def leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, i_ext):
         a_1[j] += constants[per_c_m + j] * constants[i_ext + j]
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def conductances_first(
     a_1, b_1, a_2, b_2, n, constants, per_c_m, rows, row, decay_syn, n_1, n_2, to_a, to_b
 ):
@@ -262,7 +262,7 @@ def conductances_first(
         rows[row + j] = decay_syn * i
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def conductances_second(a, b, n, constants, per_c_m, state, i_at, rows, row, n_i, n_x, to_a, to_b):
     """Add a synapse with the states i and x to v' = a - b v at one node of the step."""
     for j in range(n):
@@ -271,7 +271,7 @@ def conductances_second(a, b, n, constants, per_c_m, state, i_at, rows, row, n_i
         b[j] += to_b * y
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def fire_conductance(
     state, at, held, neuron, a_1, b_1, a_2, b_2, push, fired, n, dt, constants, v_th, v_reset,
     ref_steps, ref, subtract,
@@ -294,7 +294,7 @@ def fire_conductance(
         fired[j] = is_fired
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def rates_of(rates, slot, column, state, at, n, constants, v_half, v_scale, max_rate):
     """Write the output of rate neurons into a row."""
     for j in range(n):
@@ -303,12 +303,12 @@ def rates_of(rates, slot, column, state, at, n, constants, v_half, v_scale, max_
         )
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def no_rates(rates, slot, column, state, at, n, constants, v_half, v_scale, max_rate):
     """Stand in for :func:`rates_of` where there are no rate neurons."""
 
 
-@kernel(_nrt=False, error_model="numpy")
+@kernel(bare=True)
 def log_fired(fired, words, n, log, count, stamp):
     """Append ``stamp + j`` to the log for each that fired; return where the next one goes."""
     begin = U(0)
