@@ -632,3 +632,22 @@ def test_bounds_of_currents_are_rounded_up_late_in_a_run_too():
     assert _ceil(1e9 + 0.5) == 1e9 + 1.0
     assert _ceil(1e9 + 1e-5) == 1e9
     assert _ceil(3.0000000001) == 3.0 and _ceil(3.1) == 4.0 and _ceil(INF) == INF
+
+
+@pytest.mark.parametrize("weight", [1e39, -1e39, [1.0, 1e39], sp.Normal(0.0, 1e38)])
+def test_weights_that_compact_precision_cannot_hold_are_refused_by_name(weight):
+    one = sp.Population("a", sp.LIF(), 2)
+    number = weight if np.ndim(weight) == 0 and not hasattr(weight, "draw") else 1e39
+    rule = sp.ExplicitList([0, 1], [1, 0])
+    for name, projections, inputs in (
+        ("Projection", [sp.Projection(one, one, rule, weight)], []),
+        ("PoissonInput", [], [sp.PoissonInput(one, 9.0, number)]),
+        ("SpikeInput", [], [sp.SpikeInput(one, [0.1, 0.2], [0, 1], number)]),
+    ):
+        about = {"network": sp.Network([one], projections, inputs), "duration": 0.0}
+        run(**about)
+        with pytest.raises(ValueError, match=rf"{name}\.weight.*compact precision") as caught:
+            run(precision="compact", **about)
+        assert isinstance(caught.value, SpikesimError)
+    with pytest.raises(ValueError, match=r"simulate\.precision: a parameter .*'double'"):
+        run(network=sp.LIF(i_ext=1e39), duration=0.0, precision="compact")

@@ -143,6 +143,8 @@ def test_a_refractory_period_off_the_grid_is_rounded_with_one_warning():
 
 def test_an_endless_refractory_period_allows_one_spike():
     assert len(times(sp.LIF(t_ref=1e30, i_ext=1000.0), 100.0)) == 1
+    recording = sp.simulate(sp.LIF(t_ref=1e30), 0.0)
+    assert recording.parameters["neuron"]["t_ref"] == (2**31 - 1) * 0.1
 
 
 def test_parameters_that_are_not_random_are_spread_over_the_neurons():

@@ -17,6 +17,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine import plan as p
 from spikesim.engine.connect import require_room
+from spikesim.engine.laws import LARGEST_COMPACT, weight_too_large
 from spikesim.engine.rng import key_from_seed, poisson_table
 from spikesim.engine.store import Layout, Stores, Wiring, make_stores
 from spikesim.errors import ParameterError
@@ -41,6 +42,7 @@ _MOST_ROWS = 2**16
 # Rows begin on lines of the cache, and blocks lie apart so that no line belongs to two.
 _LINE = 16
 _MOST_COUNTS = 1e9
+_MOST_REF_STEPS = 2**31 - 1
 # A stream is a word of 32 bits: its kind (2), the population (15) and a number within (15).
 _POISSON_SOURCE, _POISSON_INPUT, _NOISE_CURRENT = range(3)
 _MOST_STREAMS = 2**15
@@ -262,6 +264,7 @@ class _Tables:
         constants = _joined(self._constants, np.float64)
         for row, scale in zip(self._ports, scales, strict=True):
             self._rescale(constants, row, float(scale))
+        self._refuse_too_large(constants, weights)
         kinds = [row[p.PORT_KIND] for row in self._ports]
         return p.Plan(
             populations=_table(self._populations, p.N_POPULATION_COLUMNS),
@@ -284,6 +287,24 @@ class _Tables:
             n_rows=np.array([n_rows], dtype=np.uint64),
             phases=np.array([p.DELTA in kinds, any(kind != p.DELTA for kind in kinds)]),
         )
+
+    def _refuse_too_large(self, *values: np.ndarray) -> None:
+        """Refuse finite numbers that would become infinite in compact precision."""
+        if self.real is np.float64:
+            return
+        for some in values:
+            if np.any(np.isfinite(some) & (np.abs(some) > LARGEST_COMPACT)):
+                raise ParameterError(
+                    "simulate.precision: a parameter of a neuron or an input, or what a step makes "
+                    f"of it, is beyond {LARGEST_COMPACT:.2g}, the largest number in compact "
+                    "precision; use 'double'"
+                )
+
+    def _check_weight(self, label: str, weight: Any) -> None:
+        """Refuse weights of inputs that compact precision cannot hold, by name."""
+        too_large = np.abs(np.asarray(weight)) > LARGEST_COMPACT
+        if self.real is np.float32 and np.any(too_large):
+            raise weight_too_large(label + _check._first(too_large), np.max(np.abs(weight)))
 
     def _rescale(self, constants: np.ndarray, row: list[int], scale: float) -> None:
         """Take the constants of a port to rows in units of `scale`."""
@@ -329,7 +350,9 @@ class _Tables:
         if isinstance(model, LIF):
             whose = f"population {name!r} (recording.parameters holds the values used)"
             ref_steps = constants.ref_steps
-            parameters["t_ref"] = refractory_period(model.t_ref, ref_steps, dt, whose)
+            asked = refractory_period(model.t_ref, ref_steps, dt, whose)
+            too_long = ref_steps > _MOST_REF_STEPS
+            parameters["t_ref"] = np.where(too_long, _MOST_REF_STEPS * dt, asked)
         blocks: list[Any] = [0.0] * p.N_CONSTANTS
         blocks[p.DECAY_M], blocks[p.LEAK_GAIN] = constants.decay_m, constants.leak_gain
         blocks[p.V_REST], blocks[p.I_EXT] = model.v_rest, model.i_ext
@@ -360,7 +383,7 @@ class _Tables:
         row[p.EACH], row[p.WIDTH] = int(each), width
         row[p.CONSTANTS] = self._put(np.concatenate([_spread(v, width) for v in blocks]))
         row[p.REF] = sum(map(len, self._ref_steps))
-        self._ref_steps.append(_spread(np.minimum(ref_steps, 2**31 - 1), width))
+        self._ref_steps.append(_spread(np.minimum(ref_steps, _MOST_REF_STEPS), width))
         row[p.SUBTRACT] = int(isinstance(model, LIF) and constants.subtract)
         row[p.PORT], row[p.N_PORTS] = first_port, len(own)
         self.n_state += n
@@ -441,6 +464,7 @@ class _Tables:
                 self._poisson_input(item, n, _stream(_POISSON_INPUT, index, place))
             elif isinstance(item, SpikeInput):
                 steps = spike_steps("SpikeInput.times", item.times, item.time_rounding, self.dt)
+                self._check_weight("SpikeInput.weight", item.weight)
                 weights = np.broadcast_to(item.weight, steps.shape)
                 order = np.lexsort((weights, item.ids, steps))
                 self._inputs.append((index, number, steps[order], item.ids[order], weights[order]))
@@ -454,6 +478,7 @@ class _Tables:
         row = [0] * p.N_DRAW_COLUMNS
         row[p.STREAM], row[p.SHARED] = stream, int(item.shared)
         row[p.N_SAMPLES], row[p.SAMPLE_STEPS] = 1, 2**62
+        self._check_weight("PoissonInput.weight", item.weight)
         row[p.WEIGHT] = self._put(np.array([item.weight]))
         if item.shared:
             row[p.ROW] = self._put_means(mean)
@@ -498,7 +523,7 @@ class _Tables:
         if isinstance(model, PoissonSource):
             mean = _mean_counts("PoissonSource.rate", model.rate, n, self.dt).reshape(1, -1)
             row[p.SAMPLE_STEPS] = 2**62
-            parameters = {"rate": np.array(np.broadcast_to(model.rate, n))}
+            parameters: dict[str, Any] = {"rate": np.array(np.broadcast_to(model.rate, n))}
         else:
             rates = model.rates.reshape(len(model.rates), -1)
             label = "InhomogeneousPoissonSource.rates"

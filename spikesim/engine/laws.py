@@ -17,8 +17,19 @@ from spikesim.engine.variates import CONSTANT, LISTED, LOG_NORMAL, NORMAL, UNIFO
 from spikesim.errors import ParameterError
 from spikesim.network.projection import Projection
 
-__all__ = ["KINDS", "Law", "delay_law", "short_delay", "steps_of", "weight_law"]
+__all__ = [
+    "KINDS",
+    "LARGEST_COMPACT",
+    "Law",
+    "delay_law",
+    "short_delay",
+    "steps_of",
+    "weight_law",
+    "weight_too_large",
+]
 
+# The largest number in compact precision.
+LARGEST_COMPACT = float(np.finfo(np.float32).max)
 _MOST_STEPS = 2**31 - 1
 
 
@@ -143,6 +154,14 @@ def short_delay(place: str, delay: float, dt: float, hint: str = "") -> Paramete
     return ParameterError(
         f"Projection.delay{place} must be at least one step of dt = {dt!r} ms, "
         f"got {delay:g} ms{hint}"
+    )
+
+
+def weight_too_large(label: str, weight: float) -> ParameterError:
+    """Return the error of a weight that would be infinite in compact precision."""
+    return ParameterError(
+        f"{label} must be at most {LARGEST_COMPACT:.2g} in compact precision, "
+        f"got up to {weight:g}; use simulate.precision='double'"
     )
 
 

@@ -318,8 +318,8 @@ class _State:
                 columns = [self._synapse(port, variable, n) for port in population.ports]
                 arrays[f"{name}.{variable}"] = np.array(columns, dtype=built.real).reshape(-1, n).T
             if population.rates >= 0:
-                columns = slice(population.rates, population.rates + n)
-                arrays[f"{name}.rates"] = memory.rates[self._rate_rows(), columns].copy()
+                of_rates = slice(population.rates, population.rates + n)
+                arrays[f"{name}.rates"] = memory.rates[self._rate_rows(), of_rates].copy()
         return arrays
 
     def _fill(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -458,7 +458,8 @@ class _State:
     def _with_currents(self, done: int, n_steps: int) -> p.Memory:
         """Return the memory with the input currents of some steps."""
         built = self.built
-        tables, offset = [], 0
+        tables: list[np.ndarray] = []
+        offset = 0
         k0, k1 = built.plan.key.tolist()
         for index, population in enumerate(built.populations):
             if population.currents:
@@ -508,8 +509,8 @@ class _State:
 
 def _scratch(real: type) -> p.Scratch:
     fired = np.zeros(p.TILE, dtype=np.uint8)
-    tiles = [np.zeros(p.TILE, dtype=real) for _ in range(6)]
-    return p.Scratch(*tiles, fired, fired.view(np.uint64), poisson_scratch())
+    tiles: list[np.ndarray] = [np.zeros(p.TILE, dtype=real) for _ in range(6)]
+    return p.Scratch._make((*tiles, fired, fired.view(np.uint64), poisson_scratch()))
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine.connect import Drawing, draw_rows
 from spikesim.engine.filling import Filling, Part
-from spikesim.engine.laws import Law
+from spikesim.engine.laws import LARGEST_COMPACT, Law, weight_too_large
 from spikesim.engine.pool import Pool
 from spikesim.engine.records import LISTED, PACKED, ROW_BITS, UNIFORM, Records
 from spikesim.engine.variates import CONSTANT
@@ -206,13 +206,15 @@ class _Builder:
             self.places.append(f"projection from {source.name!r} to {target.name!r}")
             with _check.located(self.places[-1]):
                 drawing = draw_rows(projection, source, target, dt, seed, index, pool)
+                largest = max(map(abs, drawing.weight.ends()))
+                if compact and largest > LARGEST_COMPACT:
+                    raise weight_too_large("Projection.weight", largest)
             self.drawings.append(drawing)
 
     def build(self) -> Stores:
         """Return the stores."""
         scales = self._scales()
-        uniform, listed, *classes = self._parts(scales)
-        weights, *early = classes
+        uniform, listed, weights, *early = self._parts(scales)
         kinds = UNIFORM, PACKED if self.compact else LISTED
         fillings = [
             self._filling(kind, parts) for kind, parts in zip(kinds, (uniform, listed), strict=True)

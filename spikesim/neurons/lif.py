@@ -69,7 +69,8 @@ class LIF:
         Reset potential (mV).
     t_ref : float, array_like or Distribution, default 2
         Absolute refractory period (ms), at least 0. It is rounded to the nearest step; a
-        warning says so when that changes it.
+        warning says so when that changes it. A simulation takes 2**31 - 1 steps for what is longer,
+        and ``recording.parameters`` has it so.
     i_ext : float, array_like or Distribution, default 0
         Constant input current (pA).
     v_init : float, array_like, Distribution or None, default None
