@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["open_atomically", "sync_folder", "write_atomically"]
+__all__ = ["locked", "open_atomically", "sync_folder", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -74,6 +74,43 @@ def open_atomically(
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
+    """Hold a lock that ends with the process, however it ends.
+
+    Parameters
+    ----------
+    path : path-like
+        A file for the lock alone, removed at the end.
+
+    Yields
+    ------
+    bool or None
+        Whether the lock was free; None where the system, or the file system, has none.
+    """
+    try:
+        import fcntl
+
+        file = open(path, "ab")
+    except (ImportError, OSError):
+        yield None
+        return
+    with file:
+        mine: bool | None = None
+        with suppress(OSError):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Who had it may have removed the file just now.
+                mine = os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+            except (BlockingIOError, FileNotFoundError):
+                mine = False
+        try:
+            yield mine
+        finally:
+            if mine is not False:
+                Path(path).unlink(missing_ok=True)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

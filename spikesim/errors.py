@@ -29,6 +29,10 @@ class DamagedFileError(SpikesimError, ValueError):
     """A file that is damaged, or of another kind or version than was asked for."""
 
 
+class StorageError(SpikesimError, OSError):
+    """A file that a run renews cannot be written; the message says which, and how to go on."""
+
+
 class MissingExtraError(SpikesimError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 

@@ -1,5 +1,7 @@
 """Runs that are cut off, by Ctrl-C, an error or kill -9, and go on to the same bits."""
 
+import errno
+import importlib.util
 import os
 import signal
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 from numba import config
 
 import spikesim as sp
-from spikesim.errors import DamagedFileError, ParameterError
+from spikesim.errors import DamagedFileError, ParameterError, StorageError
 from spikesim.simulation.checkpoint import Checkpoint
 
 LONG = 300.0 if config.DISABLE_JIT else 30_000.0
@@ -263,3 +265,70 @@ def test_checkpoints_take_a_small_part_of_the_time(tmp_path, monkeypatch):
         assert not keeper.due()
         now[0] += 0.02
         assert keeper.due()
+
+
+def full_after(monkeypatch, n):
+    """Let a disk be full once a checkpoint was written `n` times."""
+    write, done = Checkpoint.write, []
+
+    def full(self, *arguments):
+        done.append(None)
+        if len(done) > n:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, *arguments)
+
+    monkeypatch.setattr(Checkpoint, "write", full)
+
+
+@pytest.mark.parametrize(("n", "interval"), [(2, 1e-3), (1, 1e9)])
+def test_a_full_disk_costs_nothing_that_is_in_memory(tmp_path, whole, monkeypatch, n, interval):
+    """Neither during the run nor at its end."""
+    with monkeypatch.context() as patched:
+        full_after(patched, n)
+        with pytest.raises(
+            OSError, match=r"simulate\.checkpoint: .*run\.ckpt cannot.*No space"
+        ) as c:
+            run(tmp_path, checkpoint_interval=interval)
+    assert isinstance(c.value, StorageError) and c.value.errno == errno.ENOSPC
+    recording = c.value.recording
+    assert 0.0 < recording.duration <= LONG
+    n_spikes = len(recording["exc"].spike_times)
+    assert n_spikes > 0
+    np.testing.assert_array_equal(
+        recording["exc"].spike_times, whole[0]["exc"].spike_times[:n_spikes]
+    )
+    assert recording.final_state.step * 0.1 == pytest.approx(recording.duration)
+    same(run(tmp_path), whole[0])
+
+
+def test_a_full_disk_beside_another_error_is_a_note(tmp_path, monkeypatch):
+    full_after(monkeypatch, 1)
+    with pytest.raises(Stop) as caught:
+        run(tmp_path, checkpoint_interval=1e9, progress=stop_after(0.2 * LONG))
+    assert caught.value.recording.duration >= 0.2 * LONG
+    assert "simulate.checkpoint" in caught.value.__notes__[0]
+
+
+def test_a_full_disk_while_recording_to_it_says_where(tmp_path, whole, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spikesim.recording.stored.RecordingFolder.write", full)
+        with pytest.raises(StorageError, match=r"simulate\.record_to: .*spikes\.part.*call again"):
+            run(tmp_path, disk=True)
+    same(run(tmp_path, disk=True), whole[0])
+
+
+def test_one_run_at_a_time_works_on_a_file(tmp_path, whole):
+    (tmp_path / "run.ckpt.0123abcd.tmp").write_bytes(b"of a process that was killed")
+    (tmp_path / "run.ckpt.lock").write_bytes(b"")
+
+    def second(done, total):
+        with pytest.raises(ParameterError, match=r"simulate\.checkpoint: another run is at work"):
+            run(tmp_path)
+        assert set(os.listdir(tmp_path)) == {"run.ckpt", "run.ckpt.lock"}
+
+    if importlib.util.find_spec("fcntl"):
+        same(run(tmp_path, progress=second), whole[0])
+        assert os.listdir(tmp_path) == ["run.ckpt"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import math
+import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from spikesim._archive import read_archive, write_archive
+from spikesim._files import locked
 from spikesim.engine.log import TraceRequest
 from spikesim.errors import ParameterError
 from spikesim.network.network import Network
@@ -65,6 +69,27 @@ class Checkpoint:
             raise ParameterError(f"simulate.checkpoint must name a file, {path} is a folder")
         self.path, self.interval = path, interval
         self._next = math.inf
+        self._temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs from the file, as long as this process lives.
+
+        Raises
+        ------
+        ParameterError
+            Another run has it.
+        """
+        with locked(self.path.with_name(self.path.name + ".lock")) as mine:
+            if mine is False:
+                raise ParameterError(
+                    f"simulate.checkpoint: another run is at work on {self.path}; wait for it, or "
+                    "name another file"
+                )
+            if mine:
+                for left in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.tmp"):
+                    left.unlink(missing_ok=True)  # By a process that was killed while it wrote.
+            yield
 
     def find(self, network: Network) -> Found | None:
         """Return what the file holds, None if there is none."""
@@ -123,8 +148,7 @@ class Checkpoint:
             "disk": disk,
         }
         own = {_STATE + name: array for name, array in state.arrays.items()}
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        write_archive(self.path, _KIND, _VERSION, header, own | dict(arrays), temporary)
+        write_archive(self.path, _KIND, _VERSION, header, own | dict(arrays), self._temporary)
         now = time.perf_counter()
         self._next = now + max(self.interval, (now - clock) / _MOST_SHARE)
 

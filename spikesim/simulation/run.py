@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine import run as engine
 from spikesim.engine.log import Log, TraceRequest, make_log
-from spikesim.errors import ParameterError, SpikesimError
+from spikesim.errors import ParameterError, SpikesimError, StorageError
 from spikesim.network.network import Network
 from spikesim.network.population import Population
 from spikesim.recording import Recording
@@ -50,8 +52,10 @@ def simulate(
 
     Parameters
     ----------
-    network : Network, Population or LIF, PoissonSource, SpikeSource
-        What to simulate. A bare model stands for a population "neuron" of one.
+    network : Network, Population or model
+        What to simulate. A bare model (:class:`~spikesim.LIF`, :class:`~spikesim.SigmoidRate`,
+        :class:`~spikesim.PoissonSource`, :class:`~spikesim.InhomogeneousPoissonSource`,
+        :class:`~spikesim.SpikeSource`) stands for a population "neuron" of one.
     duration : float
         Biological time (ms), a multiple of `dt`; 0 gives an empty recording.
     dt : float, default 0.1
@@ -88,7 +92,7 @@ def simulate(
         If it is there, this call goes on with the run in it, and gives the bits of a run that was
         never cut off: so call again what was killed. It must be of the same network, seed and
         arguments; `duration` may be longer. It stays when the run is over: the same call then
-        returns at once. Delete it to start afresh.
+        returns at once. Delete it to start afresh. One run at a time can work on a file.
     checkpoint_interval : float, default 60
         Seconds of real time between two versions of the file: that is what a kill can cost. It
         is longer where writing would take more than a twentieth of the time.
@@ -112,6 +116,10 @@ def simulate(
         `recording` holds what came before, and its `final_state` continues it.
     DamagedFileError
         A checkpoint that is damaged or of another version.
+    StorageError
+        An OSError, too: `checkpoint` or `record_to` cannot be written any more, as when the disk
+        is full. What is recorded in memory is in the error's `recording`, and its `final_state`
+        continues the run.
     NonFiniteStateError
         A variable became NaN or infinite; the message says which, of which neuron, at which step,
         and the error's `recording` holds what came before.
@@ -138,35 +146,36 @@ def simulate(
         _check_state(state, network, dt, seed, precision)
     requests = requests_of(network, record, record_interval, dt)
     first = 0 if state is None else state.step
-    keeper = found = None
+    keeper = None
     interval = _check.positive("simulate.checkpoint_interval", checkpoint_interval)
     if checkpoint is not None:
         keeper = Checkpoint(_check.path("simulate.checkpoint", checkpoint), interval)
-        found = keeper.find(network)
-    if found is not None and keeper is not None:
-        _check_run(found.state, dt, seed, precision, f"simulate.checkpoint: {keeper.path}")
-        keeper.refuse_other_run(found, state, requests, record_to is not None)
-        if found.state.step > first + n_steps:
-            raise ParameterError(
-                f"simulate.duration must be at least {(found.state.step - first) * dt:g} ms, "
-                f"which {keeper.path} has done already, got {n_steps * dt:g} ms"
-            )
-    elif keeper is not None:
-        keeper.begin(state, requests)
-    output: InMemory | Disk = InMemory()
-    if record_to is not None:
-        output = Disk(_check.path("simulate.record_to", record_to))
-        if found is not None and found.state.step == first + n_steps and output.path.exists():
-            return output.load(found.state)
-        output.refuse_beforehand(requests, n_steps, found is not None)
-    if found is not None:
-        state = found.state
-    elif state is None:
-        state = State(0, {}, network, dt, entropy_of("simulate.seed", seed), precision)
-    report = Progress(progress, first, first + n_steps, dt)
-    require_all(network, requests, first, n_steps, precision, record_to is not None)
-    run = _Run(state, requests, output, keeper, found, report, first, first + n_steps)
-    return run.go(n_threads, threads is not None)
+    with keeper.alone() if keeper is not None else nullcontext():
+        found = None if keeper is None else keeper.find(network)
+        if found is not None and keeper is not None:
+            _check_run(found.state, dt, seed, precision, f"simulate.checkpoint: {keeper.path}")
+            keeper.refuse_other_run(found, state, requests, record_to is not None)
+            if found.state.step > first + n_steps:
+                raise ParameterError(
+                    f"simulate.duration must be at least {(found.state.step - first) * dt:g} ms, "
+                    f"which {keeper.path} has done already, got {n_steps * dt:g} ms"
+                )
+        elif keeper is not None:
+            keeper.begin(state, requests)
+        output: InMemory | Disk = InMemory()
+        if record_to is not None:
+            output = Disk(_check.path("simulate.record_to", record_to))
+            if found is not None and found.state.step == first + n_steps and output.path.exists():
+                return output.load(found.state)
+            output.refuse_beforehand(requests, n_steps, found is not None)
+        if found is not None:
+            state = found.state
+        elif state is None:
+            state = State(0, {}, network, dt, entropy_of("simulate.seed", seed), precision)
+        report = Progress(progress, first, first + n_steps, dt)
+        require_all(network, requests, first, n_steps, precision, record_to is not None)
+        run = _Run(state, requests, output, keeper, found, report, first, first + n_steps)
+        return run.go(n_threads, threads is not None)
 
 
 class _Run:
@@ -197,7 +206,7 @@ class _Run:
                 if self.keeper is not None and self.found is None:
                     # Before there is a folder, so that none is without its checkpoint.
                     disk: dict[str, Any] | None = {} if isinstance(self.output, Disk) else None
-                    self.keeper.write(self.state_now(arrays), self.first, disk, {})
+                    self.write(self.state_now(arrays), disk, {})
                 if isinstance(self.output, Disk):
                     self.output.open(self.built, self.log, self.found and self.found.disk)
             self.report.running(self.log.done)
@@ -206,11 +215,16 @@ class _Run:
                     self.advance(arrays, threads, not asked, interrupts)
                     with interrupts.whole():
                         state = self.state_now(arrays)
-                        if self.found is None or self.found.state.step < self.log.done:
-                            self.checkpoint(state)
-                        recording = self.output.recording(
-                            self.built, self.log, state, self.log.done == self.last
-                        )
+                        try:
+                            if self.found is None or self.found.state.step < self.log.done:
+                                self.checkpoint(state)
+                        except StorageError as error:
+                            self.tell(error, state)
+                            raise
+                        with self.storing():
+                            recording = self.output.recording(
+                                self.built, self.log, state, self.log.done == self.last
+                            )
             except KeyboardInterrupt:
                 # Another handler than Python's, or a second Ctrl-C: somewhere within a stretch.
                 with interrupts.whole():
@@ -266,7 +280,8 @@ class _Run:
                 return
             try:
                 with interrupts.whole():
-                    self.output.take(self.log)
+                    with self.storing():
+                        self.output.take(self.log)
                     if self.keeper is not None and self.keeper.due():
                         self.checkpoint(self.state_now(now()))
                 self.report(self.log.done)
@@ -283,12 +298,14 @@ class _Run:
                 return
 
     def tell(self, error: Exception, state: State | None) -> None:
-        """Hang what was recorded on an error, unless it is that nothing can be written."""
-        if isinstance(error, OSError):
-            return
-        if state is not None:
-            self.checkpoint(state)
-        error.recording = self.output.recording(self.built, self.log, state, False)  # type: ignore[attr-defined]
+        """Hang what was recorded on an error, unless it was to be on a disk that is full."""
+        if state is not None and not isinstance(error, StorageError):
+            try:
+                self.checkpoint(state)
+            except StorageError as other:
+                error.add_note(str(other))
+        if isinstance(self.output, InMemory) or not isinstance(error, OSError):
+            error.recording = self.output.recording(self.built, self.log, state, False)  # type: ignore[attr-defined]
 
     def state_now(self, arrays: dict[str, np.ndarray]) -> State:
         """Return the state after the last step done."""
@@ -298,13 +315,49 @@ class _Run:
     def checkpoint(self, state: State) -> None:
         """Write a new version of the checkpoint, if there is one."""
         if self.keeper is not None:
-            self.keeper.write(state, self.first, *self.output.checkpoint(self.log))
+            with self.storing():
+                content = self.output.checkpoint(self.log)
+            self.write(state, *content)
+
+    def write(
+        self, state: State, disk: dict[str, Any] | None, arrays: dict[str, np.ndarray]
+    ) -> None:
+        """Write the checkpoint."""
+        assert self.keeper is not None
+        try:
+            self.keeper.write(state, self.first, disk, arrays)
+        except OSError as error:
+            raise _storage_error("simulate.checkpoint", self.keeper.path, error, True) from error
+
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Say of what is written to a folder where it is, and how to go on."""
+        try:
+            yield
+        except OSError as error:
+            assert isinstance(self.output, Disk)
+            again = self.keeper is not None
+            raise _storage_error("simulate.record_to", self.output.part, error, again) from error
 
     def interruption(self, recording: Recording) -> SimulationInterrupted:
         """Return the error for Ctrl-C."""
         error = SimulationInterrupted(f"interrupted after {recording.duration:g} ms")
         error.recording = recording
         return error
+
+
+def _storage_error(name: str, path: Path, cause: OSError, again: bool) -> StorageError:
+    words = f"{name}: {path} cannot be written ({cause.strerror or cause}); "
+    if again:
+        words += "make room there and call again: the run goes on from its last checkpoint"
+    else:
+        words += "make room there and start afresh; with simulate.checkpoint a run could go on"
+    if name == "simulate.checkpoint":
+        words += ". What is recorded in memory is in the error's .recording, and its .final_state "
+        words += "continues the run"
+    error = StorageError(words)
+    error.errno = cause.errno
+    return error
 
 
 def _n_threads(threads: Any, network: Network) -> int:
