@@ -33,7 +33,7 @@ def require_memory(what: str, n_bytes: int, hint: str) -> None:
     Parameters
     ----------
     what : str
-        What the memory is for, in words.
+        What the memory is for, in words, in the plural.
     n_bytes : int
         Bytes asked for.
     hint : str
@@ -49,7 +49,7 @@ def require_memory(what: str, n_bytes: int, hint: str) -> None:
     available = available_memory()
     if available is not None and n_bytes > available:
         raise NotEnoughMemoryError(
-            f"{what} needs {readable(n_bytes)} ({n_bytes} bytes), {readable(available)} "
+            f"{what} need {readable(n_bytes)} ({n_bytes} bytes), {readable(available)} "
             f"({available} bytes) are available; {hint}"
         )
 

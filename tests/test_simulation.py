@@ -156,7 +156,9 @@ def test_the_step_of_a_failure_is_found_within_a_chunk(monkeypatch, threads):
 
 def test_a_request_for_traces_beyond_memory_is_refused_first():
     population = sp.Population("a", sp.LIF(), 1000)
-    with pytest.raises(NotEnoughMemoryError, match=r"simulate\.record needs .*bytes.*available"):
+    with pytest.raises(
+        NotEnoughMemoryError, match=r"simulate\.record: the traces need .*bytes.*available"
+    ):
         sp.simulate(population, 1e12, record="v")
     with pytest.raises(MemoryError):
         sp.simulate(population, 1e12, record="v")
@@ -172,7 +174,7 @@ def test_traces_and_network_together_beyond_memory_are_refused_first(monkeypatch
     assert needed.total == needed.neurons + needed.synapses + needed.traces
     assert "30000000 synapses: 6" in str(needed) and "bytes for each spike" in str(needed)
     with pytest.raises(
-        NotEnoughMemoryError, match="the network with its traces .*simulate.record_to"
+        NotEnoughMemoryError, match="network and traces .* need .*simulate.record_to"
     ):
         sp.simulate(network, 100.0, record="v")
     to_disk = sp.memory_needed(network, 100.0, record="v", record_to="folder")
@@ -187,7 +189,9 @@ def test_spikes_beyond_memory_stop_the_run_and_lose_nothing(monkeypatch):
     monkeypatch.setattr("spikesim.simulation.output._SPIKES_BETWEEN_LOOKS", 100)
     monkeypatch.setattr("spikesim._memory.available_memory", lambda: 2**26 + 24 * 3000)
     model = sp.LIF(i_ext=1e5, t_ref=0.0)
-    with pytest.raises(NotEnoughMemoryError, match=r"spikes\).*simulate\.record_to") as caught:
+    with pytest.raises(
+        NotEnoughMemoryError, match=r"spikes recorded so far.*simulate\.record_to"
+    ) as caught:
         sp.simulate(sp.Population("a", model, 5), LONG)
     recording = caught.value.recording
     n = len(recording["a"].spike_times)

@@ -284,7 +284,11 @@ def require_room(network: Network, compact: bool = False) -> None:
         With the number of synapses and the bytes they need.
     """
     n_neurons = sum(population.n for population in network.populations)
-    require_memory("Population.n", n_neurons * BYTES_PER_NEURON, "make populations smaller")
+    require_memory(
+        f"Population.n: {n_neurons} neurons",
+        n_neurons * BYTES_PER_NEURON,
+        "make populations smaller",
+    )
     n_synapses = n_bytes = 0
     hint = "use a sparser rule or smaller populations"
     for projection in network.projections:

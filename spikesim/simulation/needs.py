@@ -143,6 +143,6 @@ def require_all(
         return
     needed = replace(needed, available=available_memory())
     less = "record fewer neurons or at a longer interval, or to disk (simulate.record_to=folder)"
-    require_memory("simulate.record", needed.traces, less)
+    require_memory("simulate.record: the traces", needed.traces, less)
     require_room(network, compact=precision == "compact")
-    require_memory(f"simulate: the network with its traces ({needed})", needed.total, less)
+    require_memory(f"simulate: network and traces ({needed})", needed.total, less)

@@ -50,7 +50,7 @@ class InMemory:
             return
         self._looked_at = log.n_spikes
         require_memory(
-            f"simulate: what was recorded so far ({log.n_spikes} spikes), made one array each,",
+            f"simulate: the {log.n_spikes} spikes recorded so far, made one array each,",
             _BYTES_TO_JOIN * log.n_spikes + _SPARE_BYTES,
             "record to disk (simulate.record_to=folder); the error's .recording holds what was "
             "recorded, and its final_state continues the run",

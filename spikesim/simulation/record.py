@@ -25,7 +25,8 @@ class Record:
     Parameters
     ----------
     variables : str or iterable of str
-        ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), or both.
+        Among ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), ``"g_syn"`` (nS, sum over
+        conductances) and, of a :class:`~spikesim.SigmoidRate`, ``"rate"`` (Hz).
     neurons : array_like of int, optional
         Which neurons, each once; by default all.
     interval : float, optional
