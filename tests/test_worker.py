@@ -78,7 +78,7 @@ def test_more_poisson_spikes_than_there_is_room_for_end_the_run(monkeypatch, rea
     expected = 4 * DURATION * 2e3
     assert abs(len(recording.spike_ids) - expected) < 5 * np.sqrt(expected)
     monkeypatch.setattr(run, "_LOG_CAPACITY", 1)
-    monkeypatch.setattr("spikesim.engine.build._Tables.room", lambda self, stretch: 0)
+    monkeypatch.setattr("spikesim.engine.tables.Tables.room", lambda self, stretch: 0)
     with pytest.raises(SpikesimError, match="Poisson sources fired more spikes"):
         sp.simulate(source, DURATION, seed=1)
     assert reasons[-1] == p.OVERFLOW

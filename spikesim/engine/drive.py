@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.engine.build import BuiltPopulation
+from spikesim.engine.built import BuiltPopulation
 from spikesim.engine.rng import fill_normals
 from spikesim.network.inputs import (
     NoiseCurrent,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from spikesim.engine.build import Built
+from spikesim.engine.built import Built
 from spikesim.errors import NonFiniteStateError
 
 __all__ = ["failure", "first_failure"]

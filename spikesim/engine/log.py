@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spikesim.engine.build import Built
+from spikesim.engine.built import Built
 
 __all__ = ["Log", "TraceRequest", "make_log", "trace_bytes"]
 

@@ -22,7 +22,7 @@ from spikesim._memory import require_memory
 from spikesim.engine import drive
 from spikesim.engine import plan as p
 from spikesim.engine.barrier import ask_to_stop, leave_alone, make_barrier
-from spikesim.engine.build import Built
+from spikesim.engine.built import Built
 from spikesim.engine.locate import failure, first_failure
 from spikesim.engine.log import Log
 from spikesim.engine.pace import Pace

@@ -13,7 +13,7 @@ import numpy as np
 
 from spikesim._files import sync_folder
 from spikesim._memory import readable, require_memory
-from spikesim.engine.build import Built
+from spikesim.engine.built import Built
 from spikesim.engine.log import Log, TraceRequest, trace_bytes
 from spikesim.errors import NotEnoughMemoryError, ParameterError
 from spikesim.recording import PopulationRecording, Recording

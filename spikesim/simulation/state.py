@@ -12,7 +12,8 @@ import numpy as np
 from spikesim import _check
 from spikesim._archive import Archive, read_archive, write_archive
 from spikesim.engine import run as engine
-from spikesim.engine.build import Built, build
+from spikesim.engine.build import build
+from spikesim.engine.built import Built
 from spikesim.errors import DamagedFileError, ParameterError
 from spikesim.network.network import Network
 from spikesim.network.population import MODELS, Population
