@@ -65,7 +65,9 @@ def test_full_logs_and_calendars_are_emptied_and_grown_and_change_no_bit(
     reasons.clear()
     monkeypatch.setattr(run, "_LOG_CAPACITY", 1)
     monkeypatch.setattr(run, "_CALENDAR_CAPACITY", 1)
-    monkeypatch.setattr("spikesim.engine.pace._CHUNK_SECONDS", 1.0)
+    # Chunks so long that a log is full before their end, on any machine.
+    monkeypatch.setattr("spikesim.engine.pace._CHUNK_SECONDS", 100.0)
+    monkeypatch.setattr("spikesim.engine.watch._LONGEST_CHUNK_SECONDS", 100.0)
     assert different_bits(whole, simulate(DURATION)) == []
     assert {p.DONE, p.CALENDAR_FULL, p.LOG_FULL} == set(reasons)
     first = simulate(2.7)
