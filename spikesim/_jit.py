@@ -57,7 +57,9 @@ def cache_folder() -> Path:
 _BARE = {"_nrt": False, "error_model": "numpy"}
 
 
-def kernel(function: Callable | None = None, *, bare: bool = False, **options: Any) -> Any:
+def kernel(
+    function: Callable | None = None, *, bare: bool = False, told: bool = False, **options: Any
+) -> Any:
     """Compile `function` on its first call, without the GIL, and keep the code on disk.
 
     Parameters
@@ -68,6 +70,8 @@ def kernel(function: Callable | None = None, *, bare: bool = False, **options: A
     bare : bool, default False
         For kernels of a step, which make no arrays: without reference counts, and without
         exceptions on division.
+    told : bool, default False
+        For kernels that take many seconds to compile: it is said on a terminal.
     **options
         Passed to ``numba.njit``.
 
@@ -77,12 +81,12 @@ def kernel(function: Callable | None = None, *, bare: bool = False, **options: A
         The compiled function; `function` itself under ``NUMBA_DISABLE_JIT=1``.
     """
     if function is None:
-        return lambda f: kernel(f, bare=bare, **options)
+        return lambda f: kernel(f, bare=bare, told=told, **options)
     if bare:
         options = _BARE | options
     compiled = numba.njit(nogil=True, **options)(function)
     if isinstance(compiled, Dispatcher):
-        compiled._cache = _KernelCache(function, options)
+        compiled._cache = _KernelCache(function, options, told)
     return compiled
 
 
@@ -92,8 +96,9 @@ class _KernelCache(caching._Cache):
     It holds a SHA-256 digest, then what the code calls, by name, and Numba's compile result.
     """
 
-    def __init__(self, function: Callable, options: dict[str, Any]):
+    def __init__(self, function: Callable, options: dict[str, Any], told: bool = False):
         self._function = function
+        self._told = told
         self._options = options
         self._enabled = True
         self._fingerprint: str | None = None
@@ -113,6 +118,15 @@ class _KernelCache(caching._Cache):
             _remove(path)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = self._load(sig, target_context)
+        if found is None and self._told and sys.stderr is not None and sys.stderr.isatty():
+            print(
+                "spikesim compiles for this kind of network: once, 10 seconds or more",
+                file=sys.stderr,
+            )
+        return found
+
+    def _load(self, sig: Any, target_context: Any) -> Any:
         if not self._enabled:
             return None
         path = self._path(sig, target_context.codegen())

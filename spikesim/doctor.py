@@ -141,7 +141,7 @@ def _threads() -> Finding:
     return Finding(
         "threads",
         f"{os.cpu_count()} processors; Numba may use {numba.config.NUMBA_NUM_THREADS}, layers "
-        f"{', '.join(found) or 'none'} (simulations run on one thread and need no layer)",
+        f"{', '.join(found) or 'none'} (simulations use threads of their own and need no layer)",
     )
 
 

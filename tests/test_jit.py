@@ -299,3 +299,35 @@ except TypingError:
         assert done.returncode == 0, done.stderr
         assert done.stdout == ("inf\nrefused\n" if text is module else "inf\n")
     assert len(list((tmp_path / "cache").glob("total-*"))) == 2
+
+
+def test_a_long_compilation_is_announced_on_a_terminal_once(tmp_path):
+    environment = os.environ | {
+        "SPIKESIM_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]),
+        "NUMBA_DISABLE_JIT": "0",
+    }
+    (tmp_path / "work.py").write_text(
+        "from spikesim._jit import kernel\n\n@kernel(told=True)\ndef add(a, b):\n    return a + b\n"
+    )
+    script = """
+import io, sys
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+sys.stderr = Terminal()
+import work
+print(work.add(1, 2), work.add(3, 4), sys.stderr.getvalue().strip())
+"""
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    said = "spikesim compiles for this kind of network: once, 10 seconds or more"
+    assert outputs == [f"3 7 {said}\n", "3 7 \n"]

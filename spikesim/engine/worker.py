@@ -52,7 +52,7 @@ def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
         fire_drawn if draws else fire_nothing,
     )
 
-    @kernel(bare=True)
+    @kernel(bare=True, told=True)
     def work(me, plan, uniform, listed, soon, later, memory, scratch, barrier, job):
         """Carry every `n_threads`-th block, from the block `me` on, through some steps.
 
