@@ -373,6 +373,7 @@ def suggest_keywords(thing: Thing) -> Thing:
 
 
 def did_you_mean(value: Any, allowed: Sequence[str]) -> str:
+    """Return a hint at the allowed text that is most like `value`, or nothing if none is."""
     near = [name for name in allowed if name.lower() == str(value).lower()]
     near = near or difflib.get_close_matches(str(value), allowed, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -7,6 +7,7 @@ distance is in :mod:`spikesim.network.distance`, sparse matrices in
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class Rule:
+class Rule(ABC):
     """Base of the connection rules.
 
     `source` and `target` are populations; where they are one object, synapses of a neuron onto
@@ -36,15 +37,16 @@ class Rule:
     """
 
     def check(self, source: Population, target: Population) -> None:
-        """Refuse populations that the rule cannot connect."""
+        """Refuse populations that the rule cannot connect; here none."""
+        return None
 
     def array_shape(self, source: Population, target: Population) -> tuple[int, ...] | None:
         """Return the shape of weights given as an array, None if they cannot be."""
         return None
 
+    @abstractmethod
     def expected_synapses(self, source: Population, target: Population) -> int:
         """Return the number of synapses: exact where the rule fixes it, else its mean."""
-        raise NotImplementedError
 
 
 def _without_autapses(rule: Any, source: Population, target: Population) -> int:
