@@ -45,7 +45,7 @@ from spikesim.learning.local import (
     strict,
 )
 from spikesim.neurons import Step
-from spikesim.neurons.lif import step
+from spikesim.neurons.lif import step_alone
 
 __all__ = [
     "CascadeRule",
@@ -411,7 +411,7 @@ def emit(stack, w, layer, course):
             if t > 0:
                 for i in range(n_pre):
                     drive += before[t - 1, i] * w[layer, k, i]
-            _, v, refractory, fired = step(
+            _, v, refractory, fired = step_alone(
                 v,
                 refractory,
                 stack.p_vi[layer] * current + constant,

@@ -274,6 +274,12 @@ def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) 
 
 
 @kernel(error_model="numpy")
+def move(v, push, jump, decay_m, v_rest):
+    """Return where the membrane would be after one step of the grid, see :func:`step`."""
+    return v_rest + decay_m * (v - v_rest) + push + jump
+
+
+@kernel(error_model="numpy")
 def fire(v, refractory, moved, v_th, v_reset, ref_steps, subtract):
     """Hold, test and reset one neuron that would move from `v` to `moved` in this step.
 
@@ -319,5 +325,19 @@ def step(v, refractory, push, jump, decay_m, v_rest, v_th, v_reset, ref_steps, s
     fired : bool
         Whether the step ends in a spike.
     """
-    moved = v_rest + decay_m * (v - v_rest) + push + jump
+    moved = move(v, push, jump, decay_m, v_rest)
+    return fire(v, refractory, moved, v_th, v_reset, ref_steps, subtract)
+
+
+@kernel(error_model="numpy")
+def step_alone(v, refractory, push, jump, decay_m, v_rest, v_th, v_reset, ref_steps, subtract):
+    """Do what :func:`step` does, faster where one neuron goes through time by itself.
+
+    A loop over time cannot run on vectors, so there a branch is cheaper than what it saves.
+    """
+    if refractory > 0:
+        return v, v, refractory - 1, False
+    moved = move(v, push, jump, decay_m, v_rest)
+    if moved < v_th:
+        return moved, moved, refractory, False
     return fire(v, refractory, moved, v_th, v_reset, ref_steps, subtract)
