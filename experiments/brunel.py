@@ -6,6 +6,9 @@ whether they fire together or apart, regularly or not. Beside the measured value
 the theory, which takes the input of a neuron for white noise, and those that the paper reports.
 A neuron alone, on independent Poisson spikes at the rates of the theory, tells what the theory
 misses from what neurons that fire together do.
+
+With ``--scale`` below 1 it is another network, coupled more weakly, of which the theory tells the
+rates; the states and the numbers of the paper are those of the whole one.
 """
 
 from __future__ import annotations
@@ -267,17 +270,30 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def smaller(config: Config) -> str:
+    """Return what a reader of a smaller network must know; empty at full scale."""
+    if config.scale == 1.0:
+        return ""
+    return (
+        f"Not the network of the paper, but {100.0 * config.scale:g} % of its neurons and of the "
+        "inputs of each:\nthe states and values of the paper are not expected; the theory is that "
+        "of this size"
+    )
+
+
 def _shown(value: float, form: str) -> str:
     """Return a number, a dash where there is none."""
     return format(value, form) if np.isfinite(value) else format("-", f">{form.split('.')[0]}")
 
 
-def draw(found: dict[str, Any], out: Path) -> Path:
+def draw(found: dict[str, Any], config: Config, out: Path) -> Path:
     """Write the picture: spikes of 50 neurons and the rate of all, for each state."""
     import matplotlib.pyplot as plt
 
     out.mkdir(parents=True, exist_ok=True)
     figure = plt.figure(figsize=(11.0, 8.2), layout="constrained")
+    if smaller(config):
+        figure.suptitle(smaller(config), color=sp.plotting.COLOURS[1], fontsize="medium")
     outer = figure.add_gridspec(2, 2, wspace=0.05, hspace=0.06)
     for place, (state, values) in zip(outer, found.items(), strict=True):
         paper, (g, ratio) = STATES[state], Brunel.states[state]
@@ -307,7 +323,8 @@ def draw(found: dict[str, Any], out: Path) -> Path:
         if np.isfinite(paper.frequency) or state == "synchronous regular":
             measured += f"; rhythm of {values['frequency']:.0f} Hz"
         top.set_title(
-            f"{paper.letter}  {state}: g = {g:g}, external rate {ratio:g} x threshold\n{measured}",
+            f"{paper.letter}  {state}: inhibition g = {g:g}, input {ratio:g} x threshold\n"
+            f"{measured}",
             loc="left", fontsize="medium",
         )  # fmt: skip
     path = out / "brunel.png"
@@ -333,12 +350,14 @@ def main(argv: list[str] | None = None) -> None:
         **{name: value for name, value in given.items() if value is not None},
     )
     found = run(config)
+    if smaller(config):
+        print(f"{smaller(config)}\n")
     print(table(found))
     print("\npaper: table 1 of Brunel 2000; theory: stationary activity, white noise as input")
     print("alone: a neuron on independent Poisson spikes at the rates of the theory")
     print("peak: of the power spectrum of all; correlation: of pairs, bins of 2 ms")
     print("synchrony: variance over mean of all spikes in 1 ms, 1 for independent neurons")
-    print(draw(found, args.out))
+    print(draw(found, config, args.out))
 
 
 if __name__ == "__main__":

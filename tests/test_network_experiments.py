@@ -71,6 +71,19 @@ def test_microcircuit_tells_its_size_and_takes_the_options(capsys, tmp_path):
     assert list(found["rates"]) == list(found["cv"]) == list(found["correlations"])
 
 
+@pytest.mark.parametrize(
+    ("experiment", "expected"),
+    [(brunel, "values of the paper are not expected"), (microcircuit, "below the published ones")],
+)
+def test_a_smaller_network_says_that_it_is_not_the_published_one(
+    experiment, expected, capsys, tmp_path
+):
+    experiment.main(["--smoke", "--out", str(tmp_path)])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith("Not the") and expected in printed.split("rate (Hz)")[0]
+    assert experiment.smaller(experiment.Config()) == ""
+
+
 def test_starts_that_fail_are_counted():
     config = vogels_abbott.Config.smoke()
     found = vogels_abbott.run(config)
