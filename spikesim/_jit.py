@@ -244,17 +244,16 @@ def _feed(digest: Any, thing: Any, seen: set[int]) -> None:
         digest.update(repr(thing.__defaults__).encode())
         for cell in thing.__closure__ or ():
             _feed(digest, cell.cell_contents, seen)
-        for name in sorted(_global_names(thing.__code__)):
+        names = sorted(_global_names(thing.__code__))
+        for name in names:
             if name in thing.__globals__:
                 digest.update(name.encode())
-                _feed(digest, thing.__globals__[name], seen)
+                _feed_global(digest, thing.__globals__[name], names, seen)
     elif isinstance(thing, types.CodeType):
         digest.update(thing.co_code)
         digest.update(repr(thing.co_names).encode())
         for constant in thing.co_consts:
             _feed(digest, constant, seen)
-    elif isinstance(thing, types.ModuleType):
-        digest.update(thing.__name__.encode())
     elif isinstance(thing, (np.ndarray, np.generic)):
         digest.update(str(thing.dtype).encode() + thing.tobytes())
     elif isinstance(thing, (int, float, complex, str, bytes, bool, tuple, frozenset, type(None))):
@@ -262,6 +261,20 @@ def _feed(digest: Any, thing: Any, seen: set[int]) -> None:
     else:
         digest.update(f"{type(thing).__module__}.{type(thing).__qualname__}".encode())
         digest.update(getattr(thing, "__qualname__", "").encode())
+
+
+def _feed_global(digest: Any, thing: Any, names: list[str], seen: set[int]) -> None:
+    """Feed a global; of a module what is asked of it by one of `names`, as the bytecode does."""
+    if not isinstance(thing, types.ModuleType):
+        _feed(digest, thing, seen)
+        return
+    digest.update(thing.__name__.encode())
+    for name in names:
+        if hasattr(thing, name):
+            digest.update(name.encode())
+            # Without the name itself, as modules may name each other.
+            others = [other for other in names if other != name]
+            _feed_global(digest, getattr(thing, name), others, seen)
 
 
 def _global_names(code: types.CodeType) -> set[str]:

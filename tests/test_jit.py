@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 MODULE = """
+import others
 from spikesim._jit import kernel
 
 @kernel
@@ -24,7 +25,21 @@ def closure_over(function):
 def by_name(x):
     return inner(x) - 1.0
 
+@kernel
+def by_module(x):
+    return others.half(x) + others.OFFSET
+
 outer = closure_over(inner)
+"""
+
+OTHERS = """
+from spikesim._jit import kernel
+
+OFFSET = 1.0
+
+@kernel
+def half(x):
+    return 0.5 * x
 """
 
 SCRIPT = """
@@ -32,21 +47,23 @@ import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import kernels
-    results = [kernels.outer(3.0), kernels.by_name(3.0)]
-hits = [sum(k.stats.cache_hits.values()) for k in (kernels.outer, kernels.by_name)]
+    used = (kernels.outer, kernels.by_name, kernels.by_module)
+    results = [k(3.0) for k in used]
+hits = [sum(k.stats.cache_hits.values()) for k in used]
 print(results, hits, [w.category.__name__ for w in caught])
 """
 
 
 class Place:
-    """A module of kernels, a cache folder, and processes that use them."""
+    """Modules of kernels, a cache folder, and processes that use them."""
 
     def __init__(self, folder: Path):
         self.folder, self.cache = folder, folder / "cache"
         self.write(MODULE)
+        self.write(OTHERS, "others")
 
-    def write(self, text):
-        (self.folder / "kernels.py").write_text(text)
+    def write(self, text, module="kernels"):
+        (self.folder / f"{module}.py").write_text(text)
 
     def start(self):
         here = str(Path(__file__).parents[1])
@@ -83,11 +100,11 @@ def place(tmp_path):
 
 
 def test_a_second_process_compiles_nothing_closures_included(place):
-    assert place.run() == "[7.0, 5.0] [0, 0] []"
+    assert place.run() == "[7.0, 5.0, 2.5] [0, 0, 0] []"
     files = place.files()
     assert {name.split("-")[0] for name in files} >= {"outer", "by_name"}
     assert all(name.endswith(".kernel") for name in files)
-    assert place.run() == "[7.0, 5.0] [1, 1] []"
+    assert place.run() == "[7.0, 5.0, 2.5] [1, 1, 1] []"
     assert place.files() == files
 
 
@@ -95,10 +112,18 @@ def test_an_edit_in_what_a_kernel_calls_is_noticed(place):
     place.run()
     before = set(place.files())
     place.write(MODULE.replace("2.0 * x", "10.0 * x"))
-    assert place.run() == "[31.0, 29.0] [0, 0] []"
+    assert place.run() == "[31.0, 29.0, 2.5] [0, 0, 1] []"
     assert len(set(place.files()) - before) >= 2
     place.write(MODULE)
-    assert place.run() == "[7.0, 5.0] [1, 1] []"
+    assert place.run() == "[7.0, 5.0, 2.5] [1, 1, 1] []"
+
+
+def test_an_edit_of_what_a_kernel_takes_from_a_module_is_noticed(place):
+    place.run()
+    place.write(OTHERS.replace("0.5 * x", "0.25 * x"), "others")
+    assert place.run() == "[7.0, 5.0, 1.75] [1, 1, 0] []"
+    place.write(OTHERS.replace("OFFSET = 1.0", "OFFSET = 2.0"), "others")
+    assert place.run() == "[7.0, 5.0, 3.5] [1, 1, 0] []"
 
 
 def test_damaged_files_are_replaced_with_a_warning(place):
@@ -109,11 +134,11 @@ def test_damaged_files_are_replaced_with_a_warning(place):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data))
-    assert place.run() == "[7.0, 5.0] [0, 0] ['CacheWarning', 'CacheWarning']"
+    assert place.run() == "[7.0, 5.0, 2.5] [0, 0, 1] ['CacheWarning', 'CacheWarning']"
     for path in place.cache.glob("*"):
         path.write_bytes(b"")
-    assert place.run().startswith("[7.0, 5.0] [0, 0] ['CacheWarning'")
-    assert place.run() == "[7.0, 5.0] [1, 1] []"
+    assert place.run().startswith("[7.0, 5.0, 2.5] [0, 0, 0] ['CacheWarning'")
+    assert place.run() == "[7.0, 5.0, 2.5] [1, 1, 1] []"
 
 
 def test_a_damaged_file_that_cannot_be_deleted_stops_nothing(place, monkeypatch):
@@ -124,7 +149,7 @@ def test_a_damaged_file_that_cannot_be_deleted_stops_nothing(place, monkeypatch)
     refuse = "import pathlib\ndef refuse(*a, **k): raise PermissionError(13, 'not allowed')\n"
     refuse += "import spikesim._jit\npathlib.Path.unlink = refuse\nimport tempfile, os\n"
     monkeypatch.setattr("tests.test_jit.SCRIPT", refuse + SCRIPT)
-    assert place.run() == "[7.0, 5.0] [0, 1] ['CacheWarning']"
+    assert place.run() == "[7.0, 5.0, 2.5] [0, 1, 1] ['CacheWarning']"
 
 
 def test_a_damaged_file_is_deleted_even_where_warnings_are_errors(place, monkeypatch):
@@ -173,14 +198,15 @@ def test_everything_that_decides_the_machine_code_is_in_the_key(monkeypatch):
 def test_a_folder_that_cannot_be_written_costs_one_warning(place):
     place.cache.write_text("a file where the parent folder should be")
     place.cache = place.cache / "below"
-    assert place.run() == "[7.0, 5.0] [0, 0] ['CacheWarning']"
+    assert place.run() == "[7.0, 5.0, 2.5] [0, 0, 0] ['CacheWarning']"
 
 
 def test_processes_that_start_at_once_do_not_disturb_each_other(place):
     outputs = [finish(process) for process in [place.start() for _ in range(4)]]
-    assert all(output.startswith("[7.0, 5.0] ") and output.endswith("[]") for output in outputs)
+    for output in outputs:
+        assert output.startswith("[7.0, 5.0, 2.5] ") and output.endswith("[]")
     assert not list(place.cache.glob("*.tmp"))
-    assert place.run() == "[7.0, 5.0] [1, 1] []"
+    assert place.run() == "[7.0, 5.0, 2.5] [1, 1, 1] []"
 
 
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
