@@ -47,12 +47,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
     found = []
     if parts := compared(results):
         found.append(_realtime(parts, folder / "realtime.png"))
-    for precision in dict.fromkeys(row["precision"] for row in results.scaling):
-        own = [row for row in results.scaling if row["precision"] == precision]
-        path = folder / f"scaling_{precision}.png"
-        scaling.draw(own, path)
-        found.append(path)
-    return found
+    return found + scaling.draw(results.scaling, folder)
 
 
 def _realtime(parts: Sequence[tuple[str, list[Row]]], path: Path) -> Path:

@@ -165,6 +165,34 @@ def test_a_failed_run_says_what_the_process_said():
         measure.run_once("spikesim_runs.py", job)
 
 
+def test_a_killed_run_says_by_what(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(measure.RunFailedError, match="signal 9"):
+        measure.run_once(str(script), measure.job_of("brunel", None, 1.0, 1, "double"))
+    script.write_text("raise SystemExit(3)")
+    with pytest.raises(measure.RunFailedError, match="status 3"):
+        measure.run_once(str(script), measure.job_of("brunel", None, 1.0, 1, "double"))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("lif", ["--scale", "0.5"]), ("lif", ["--threads", "2"]), ("brunel", ["--repeats", "0"])],
+)
+def test_options_without_an_effect_are_refused(name, arguments, capsys):
+    module = importlib.import_module(f"experiments.benchmarks.{name}")
+    with pytest.raises(SystemExit):
+        module.main(arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_first_call_and_median_of_later_ones(monkeypatch):
+    clock = iter([0.0, 9.0] + [x for i in range(20) for x in (10.0, 10.0 + 0.1 * i)])
+    monkeypatch.setattr(child.time, "perf_counter", lambda: next(clock))
+    calls = iter(range(100))
+    assert child.first_and_later(lambda: next(calls)) == (9.0, pytest.approx(0.95), 20)
+
+
 def test_scaling_gives_costs_bounds_and_a_figure(plain, tmp_path, monkeypatch, capsys):
     for name, value in (("triad_gb_s", 30.0), ("update_ns", 0.5), ("scatter_ns", 0.1)):
         monkeypatch.setattr(bounds, name, lambda *args, value=value: value)
@@ -177,7 +205,7 @@ def test_scaling_gives_costs_bounds_and_a_figure(plain, tmp_path, monkeypatch, c
     ]  # fmt: skip
     assert [row["bound_ns"] for row in rows] == [0.5, 0.1, pytest.approx(10 / 30)]
     assert all(row["distance"] == pytest.approx(row["ns"] / row["bound_ns"]) for row in rows)
-    assert (tmp_path / "scaling.png").is_file()
+    assert (tmp_path / "scaling_double.png").is_file()
     assert "30.0 GB/s" in capsys.readouterr().out
 
 
@@ -199,11 +227,67 @@ def test_peers_that_are_not_there_are_left_out(plain, monkeypatch, capsys):
     said = capsys.readouterr()
     assert "pip install 'spikesim[peers]'" in said.err and "--nest-python" in said.err
     assert "20 neurons" in said.out
+    assert rows[0]["left_out"] == ["nest could not be imported", "brian2 could not be imported"]
+
+
+FAKE = """
+import json, sys
+import numpy as np
+job = json.loads(sys.argv[1])
+if job["workload"] == "brunel":
+    raise RuntimeError("it broke")
+np.savez(job["spikes"], times=np.array([1.0]), ids=np.array([0]))
+fields = ("version", "n_neurons", "n_synapses", "build_s", "sim_s", "realtime_factor", "n_spikes",
+          "peak_rss_mb", "spikes_sha256", "bio_seconds", "aside_s")
+row = {key: 1 for key in fields}
+row |= {key: job[key] for key in ("workload", "threads", "precision")}
+row["simulator"] = "nest" if "mode" in job else "spikesim"
+print(json.dumps(row))
+"""
+
+
+def _with_fake_runs(monkeypatch, tmp_path, broken):
+    """Let the simulators run a program that fails on Brunel's network, or ours alone."""
+    runs = measure.run_once
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(FAKE.replace("brunel", "no such"))
+    bad.write_text(FAKE)
+
+    def run_once(script, job, **options):
+        return runs(str(bad if script == broken else good), job, **options)
+
+    monkeypatch.setattr(measure, "run_once", run_once)
+    monkeypatch.setattr(peers, "available", lambda module, python: True)
+    return ["--workloads", "brunel", "vogels_abbott_current", "--scale", "0.005", "--duration", "2",
+            "--repeats", "2", "--threads", "1", "--simulators", "nest"]  # fmt: skip
+
+
+def test_a_peer_that_fails_is_named_where_it_failed(tmp_path, monkeypatch, capsys):
+    arguments = _with_fake_runs(monkeypatch, tmp_path, "nest_runs.py")
+    rows = peers.main(arguments)
+    assert "it broke" in capsys.readouterr().out
+    for row in rows:
+        failed = [text.startswith("brunel failed on nest") for text in row["left_out"]]
+        assert failed == ([True] if row["workload"] == "brunel" else [])
+    assert {row["simulator"] for row in rows if row["workload"] == "brunel"} == {"spikesim"}
+
+
+def test_a_failure_of_ours_is_an_error_that_keeps_the_rest(tmp_path, monkeypatch, capsys):
+    arguments = _with_fake_runs(monkeypatch, tmp_path, "spikesim_runs.py")
+    path = tmp_path / "rows.json"
+    with pytest.raises(SystemExit, match="spikesim failed"):
+        peers.main([*arguments, "--json", str(path)])
+    rows = json.loads(path.read_text())
+    kept = {(row["workload"], row["simulator"]) for row in rows}
+    assert kept == {("brunel", "nest"), ("vogels_abbott_current", "nest"),
+                    ("vogels_abbott_current", "spikesim")}  # fmt: skip
+    assert "it broke" in capsys.readouterr().out
 
 
 def test_a_module_is_looked_for_in_the_python_that_is_named():
     assert peers.available("json", sys.executable)
     assert not peers.available("no_such_module", sys.executable)
+    assert not peers.available("json", "no such python")
 
 
 def test_runs_of_peers_are_importable_without_them():
@@ -233,6 +317,9 @@ def test_agreement_passes_within_two_per_cent_and_fails_beyond():
     assert both[0]["standard_error"] == pytest.approx(np.sqrt(0.02 / 2 + 0.18 / 2) / 10.0)
     text = peers.statistics_table(found)
     assert "2 of 4 within the limits" in text and "+1.90%" in text
+    # Modes of a simulator that lead to the same spikes are one draw, not two.
+    modes = [_row(mode, 1, 10.0, 0.5) for mode in ("brian2-cpp", "brian2-cython")]
+    assert peers.agreement([*ours, *modes])[0]["theirs_sd"] is None
     silent = [_row("spikesim", 1, 0.0, float("nan")), _row("nest", 1, 0.0, float("nan"))]
     assert [e["quantity"] for e in peers.agreement(silent)] == ["rate"]
 

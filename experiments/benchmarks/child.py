@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,12 +23,15 @@ from experiments.benchmarks.parameters import DT
 def main(measure: Callable[[dict[str, Any]], tuple[dict[str, Any], Spikes]]) -> None:
     """Do the job in the first argument (JSON); print its row as the last line (JSON).
 
-    A job names a ``workload``, its ``scale``, ``duration`` (ms), ``seed``, ``threads`` and, if
-    spikes are wanted, the file to write them to (``spikes``).
+    A job names a ``workload``, the ``options`` of its network, ``duration`` (ms), ``seed``,
+    ``threads``, ``precision`` and, if spikes are wanted, the file to write them to (``spikes``).
+    `measure` returns the row without what the job says, and a function that returns the spikes.
     """
     job = json.loads(sys.argv[1])
     row, spikes = measure(job)
-    row["peak_rss_mb"] = row.get("peak_rss_mb") or peak_memory()
+    row |= {key: job[key] for key in ("workload", "precision", "threads")}
+    row["bio_seconds"] = job["duration"] / 1000.0
+    row.setdefault("peak_rss_mb", peak_memory())
     row["realtime_factor"] = row["sim_s"] / row["bio_seconds"]
     # What only the comparison needs is left out of the time of the process.
     start = time.perf_counter()
@@ -49,6 +52,18 @@ def digest(times: np.ndarray, ids: np.ndarray, duration: float) -> str:
 
 
 Spikes = Callable[[], tuple[np.ndarray, np.ndarray]]
+_Found = TypeVar("_Found")
+_LATER_CALLS = 20
+
+
+def first_and_later(call: Callable[[], _Found]) -> tuple[float, float, _Found]:
+    """Return the time of a call (s), the median of 20 later ones, and what the last returned."""
+    seconds = []
+    for _ in range(1 + _LATER_CALLS):
+        start = time.perf_counter()
+        found = call()
+        seconds.append(time.perf_counter() - start)
+    return seconds[0], statistics.median(seconds[1:]), found
 
 
 def joined(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -60,9 +75,9 @@ def joined(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, 
 def peak_memory(process: str = "self") -> float:
     """Return the largest resident memory of a process so far (MB = 10^6 bytes).
 
-    Linux keeps it in ``/proc``. Elsewhere it is ``getrusage``'s, and only of this process (0 for
-    another, or one that has ended); on Linux that one would start from the memory of whoever
-    started us.
+    Linux keeps it in ``/proc``. Elsewhere it is ``getrusage``'s, and only of this process; on
+    Linux that one would start from the memory of whoever started us. NaN where nothing says it:
+    of another process or one that has ended, on Windows.
     """
     try:
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
@@ -70,7 +85,9 @@ def peak_memory(process: str = "self") -> float:
                 return int(line.split()[1]) * 1024 / 1e6
     except OSError:
         pass
-    if process != "self":
-        return 0.0
+    if process != "self" or sys.platform == "win32":
+        return float("nan")
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

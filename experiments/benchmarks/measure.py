@@ -49,7 +49,10 @@ _ORDER = (
 
 
 class RunFailedError(RuntimeError):
-    """A measured process that ended with an error; the message is the end of what it said."""
+    """A measured process that ended with an error; the message is the end of what it said.
+
+    If it was killed, the last line says so.
+    """
 
 
 def run_once(
@@ -83,7 +86,10 @@ def run_once(
     )
     process_s = time.perf_counter() - start
     if done.returncode:
-        raise RunFailedError("\n".join(done.stderr.strip().splitlines()[-5:]))
+        said = done.stderr.strip().splitlines()[-5:]
+        if done.returncode < 0:
+            said.append(f"it was ended by signal {-done.returncode} (9: perhaps out of memory)")
+        raise RunFailedError("\n".join(said) or f"it ended with status {done.returncode}")
     row = json.loads(done.stdout.strip().splitlines()[-1])
     row["process_s"] = process_s - row.pop("aside_s")
     row["scale"] = job["options"].get("scale", 1.0)
@@ -190,9 +196,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{first['bio_seconds']:g} s of biological time"
         )
         head = f"  {'simulator':18}{'precision':11}{'thr':>4}  {'cache':6}{'runs':>4}"
-        lines.append(head + "".join(f"{column:>24}" for column in COLUMNS) + f"{'spikes':>12}")
+        lines.append(head + "".join(f"{column:>30}" for column in COLUMNS) + f"{'spikes':>12}")
         for (_, simulator, precision, threads, cache), group in groups(own).items():
-            cells = "".join(f"{_spread([r[column] for r in group]):>24}" for column in COLUMNS)
+            cells = "".join(f"{_spread([r[column] for r in group]):>30}" for column in COLUMNS)
             spikes = int(np.median([row["n_spikes"] for row in group]))
             lines.append(
                 f"  {simulator:18}{precision:11}{threads:4}  {cache:6}{len(group):4}{cells}"
@@ -201,7 +207,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         goals = WORKLOADS[name].goals if name in WORKLOADS else {}
         if goals and first["scale"] == 1.0:
             cells = "".join(
-                f"{f'<= {goals[column]:g}' if column in goals else '':>24}" for column in COLUMNS
+                f"{f'<= {goals[column]:g}' if column in goals else '':>30}" for column in COLUMNS
             )
             lines.append(f"  {'goal':45}{cells}")
         lines.append("")
@@ -224,13 +230,23 @@ def write_json(path: Path, content: Any) -> None:
     os.replace(temporary, path)
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return the options that the benchmarks share."""
+def positive(text: str) -> int:
+    """Return an argument that has to be a whole number above zero."""
+    if (found := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return found
+
+
+def parser(description: str | None, sized: bool = True) -> argparse.ArgumentParser:
+    """Return the options that the benchmarks share; those of size only if there is one."""
     found = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    found.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
+    if sized:
+        found.add_argument("--threads", type=positive, nargs="+", default=[1, 2], metavar="N")
+        found.add_argument("--scale", type=float, help="size of the network (default 1)")
+    else:
+        found.set_defaults(threads=[1], scale=None)
     found.add_argument("--precision", nargs="+", default=["double"], choices=["double", "compact"])
-    found.add_argument("--repeats", type=int, default=3, help="warm runs of each (default 3)")
-    found.add_argument("--scale", type=float, help="size of the network (default 1)")
+    found.add_argument("--repeats", type=positive, default=3, help="warm runs of each (default 3)")
     found.add_argument("--duration", type=float, help="biological time (ms)")
     found.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
     return found
@@ -293,7 +309,7 @@ def main(
     precision: Sequence[str] = ("double",),
 ) -> list[dict[str, Any]]:
     """Do what a benchmark does: measure its workloads, print the table, write the rows."""
-    options_of = parser(description)
+    options_of = parser(description, sized=set(names) != {"lif"})
     options_of.set_defaults(precision=list(precision))
     options = options_of.parse_args(arguments)
     try:

@@ -5,7 +5,6 @@ Needs ``nest-simulator`` and NumPy only. Networks as in ``workloads.py``.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -24,21 +23,12 @@ from experiments.benchmarks.parameters import (
     scaled,
 )
 
-_WARM_CALLS = 20
-
 
 def measure(job: dict[str, Any]) -> tuple[dict[str, Any], child.Spikes]:
     """Build, prepare and simulate; ``build_s`` includes ``Prepare``, ``sim_s`` is ``Run``."""
     import nest
 
-    row = {
-        "workload": job["workload"],
-        "simulator": "nest",
-        "version": nest.__version__,
-        "precision": "double",
-        "threads": job["threads"],
-        "bio_seconds": job["duration"] / 1000.0,
-    }
+    row: dict[str, Any] = {"simulator": "nest", "version": nest.__version__}
     if job["workload"] == "lif":
         return _one_neuron(nest, job, row)
     start = time.perf_counter()
@@ -205,15 +195,7 @@ def _one_neuron(
         times = recorder.get("events", "times")
         return times, np.zeros(len(times), dtype=np.int64)
 
-    start = time.perf_counter()
-    found = call()
-    row["build_s"] = time.perf_counter() - start
-    seconds = []
-    for _ in range(_WARM_CALLS):
-        begin = time.perf_counter()
-        found = call()
-        seconds.append(time.perf_counter() - begin)
-    row["sim_s"] = statistics.median(seconds)
+    row["build_s"], row["sim_s"], found = child.first_and_later(call)
     row |= {"n_neurons": 1, "n_synapses": 0, "n_spikes": len(found[0])}
     return row, lambda: found
 

@@ -42,7 +42,10 @@ _BRIAN_SYNAPSES = 20_000_000
 
 def available(module: str, python: str) -> bool:
     """Return whether a Python can import a module."""
-    found = subprocess.run([python, "-c", f"import {module}"], capture_output=True)
+    try:
+        found = subprocess.run([python, "-c", f"import {module}"], capture_output=True)
+    except OSError:
+        return False
     return found.returncode == 0
 
 
@@ -99,7 +102,8 @@ class Comparison:
     def __init__(self, pythons: Mapping[str, str], folder: Path, say: Any) -> None:
         self.rows: list[dict[str, Any]] = []
         self.notes: list[str] = []
-        self.left_out: list[str] = []
+        self._left_out: dict[str, list[str]] = {}
+        self.failed_ours: list[str] = []
         self._pythons, self._folder, self._say = pythons, folder, say
         self._cached: set[tuple[Any, ...]] = set()
 
@@ -129,7 +133,8 @@ class Comparison:
         if family == "brian2" and job["workload"] == "microcircuit":
             synapses = Microcircuit(job["options"].get("scale", 1.0)).n_synapses().sum()
             if synapses > _BRIAN_SYNAPSES:
-                self._leave_out(f"{simulator} is left out of {synapses:,} listed synapses")
+                text = f"{simulator} is left out of {synapses:,} listed synapses"
+                self._leave_out(job["workload"], text)
                 return None
         script = {"spikesim": "spikesim_runs.py", "nest": "nest_runs.py"}
         try:
@@ -140,7 +145,10 @@ class Comparison:
                 environment={"SPIKESIM_CACHE_DIR": str(folder)},
             )
         except measure.RunFailedError as error:
-            self._leave_out(f"{job['workload']} failed on {simulator}: {error}")
+            text = f"{job['workload']} failed on {simulator}: {error}"
+            self._leave_out(job["workload"], text)
+            if simulator == "spikesim":
+                self.failed_ours.append(text)
             return None
         row["cache"] = cache
         workload = WORKLOADS[job["workload"]]
@@ -158,10 +166,15 @@ class Comparison:
         """Return the folder in which what is compiled for this kind of run is kept."""
         return self._folder / " ".join(map(str, key))
 
-    def _leave_out(self, text: str) -> None:
-        if text not in self.left_out:
-            self.left_out.append(text)
+    def _leave_out(self, workload: str, text: str) -> None:
+        kept = self._left_out.setdefault(workload, [])
+        if text not in kept:
+            kept.append(text)
         self._note(text)
+
+    def left_out(self, workload: str) -> list[str]:
+        """Return in words what was not compared on a workload, or failed."""
+        return self._left_out.get(workload, [])
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -179,7 +192,8 @@ class Comparison:
         ours = [key for key in spikes if key.startswith("spikesim double")]
         pairs = list(itertools.pairwise(ours))
         if name == "vogels_abbott_current":
-            pairs += [(key, peer) for key in ours[:1] for peer in spikes if peer.startswith("nest")]
+            others = [key for key in spikes if not key.startswith("spikesim")]
+            pairs += [(key, peer) for key in ours[:1] for peer in others]
         for one, other in pairs:
             time = first_difference(spikes[one], spikes[other])
             rows[other]["first_difference"] = {"from": one, "ms": time}
@@ -287,12 +301,12 @@ def _compared(
 
 
 def _by_seed(rows: Sequence[Mapping[str, Any]], population: str, quantity: str) -> np.ndarray:
-    """Return the quantity for each different run: same simulator, seed and value count once."""
-    values = {
-        (row["simulator"], row["seed"], round(row["activity"][population][quantity], 9))
-        for row in rows
-    }
-    return np.array([value for _, _, value in sorted(values) if np.isfinite(value)])
+    """Return the quantity for each different run: same seed and value count once.
+
+    So do threads and modes of a simulator that lead to the same spikes: they are one draw.
+    """
+    values = {(row["seed"], round(row["activity"][population][quantity], 9)) for row in rows}
+    return np.array([value for _, value in sorted(values) if np.isfinite(value)])
 
 
 def statistics_table(found: Sequence[Mapping[str, Any]]) -> str:
@@ -331,7 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
                                  "brunel", "microcircuit"],
                         help=f"which of {', '.join(WORKLOADS)}")  # fmt: skip
     parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=list(SIMULATORS))
-    parser.add_argument("--peer-threads", type=int, nargs="+", metavar="N",
+    parser.add_argument("--peer-threads", type=measure.positive, nargs="+", metavar="N",
                         help="threads of the others, if not those of --threads")  # fmt: skip
     for family in MODULES:
         parser.add_argument(
@@ -343,7 +357,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
         )
     options = parser.parse_args(arguments)
     pythons = {family: getattr(options, family) for family in MODULES}
-    missing = [family for family in MODULES if not available(MODULES[family], pythons[family])]
+    wanted = dict.fromkeys(simulator.split("-")[0] for simulator in options.simulators)
+    missing = [family for family in wanted if not available(MODULES[family], pythons[family])]
     for family in missing:
         print(
             f"{family} cannot be imported in {pythons[family]}, so it is left out: "
@@ -363,8 +378,12 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
                     options.duration, options.peer_threads,
                 )  # fmt: skip
                 comparison.run(name, jobs, seed)
-    source = measure.origin(__file__, arguments) | {"left_out": comparison.left_out}
-    rows = [row | source for row in comparison.rows]
+    source = measure.origin(__file__, arguments)
+    absent = [f"{family} could not be imported" for family in missing]
+    rows = [
+        row | source | {"left_out": absent + comparison.left_out(row["workload"])}
+        for row in comparison.rows
+    ]
     print(measure.machine_line())
     print(measure.table(rows))
     print(ratios(rows))
@@ -373,6 +392,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     print("\n".join(["", *comparison.notes]))
     if options.json:
         measure.write_json(options.json, rows)
+    if comparison.failed_ours:
+        raise SystemExit("spikesim failed, see above; what else was measured is kept")
     return rows
 
 

@@ -41,10 +41,10 @@ def run(
 ) -> list[dict[str, Any]]:
     """Measure; return a row a run.
 
-    Rows have, beyond those of ``measure.py``: ``in_degree``, ``weights`` ("one" or "normal"),
-    ``per`` ("neuron step" or "event"), ``ns`` for one of these, ``bound_ns``, ``distance`` and
-    ``triad_gb_s``. What an event costs is the time beyond that of as many neurons and spikes
-    without synapses.
+    Of the ``n_neurons`` half are trains that only send. Rows have, beyond those of
+    ``measure.py``: ``in_degree``, ``weights`` ("one" or "normal"), ``per`` ("neuron step" or
+    "event"), ``ns`` for one of these, ``bound_ns``, ``distance`` and ``triad_gb_s``. What an
+    event costs is the time beyond that of as many neurons and spikes without synapses.
     """
     from experiments.benchmarks.bounds import scatter_ns, triad_gb_s, update_ns
 
@@ -148,7 +148,16 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+def draw(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
+    """Draw a figure for each precision, ``scaling_PRECISION.png``; return the files."""
+    found = []
+    for precision in dict.fromkeys(row["precision"] for row in rows):
+        found.append(folder / f"scaling_{precision}.png")
+        _draw([row for row in rows if row["precision"] == precision], found[-1])
+    return found
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw cost against neurons and against synapses, a line for each number of threads."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import EngFormatter
@@ -157,19 +166,17 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     found = medians(rows)
     threads = sorted({row["threads"] for row in found})
-    figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.6), layout="constrained", sharey=False)
+    figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.6), layout="constrained")
     panels = (
         ("neuron step", "one", "n_neurons", "neurons", "A step of a neuron"),
         ("event", "one", "n_synapses", "synapses", "An event, one weight for all"),
         ("event", "normal", "n_synapses", "synapses", "An event, a weight for each"),
     )
-    precision = found[0]["precision"]
     for ax, (per, weights, x, label, title) in zip(axes, panels, strict=True):
         for index, n_threads in enumerate(threads):
             own = [
                 row for row in found
-                if (row["per"], row["weights"], row["threads"], row["precision"])
-                == (per, weights, n_threads, precision)
+                if (row["per"], row["weights"], row["threads"]) == (per, weights, n_threads)
             ]  # fmt: skip
             colour = sp.plotting.COLOURS[index]
             name = f"{n_threads} thread" + ("s" if n_threads > 1 else "")
@@ -194,15 +201,15 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Measure, print the table, draw the figure, return the rows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
+    parser.add_argument("--threads", type=measure.positive, nargs="+", default=[1, 2], metavar="N")
     parser.add_argument("--precision", nargs="+", default=["double"], choices=["double", "compact"])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=measure.positive, default=3)
     parser.add_argument(
-        "--neurons", type=int, nargs="+", default=[1_000, 10_000, 100_000], metavar="N",
-        help="sizes; synapses are varied at the middle one",
+        "--neurons", type=measure.positive, nargs="+", metavar="N",
+        default=[1_000, 10_000, 100_000], help="sizes; synapses are varied at the middle one",
     )  # fmt: skip
     parser.add_argument(
-        "--in-degrees", type=int, nargs="+", default=[300, 1_000, 4_000], metavar="K"
+        "--in-degrees", type=measure.positive, nargs="+", default=[300, 1_000, 4_000], metavar="K"
     )
     parser.add_argument("--duration", type=float, default=500.0, help="biological time (ms)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
@@ -216,8 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     rows = [row | measure.origin(__file__, arguments) for row in rows]
     print(measure.machine_line())
     print(table(rows))
-    draw(rows, options.out / "scaling.png")
-    print(options.out / "scaling.png")
+    for path in draw(rows, options.out):
+        print(path)
     if options.json:
         measure.write_json(options.json, rows)
     return rows
