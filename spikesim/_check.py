@@ -23,7 +23,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikesim.errors import ParameterError, ParameterIndexError, ParameterTypeError
+from spikesim.errors import (
+    ParameterError,
+    ParameterIndexError,
+    ParameterTypeError,
+    UnitWarning,
+)
 
 FloatArray = NDArray[np.float64]
 Thing = TypeVar("Thing", bound=Callable[..., Any])
@@ -261,7 +266,7 @@ def n_steps(name: str, duration: Any, dt: float, *, minimum: int = 0) -> int:
             f"{name} must be shorter: {value:g} ms are more than 2**53 steps of dt = {dt!r} ms"
         )
     steps = round(value / dt)
-    if off_grid(value, steps, dt):
+    if value != steps * dt and off_grid(value, steps, dt):
         raise ParameterError(
             f"{name} must be a multiple of dt = {dt!r} ms, got {value!r} ms; "
             f"the nearest multiples are {math.floor(value / dt) * dt:.10g} "
@@ -311,6 +316,25 @@ def warn(message: str, category: type[Warning]) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("spikesim"):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def ask_about_unit(name: str, value: Any, limit: float, unit: str) -> None:
+    """Warn of a number, or an array of them, that no model has: below `limit`, but not zero.
+
+    Such a value was given in a unit 10**3 or, below a millionth of the limit, 10**12 times `unit`.
+    """
+    if not isinstance(value, (float, np.ndarray)):
+        return
+    given = np.abs(np.asarray(value))
+    if not 0.0 < np.max(given, initial=0.0) < limit:
+        return
+    first = float(np.asarray(value)[given > 0.0].flat[0])
+    factor = 1e3 if abs(first) >= 1e-6 * limit else 1e12
+    warn(
+        f"{name} is {first:g} {unit}; should it be {factor * first:g}? Times are in ms, "
+        "potentials in mV, currents in pA, capacitances in pF",
+        UnitWarning,
+    )
 
 
 def seed_sequence(name: str, value: Any) -> np.random.SeedSequence:

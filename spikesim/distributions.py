@@ -17,7 +17,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.errors import ParameterError
 
-__all__ = ["Distribution", "LogNormal", "Normal", "Uniform"]
+__all__ = ["Distribution", "LogNormal", "Normal", "Uniform", "drawn", "typical"]
 
 
 # Beyond so many standard deviations a normal value is drawn again in compact precision; it comes
@@ -72,6 +72,21 @@ def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: in
             f"got shape {values.shape}"
         )
     return values
+
+
+def typical(value: Any) -> float:
+    """Return what is about the size of a parameter: a number itself, the mean of others.
+
+    NaN for a distribution of the user's own and for an array of nothing.
+    """
+    if isinstance(value, Uniform):
+        return 0.5 * value.low + 0.5 * value.high
+    if isinstance(value, (Normal, LogNormal)):
+        return value.mean
+    if isinstance(value, Distribution) or not np.size(value):
+        return math.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean(value))
 
 
 @_check.suggest_keywords

@@ -44,6 +44,11 @@ __all__ = [
 # The two Gauss nodes of a step, as fractions of it.
 _NODES = (0.5 - np.sqrt(3.0) / 6.0, 0.5 + np.sqrt(3.0) / 6.0)
 
+# No synapse decays within so many ms, nor does one reverse so near to 0 mV without being there:
+# such numbers are seconds and volts.
+_SHORTEST = 0.05
+_NEAREST_TO_ZERO = 0.1
+
 
 class Propagators(NamedTuple):
     """One step of a synapse and what it adds to the membrane, one value a neuron.
@@ -126,6 +131,10 @@ class Delta(Synapse):
     """
 
 
+# What a spike does where nobody says: known by identity from a Delta() that was asked for.
+UNSAID = Delta()
+
+
 @_check.suggest_keywords
 @dataclass(frozen=True)
 class Exponential(Synapse):
@@ -140,7 +149,7 @@ class Exponential(Synapse):
     tau_syn: float = 5.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau_syn", _check.positive("Exponential.tau_syn", self.tau_syn))
+        _keep_tau_syn(self)
 
     def propagators(self, tau_m: np.ndarray, c_m: np.ndarray, dt: float) -> Propagators:
         """Return one exact step of `dt` (ms) for membranes of `tau_m` (ms) and `c_m` (pF)."""
@@ -167,7 +176,7 @@ class Alpha(Synapse):
     tau_syn: float = 2.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau_syn", _check.positive("Alpha.tau_syn", self.tau_syn))
+        _keep_tau_syn(self)
 
     def propagators(self, tau_m: np.ndarray, c_m: np.ndarray, dt: float) -> Propagators:
         """Return one exact step of `dt` (ms) for membranes of `tau_m` (ms) and `c_m` (pF)."""
@@ -240,12 +249,21 @@ class ConductanceAlpha(Synapse):
         return _alpha_at_nodes(self.tau_syn, dt)
 
 
+def _keep_tau_syn(synapse: Any) -> None:
+    """Check the time constant of a synapse and keep it as a float."""
+    label = f"{type(synapse).__name__}.tau_syn"
+    tau_syn = _check.positive(label, synapse.tau_syn)
+    _check.ask_about_unit(label, tau_syn, _SHORTEST, "ms")
+    object.__setattr__(synapse, "tau_syn", tau_syn)
+
+
 def _keep_conductance(synapse: ConductanceExponential | ConductanceAlpha) -> None:
     """Check the parameters of a conductance and keep them as floats."""
-    label = type(synapse).__name__
-    tau_syn = _check.positive(f"{label}.tau_syn", synapse.tau_syn)
-    object.__setattr__(synapse, "tau_syn", tau_syn)
-    object.__setattr__(synapse, "e_rev", _check.scalar(f"{label}.e_rev", synapse.e_rev))
+    _keep_tau_syn(synapse)
+    label = f"{type(synapse).__name__}.e_rev"
+    e_rev = _check.scalar(label, synapse.e_rev)
+    _check.ask_about_unit(label, e_rev, _NEAREST_TO_ZERO, "mV")
+    object.__setattr__(synapse, "e_rev", e_rev)
 
 
 def _exponential_at_nodes(tau_syn: float, dt: float) -> Nodes:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import spikesim as sp
-from spikesim.errors import NotEnoughMemoryError, ParameterError
+from spikesim.errors import NotEnoughMemoryError, ParameterError, UnitWarning
 
 N_PRE, N_POST = 60, 40
 
@@ -162,3 +162,56 @@ def test_a_poisson_source_fires_at_its_rates():
     assert counts[0] == 0
     assert np.all(np.abs(counts - expected) <= 4 * np.sqrt(expected))
     assert np.all(np.diff(recording.spike_times) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (lambda a, w: sp.Projection(a, a, sp.OneToOne(), w), "Projection.weight from 'a' to 'a'"),
+        (lambda a, w: sp.PoissonInput(a, 5.0, w), "PoissonInput.weight into 'a'"),
+        (lambda a, w: sp.SpikeInput(a, [1.0], [0], w), "SpikeInput.weight into 'a'"),
+    ],
+)
+@pytest.mark.parametrize(("weight", "ways"), [(80.0, 5.3), (-480.0, 32)])
+def test_a_weight_in_pa_without_a_synapse_is_asked_about(make, place, weight, ways):
+    a = sp.Population("a", sp.LIF())
+    item = make(a, weight)
+    parts = {"projections" if isinstance(item, sp.Projection) else "inputs": [item]}
+    with pytest.warns(UnitWarning) as warned:
+        sp.Network([a], **parts)
+    assert len(warned) == 1 and warned[0].filename == __file__
+    text = str(warned[0].message)
+    assert text.startswith(f"{place} is {weight:g} mV")
+    assert f"moves v by {ways:g} times" in text and "synapse=Exponential()" in text
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [sp.Normal(-90.0, 1.0), sp.LogNormal(90.0, 9.0), sp.Uniform(70.0, 90.0), [-90.0, 90.0]],
+)
+def test_weights_that_differ_are_asked_about_too(weight):
+    a = sp.Population("a", sp.LIF(v_th=sp.Normal(-50.0, 1.0)), 2)
+    with pytest.warns(UnitWarning, match=r"Projection\.weight from 'a' to 'a' is -?[89]0 mV"):
+        sp.Network([a], [sp.Projection(a, a, sp.OneToOne(), weight)])
+
+
+@pytest.mark.parametrize(
+    ("model", "weight", "synapse"),
+    [
+        (sp.LIF(), 60.0, {}),
+        (sp.LIF(), 1e4, {"synapse": sp.Delta()}),
+        (sp.LIF(), 1e4, {"synapse": sp.Exponential()}),
+        (sp.LIF.normalised(), -15.0, {}),
+        (sp.LIF.non_spiking(), 1e4, {}),
+        (sp.SigmoidRate(), 1e4, {}),
+    ],
+)
+def test_a_sensible_weight_is_not_asked_about(model, weight, synapse):
+    a = sp.Population("a", model)
+    network = sp.Network([a], [sp.Projection(a, a, sp.OneToOne(), weight, **synapse)])
+    assert network.projections[0].weight == weight
+
+
+def test_a_delay_in_seconds_is_asked_about():
+    with pytest.warns(UnitWarning, match=r"Projection\.delay is 0\.0015 ms; should it be 1\.5\?"):
+        sp.Projection("a", "a", sp.OneToOne(), 1.0, 0.0015)

@@ -234,13 +234,35 @@ def test_the_rate_in_the_diffusion_limit_is_that_of_siegert(mu, sigma):
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"v_rest": -0.065, "v_reset": -0.065, "v_th": -0.05}, r"LIF\.v_rest.*should it be -65"),
+        ({"v_rest": -0.065, "v_reset": -0.065, "v_th": -0.05}, r"LIF\.v_rest.*should it be -65\?"),
+        ({"v_rest": [-0.065, -0.07]}, r"LIF\.v_rest is -0\.065 mV; should it be -65\?"),
         ({"tau_m": 0.02}, r"LIF\.tau_m is 0\.02 ms; should it be 20\?"),
+        ({"t_ref": 0.002}, r"LIF\.t_ref is 0\.002 ms; should it be 2\?"),
+        ({"c_m": 0.25}, r"LIF\.c_m is 0\.25 pF; should it be 250\?"),
+        ({"c_m": 250e-12}, r"LIF\.c_m is 2\.5e-10 pF; should it be 250\?"),
+        ({"i_ext": 0.4}, r"LIF\.i_ext is 0\.4 pA; should it be 400\?"),
+        ({"i_ext": [0.0, -4e-10]}, r"LIF\.i_ext is -4e-10 pA; should it be -400\?"),
+        ({"i_ext": 0.4, "c_m": sp.Normal(250.0, 20.0)}, r"LIF\.i_ext.*should it be 400\?"),
     ],
 )
-def test_volts_and_seconds_are_asked_about(values, text):
-    with pytest.warns(UnitWarning, match=text):
+def test_volts_and_seconds_farads_and_amperes_are_asked_about(values, text):
+    with pytest.warns(UnitWarning, match=text) as warned:
         sp.LIF(**values)
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"i_ext": [0.4, 400.0], "c_m": 1.0, "tau_m": 0.1, "t_ref": 0.0},
+        {"tau_m": 10.0, "c_m": 10.0, "i_ext": 0.4},
+        {"v_rest": 0.0, "v_th": 1.0, "v_reset": 0.0, "tau_m": 0.5, "c_m": 0.5, "i_ext": 1e-3},
+        {"v_rest": 0.0, "v_th": np.inf, "v_reset": 0.0, "c_m": 0.5, "i_ext": 1e-3},
+        {"v_rest": [], "i_ext": sp.Normal(0.0, 1e-3), "v_th": [1e308, 1e308]},
+    ],
+)
+def test_other_neurons_are_not_asked_about(values):
+    assert sp.LIF(**values).reset == "to_potential"
 
 
 def test_the_normalised_neuron_is_not_asked_about():

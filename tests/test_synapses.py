@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import spikesim as sp
+from spikesim.errors import UnitWarning
 from tests.test_engine import pulse
 
 TAU_M, C_M, WEIGHT = 10.0, 250.0, 100.0
@@ -105,11 +106,27 @@ def exact_gains(tau_m, tau_syn, dt):
 @pytest.mark.parametrize("ratio", [1e2, 1e3, 1e5])
 @pytest.mark.parametrize("fast_synapse", [True, False])
 def test_a_step_far_longer_than_a_time_constant_stays_exact(fast_synapse, ratio, slow):
-    dt = 2.0
-    taus = (slow, dt / ratio)
+    dt = 2e4
+    taus = (1e4 * slow, dt / ratio)
     tau_m, tau_syn = taus if fast_synapse else taus[::-1]
     expected = exact_gains(tau_m, tau_syn, dt)
     alpha = sp.Alpha(tau_syn).propagators(np.array([tau_m]), np.array([1.0]), dt)
     exponential = sp.Exponential(tau_syn).propagators(np.array([tau_m]), np.array([1.0]), dt)
     np.testing.assert_allclose([alpha.p_vi[0], alpha.p_vx[0]], expected, rtol=1e-12)
     np.testing.assert_allclose(exponential.p_vi[0], expected[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: sp.Exponential(0.005), r"Exponential\.tau_syn is 0\.005 ms; should it be 5\?"),
+        (lambda: sp.ConductanceAlpha(0.002), r"ConductanceAlpha\.tau_syn.*should it be 2\?"),
+        (
+            lambda: sp.ConductanceExponential(5.0, e_rev=-0.08),
+            r"ConductanceExponential\.e_rev is -0\.08 mV; should it be -80\?",
+        ),
+    ],
+)
+def test_seconds_and_volts_are_asked_about(make, text):
+    with pytest.warns(UnitWarning, match=text):
+        make()

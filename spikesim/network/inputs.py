@@ -18,7 +18,7 @@ from spikesim.errors import ParameterError
 from spikesim.network.population import keep_population
 from spikesim.network.projection import number_or_array
 from spikesim.neurons.spike_source import spike_list
-from spikesim.synapses import Delta, Synapse
+from spikesim.synapses import UNSAID, Synapse
 
 __all__ = [
     "Input",
@@ -304,7 +304,7 @@ class PoissonInput(Input):
     target: Any
     rate: Any
     weight: float
-    synapse: Any = Delta()
+    synapse: Any = UNSAID
     shared: bool = False
     neurons: Any = None
 
@@ -351,7 +351,7 @@ class SpikeInput(Input):
     times: Any
     ids: Any
     weight: Any
-    synapse: Any = Delta()
+    synapse: Any = UNSAID
     time_rounding: str = "error"
 
     neurons = None

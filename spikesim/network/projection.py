@@ -13,9 +13,12 @@ from spikesim.errors import ParameterError
 from spikesim.network.matrix import SparseMatrix
 from spikesim.network.population import Population, keep_population
 from spikesim.network.rules import Rule
-from spikesim.synapses import Delta, Synapse
+from spikesim.synapses import UNSAID, Synapse
 
 __all__ = ["Projection"]
+
+# No spike travels less long (ms) unless somebody studies tiny steps: such numbers are seconds.
+_SHORTEST_DELAY = 0.005
 
 
 @_check.suggest_keywords
@@ -38,7 +41,8 @@ class Projection:
         From the spike to its arrival (ms), at least `dt`. Values drawn from a distribution are
         rounded to the nearest step; given ones must be multiples of `dt`.
     synapse : synapse of :mod:`spikesim.synapses`, default Delta()
-        What a spike does on arrival.
+        What a spike does on arrival. Where it is left out, a weight that would move the target by
+        many times the way from reset to threshold gives a UnitWarning: it is likely meant in pA.
     delay_rounding : {"error", "nearest"}, default "error"
         What to do with a given delay that is not a multiple of `dt`.
 
@@ -56,7 +60,7 @@ class Projection:
     rule: Any
     weight: Any = None
     delay: Any = 1.0
-    synapse: Any = Delta()
+    synapse: Any = UNSAID
     delay_rounding: str = "error"
 
     def __post_init__(self) -> None:
@@ -89,6 +93,7 @@ class Projection:
                 f"Projection.delay{_check._first(bad)} must be at least one step of dt, "
                 f"got {np.asarray(delay)[bad].flat[0]:g} ms"
             )
+        _check.ask_about_unit("Projection.delay", delay, _SHORTEST_DELAY, "ms")
         object.__setattr__(self, "delay", delay)
 
     def check(self, source: Population, target: Population) -> None:

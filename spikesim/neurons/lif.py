@@ -28,8 +28,8 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.distributions import Distribution, drawn
-from spikesim.errors import RoundingWarning, UnitWarning
+from spikesim.distributions import Distribution, drawn, typical
+from spikesim.errors import RoundingWarning
 
 __all__ = ["LIF"]
 
@@ -158,16 +158,17 @@ class LIF:
             A parameter of another length than `n`, or a drawn value that is not allowed.
         """
         values: dict[str, Any] = {}
+        random = self.random()
         for name in _NUMERIC:
             value = getattr(self, name)
             if value is None:
                 value = values["v_rest"]
-            elif isinstance(value, Distribution):
+            elif name in random:
                 value = drawn(f"LIF.{name}", value, rng, n)
             elif isinstance(value, np.ndarray):
                 _check.shape(f"LIF.{name}", value, (n,))
             values[name] = np.full(n, value)
-        if self.random():
+        if random:
             return LIF(**values, reset=self.reset)
         # Nothing is new, so that all of it has been checked.
         model = object.__new__(LIF)
@@ -198,19 +199,22 @@ class LIF:
         )
 
     def _warn_of_other_units(self) -> None:
-        """Warn of potentials that look like volts and of a time constant that looks like seconds.
+        """Warn of values that look like volts, seconds, farads or amperes, or nF and nA.
 
         No neuron has its rest within 0.2 mV of zero without being exactly there, as normalised
-        ones are, nor a membrane that forgets within 0.1 ms.
+        ones are, nor a membrane that forgets within 0.1 ms, nor is it refractory for less than
+        0.05 ms. Where potentials are in mV, none has less than 1 pF, nor a current below 1 pA
+        that takes it less than a two-hundredth of the way to threshold.
         """
-        for name, limit, unit, factor in (("v_rest", 0.2, "mV", 1000), ("tau_m", 0.1, "ms", 1000)):
-            value = getattr(self, name)
-            if isinstance(value, float) and 0.0 < abs(value) < limit:
-                _check.warn(
-                    f"LIF.{name} is {value:g} {unit}; should it be {factor * value:g}? "
-                    "Potentials are in mV, times in ms, currents in pA",
-                    UnitWarning,
-                )
+        limits = (("v_rest", 0.2, "mV"), ("tau_m", 0.1, "ms"), ("t_ref", 0.05, "ms"))
+        for name, limit, unit in limits:
+            _check.ask_about_unit(f"LIF.{name}", getattr(self, name), limit, unit)
+        rest, threshold = typical(self.v_rest), typical(self.v_th)
+        if max(abs(rest), abs(threshold) if np.isfinite(threshold) else 0.0) < _LARGEST_NORMALISED:
+            return
+        _check.ask_about_unit("LIF.c_m", self.c_m, 1.0, "pF")
+        faint = 0.005 * abs(threshold - rest) * typical(self.c_m) / max(typical(self.tau_m), 0.1)
+        _check.ask_about_unit("LIF.i_ext", self.i_ext, min(faint, 1.0), "pA")
 
     def _store(
         self, name: str, *, low: float | None = None, strict: bool = False, finite: bool = True
@@ -226,6 +230,8 @@ class LIF:
         object.__setattr__(self, name, stored)
 
 
+# Potentials up to this may be those of a neuron without units.
+_LARGEST_NORMALISED = 5.0
 _NUMERIC = ("tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init")
 
 
@@ -262,6 +268,8 @@ def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) 
     """
     asked = np.asarray(t_ref, dtype=np.float64)
     effective = ref_steps * dt
+    if np.array_equal(asked, effective):
+        return asked
     off = _check.off_grid(asked, ref_steps, dt) & (ref_steps < 2**53)
     if not np.any(off):
         return asked
