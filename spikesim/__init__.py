@@ -57,6 +57,7 @@ _HOMES = {
     "spikesim.simulation": (
         "Record",
         "SimulationInterrupted",
+        "connections",
         "load_state",
         "memory_needed",
         "simulate",
@@ -160,6 +161,7 @@ if TYPE_CHECKING:
     from spikesim.simulation import (
         Record,
         SimulationInterrupted,
+        connections,
         load_state,
         memory_needed,
         simulate,
