@@ -10,7 +10,10 @@ import pytest
 from numba import config
 
 import spikesim as sp
+from spikesim._memory import readable
 from spikesim.engine import run as engine
+from spikesim.engine.build import build
+from spikesim.engine.log import make_log
 from spikesim.errors import NonFiniteStateError, NotEnoughMemoryError, ParameterError
 from spikesim.simulation import SimulationInterrupted
 
@@ -171,7 +174,7 @@ def test_traces_and_network_together_beyond_memory_are_refused_first(monkeypatch
     needed = sp.memory_needed(network, 100.0, record="v")
     assert (needed.n_neurons, needed.n_synapses) == (10_000, 30_000_000)
     assert needed.traces == 80_000_000 and 60_000_000 < needed.synapses < 10**8
-    assert needed.total == needed.neurons + needed.synapses + needed.traces
+    assert needed.total == needed.neurons + needed.synapses + needed.traces + needed.delays
     assert "30000000 synapses: 6" in str(needed) and "bytes for each spike" in str(needed)
     with pytest.raises(
         NotEnoughMemoryError, match="network and traces .* need .*simulate.record_to"
@@ -183,6 +186,37 @@ def test_traces_and_network_together_beyond_memory_are_refused_first(monkeypatch
                       ({"dt": 0.0}, "dt"), ({"network": 3}, "network")):  # fmt: skip
         with pytest.raises((ValueError, TypeError), match=rf"memory_needed\.{name}"):
             sp.memory_needed(**({"network": network} | bad))
+
+
+@pytest.mark.parametrize("precision", ["double", "compact"])
+@pytest.mark.parametrize(
+    "delays",
+    [(700.0, 5.0), (0.5, sp.Uniform(0.5, 300.0)), (1.5, [0.5, 90.0, 60.0])],
+)
+def test_memory_for_what_is_on_its_way_is_what_a_run_holds(delays, precision):
+    source = sp.Population("in", sp.PoissonSource(10.0), 3)
+    rate = sp.Population("rate", sp.SigmoidRate(), 3)
+    out = sp.Population("out", sp.LIF(), 3)
+    projections = [
+        sp.Projection(source, out, sp.OneToOne(), 0.1, delays[0]),
+        sp.Projection(source, out, sp.FixedProbability(0.0), 0.1, 9e4),
+        sp.Projection(rate, out, sp.OneToOne(), [0.1, 0.2, 0.3], delays[1]),
+    ]
+    network = sp.Network([source, rate, out], projections)
+    needed = sp.memory_needed(network, 100.0, dt=0.5, precision=precision)
+    built = build(network, 0.5, 1, precision=precision, threads=engine.default_threads())
+    arrays = engine.initial_arrays(built)
+    state = engine._State(built, arrays, make_log(built, {}, 0, 1, None))
+    held = sum(array.nbytes for calendar in state.calendars for array in calendar)
+    held += state.memory.rates.nbytes + arrays["rate.rates"].nbytes
+    # Delays that are drawn need not come near the longest that they can be.
+    assert held <= needed.delays + 8 * 3 * built.stretch
+    assert needed.delays <= (1.6 if isinstance(delays[1], sp.Uniform) else 1.0) * held
+    assert f"delays: {readable(needed.delays)}" in str(needed)
+
+
+def test_no_delays_need_next_to_nothing():
+    assert sp.memory_needed(sp.LIF()).delays < 100
 
 
 def test_spikes_beyond_memory_stop_the_run_and_lose_nothing(monkeypatch):

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from spikesim import _check
 from spikesim._memory import NEGLIGIBLE, available_memory, readable, require_memory
+from spikesim.distributions import Distribution
 from spikesim.engine.connect import BYTES_PER_NEURON, require_room, room_for
 from spikesim.engine.log import TraceRequest, trace_bytes
+from spikesim.engine.run import _CALENDAR_CAPACITY, default_threads
 from spikesim.network.network import Network
+from spikesim.neurons import SigmoidRate
 from spikesim.simulation.record import requests_of
 from spikesim.simulation.state import as_network
 
@@ -32,6 +37,10 @@ class MemoryNeeded:
         Bytes for them, while the network is built.
     traces : int
         Bytes of what is sampled.
+    delays : int
+        Bytes for what is on its way, by the longest delay: lists of spikes for each step ahead, as
+        a run begins with them, and the past rates of rate neurons. Lists grow where many spikes
+        arrive in one step.
     per_spike : int
         Bytes for each spike that is recorded. How many there will be nobody knows before.
     available : int or None
@@ -43,19 +52,21 @@ class MemoryNeeded:
     neurons: int
     synapses: int
     traces: int
+    delays: int
     per_spike: int
     available: int | None
 
     @property
     def total(self) -> int:
         """Bytes without spikes."""
-        return self.neurons + self.synapses + self.traces
+        return self.neurons + self.synapses + self.traces + self.delays
 
     def __str__(self) -> str:
         text = (
             f"{self.n_neurons} neurons: {readable(self.neurons)}; "
             f"{self.n_synapses} synapses: {readable(self.synapses)}; "
-            f"traces: {readable(self.traces)}; together {readable(self.total)}"
+            f"traces: {readable(self.traces)}; delays: {readable(self.delays)}; "
+            f"together {readable(self.total)}"
         )
         if self.per_spike:
             text += f", and {self.per_spike} bytes for each spike"
@@ -104,7 +115,35 @@ def memory_needed(
     _check.choice("memory_needed.precision", precision, ("double", "compact"))
     requests = requests_of(network, record, record_interval, dt)
     needed = needs_of(network, requests, 0, n_steps, precision, record_to is not None)
-    return replace(needed, available=available_memory())
+    delays = _for_delays(network, dt, precision == "compact")
+    return replace(needed, delays=delays, available=available_memory())
+
+
+def _for_delays(network: Network, dt: float, compact: bool) -> int:
+    """Return the bytes of the calendars that a run begins with, and of past rates."""
+    used = [item for item in network.projections if room_for(network, item, compact)[0]]
+    longest = max((_most_steps(item.delay, dt) for item in used), default=1)
+    n_neurons = sum(population.n for population in network.populations)
+    n_blocks = min(default_threads(), n_neurons)
+    alike = {isinstance(item.weight, float) for item in used}
+    calendars = 8 * n_blocks * longest * (2 + _CALENDAR_CAPACITY * len(alike))
+    n_rates = sum(
+        population.n
+        for population in network.populations
+        if isinstance(population.model, SigmoidRate)
+    )
+    # Those that a run works with, and those of the state that it leaves.
+    return calendars + 2 * 8 * n_rates * longest
+
+
+def _most_steps(delay: Any, dt: float) -> int:
+    """Return the longest delay in steps; 1 where nobody knows it before it is drawn."""
+    if isinstance(delay, Distribution):
+        limits = delay.limits()
+        longest = dt if limits is None else limits[1]
+    else:
+        longest = float(np.max(delay, initial=dt))
+    return max(1, round(longest / dt))
 
 
 def needs_of(
@@ -115,7 +154,10 @@ def needs_of(
     precision: str,
     to_disk: bool,
 ) -> MemoryNeeded:
-    """Return what :func:`memory_needed` does but what is available, for checked arguments."""
+    """Return what :func:`memory_needed` does but for delays and what is available.
+
+    Arguments are checked before.
+    """
     rooms = [room_for(network, item, precision == "compact") for item in network.projections]
     n_neurons = sum(population.n for population in network.populations)
     return MemoryNeeded(
@@ -124,6 +166,7 @@ def needs_of(
         neurons=n_neurons * BYTES_PER_NEURON,
         synapses=sum(room[1] for room in rooms),
         traces=0 if to_disk else trace_bytes(requests, done, n_steps),
+        delays=0,
         per_spike=0 if to_disk else BYTES_PER_SPIKE,
         available=None,
     )
