@@ -13,9 +13,8 @@ rates; the states and the numbers of the paper are those of the whole one.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiments import command
 from experiments.benchmarks.parameters import Brunel, scaled
 from experiments.benchmarks.workloads import brunel
 
@@ -335,20 +335,12 @@ def draw(found: dict[str, Any], config: Config, out: Path) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the experiment and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/brunel"), help="folder to write to"
-    )
+    parser = command.parser(__doc__, "brunel")
     parser.add_argument("--scale", type=float, help="factor on neurons and synapses of a neuron")
     parser.add_argument("--duration", type=float, help="time that is measured (ms)")
     parser.add_argument("--seed", type=int, help="source of all randomness")
-    parser.add_argument("--smoke", action="store_true", help="only try that it runs")
     args = parser.parse_args(argv)
-    given = {name: getattr(args, name) for name in ("scale", "duration", "seed")}
-    config = replace(
-        Config.smoke() if args.smoke else Config(),
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    config = command.config_of(Config, args)
     found = run(config)
     if smaller(config):
         print(f"{smaller(config)}\n")

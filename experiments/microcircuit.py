@@ -9,10 +9,9 @@ network is nearly silent: it lacks the noise of the Poisson input.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiments import command
 from experiments.benchmarks.child import peak_memory
 from experiments.benchmarks.parameters import DT, Microcircuit
 from experiments.benchmarks.workloads import microcircuit, n_synapses
@@ -199,23 +199,15 @@ def draw(found: dict[str, Any], config: Config, out: Path) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the experiment and print its tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/microcircuit"), help="folder to write to"
-    )
+    parser = command.parser(__doc__, "microcircuit")
     parser.add_argument("--scale", type=float, help="factor on neurons and synapses of a neuron")
     parser.add_argument("--duration", type=float, help="time that is measured (ms)")
     parser.add_argument("--seed", type=int, help="source of all randomness")
     parser.add_argument("--threads", type=int, help="threads; the result is the same")
     parser.add_argument("--precision", choices=("compact", "double"))
     parser.add_argument("--dc", action="store_true", default=None, help="a current, not Poisson")
-    parser.add_argument("--smoke", action="store_true", help="only try that it runs")
     args = parser.parse_args(argv)
-    given = {field.name: getattr(args, field.name, None) for field in fields(Config)}
-    config = replace(
-        Config.smoke() if args.smoke else Config(),
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    config = command.config_of(Config, args)
     found = run(config)
     if smaller(config):
         print(f"{smaller(config)}\n")

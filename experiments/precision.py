@@ -8,9 +8,8 @@ part soon, for these networks are chaotic; they part as soon when a single neuro
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiments import command
 from experiments.benchmarks.parameters import DT, Microcircuit
 from experiments.benchmarks.workloads import brunel, microcircuit
 from experiments.microcircuit import measures
@@ -353,18 +353,11 @@ def with_summary(page: str, text: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the experiment and print its tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/precision"), help="folder to write to"
-    )
-    parser.add_argument("--seeds", type=int, help="number of seeds")
+    parser = command.parser(__doc__, "precision")
+    parser.add_argument("--seeds", type=int, dest="n_seeds", help="number of seeds")
     parser.add_argument("--page", type=Path, help="a page to put the tables into, too")
-    parser.add_argument("--smoke", action="store_true", help="only try that it runs")
     args = parser.parse_args(argv)
-    config = Config.smoke() if args.smoke else Config()
-    if args.seeds is not None:
-        config = replace(config, n_seeds=args.seeds)
-    found = run(config)
+    found = run(command.config_of(Config, args))
     text = summary(found)
     print(text)
     print(draw(found, args.out))

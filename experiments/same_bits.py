@@ -9,7 +9,6 @@ otherwise the exit status is 1.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiments import command
 from experiments.benchmarks import measure
 from experiments.benchmarks.parameters import DT
 from experiments.benchmarks.workloads import brunel, microcircuit, vogels_abbott
@@ -279,14 +279,10 @@ def draw(found: dict[str, list[Way]], out: Path) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the experiment, print its tables; exit with 1 if a bit differs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/same_bits"), help="folder to write to"
-    )
+    parser = command.parser(__doc__, "same_bits")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the hashes to this file")
-    parser.add_argument("--smoke", action="store_true", help="only try that it runs")
     args = parser.parse_args(argv)
-    found = run(Config.smoke() if args.smoke else Config())
+    found = run(command.config_of(Config, args))
     print(table(found))
     print(draw(found, args.out))
     if args.json:

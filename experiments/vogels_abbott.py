@@ -9,9 +9,8 @@ those of seed 1, start 1 fails and start 2, which is shown, does not. How many f
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiments import command
 from experiments.benchmarks.workloads import vogels_abbott
 
 SYNAPSES = ("current", "conductance")
@@ -194,22 +194,14 @@ def draw(found: dict[str, Any], out: Path) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the experiment and print its tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/vogels_abbott"), help="folder to write to"
-    )
+    parser = command.parser(__doc__, "vogels_abbott")
     parser.add_argument("--scale", type=float, help="factor on the number of neurons")
     parser.add_argument("--duration", type=float, help="time that is measured (ms)")
     parser.add_argument("--start", type=int, help="seed of where the neurons start")
     parser.add_argument("--starts", type=int, help="how many starts to count those that live")
     parser.add_argument("--seed", type=int, help="seed of the connections")
-    parser.add_argument("--smoke", action="store_true", help="only try that it runs")
     args = parser.parse_args(argv)
-    given = {field.name: getattr(args, field.name, None) for field in fields(Config)}
-    config = replace(
-        Config.smoke() if args.smoke else Config(),
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    config = command.config_of(Config, args)
     found = run(config)
     print(table(found, config))
     print(draw(found, args.out))

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import spikesim as sp
-from experiments import brunel, microcircuit, precision, same_bits, vogels_abbott
+from experiments import brunel, command, microcircuit, precision, same_bits, vogels_abbott
 from experiments.benchmarks.parameters import Brunel
 
 DECISION = Path(__file__).parents[1] / "docs" / "decisions" / "0014-compact-precision.md"
@@ -163,3 +163,13 @@ def test_tables_go_between_the_markers_of_the_page():
     made = page.split(precision.START)[1].split(precision.END)[0].strip()
     assert made.startswith("| weights |") and "| microcircuit L6I |" in made
     assert precision.with_summary(page, made) == page
+
+
+def test_options_stand_for_settings_and_what_is_not_given_is_default():
+    parser = command.parser("What it does.\n\nAnd more.", "mine")
+    parser.add_argument("--scale", type=float)
+    options = parser.parse_args(["--scale", "0.5"])
+    assert (parser.description, options.out) == ("What it does.", Path("results/mine"))
+    assert command.config_of(brunel.Config, options) == brunel.Config(scale=0.5)
+    small = command.config_of(brunel.Config, parser.parse_args(["--smoke", "--scale", "0.5"]))
+    assert small == replace(brunel.Config.smoke(), scale=0.5)
