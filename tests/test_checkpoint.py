@@ -191,15 +191,18 @@ def test_a_checkpoint_is_for_its_own_run(tmp_path):
         ({"seed": 4}, "own seed 3"),
         ({"dt": 0.05}, "dt = 0.1"),
         ({"precision": "compact"}, "precision"),
-        ({"record": None}, r"simulate\.record"),
-        ({"record": {"exc": sp.Record(("v", "i_syn"), [0, 3], 0.7)}}, r"simulate\.record"),
-        ({"state": first, "seed": None}, r"simulate\.state"),
+        ({"record": None}, r"\(simulate\.record\): of 'exc' .* every .* ms, not spikes alone"),
+        (
+            {"record": {"exc": sp.Record(("v", "i_syn"), [0, 3], 0.7)}},
+            r"\(simulate\.record\): of 'exc' .* every .* ms",
+        ),
+        ({"state": first, "seed": None}, r"began at 0 ms, not at 10 ms \(simulate\.state\)"),
         ({"duration": 0.7}, r"simulate\.duration must be at least"),
         ({"disk": True}, r"simulate\.record_to"),
     ):
         with pytest.raises(ParameterError, match=words):
             run(tmp_path, **changed)
-    with pytest.raises(ParameterError, match="another network"):
+    with pytest.raises(ParameterError, match="another network: it has a population 'exc'"):
         sp.simulate(sp.LIF(), LONG, checkpoint=path)
     data = path.read_bytes()
     for damaged in (data[:-1], data[:30], data[: len(data) // 2] + b"x" + data[len(data) // 2 :]):

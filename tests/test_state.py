@@ -162,6 +162,49 @@ def test_a_state_of_another_network_is_refused(tmp_path):
             sp.simulate(**({"network": network(), "duration": 1.0, "state": state} | changed))
 
 
+def described(n=3, tau_m=10.0, weight=0.5, rate=5.0, extra=False, k=2, names=("a", "b"), kind=None):
+    a, b = (sp.Population(name, kind or sp.LIF(tau_m=tau_m), n) for name in names)
+    projections = [sp.Projection("a", "b", sp.FixedInDegree(k), weight)]
+    inputs = [sp.PoissonInput("a", rate, 0.1)] + [sp.StepCurrent("b", 9.0)] * extra
+    return sp.Network([a, b], projections, inputs)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"n": 4}, "Population.n of population 'a' is 3 in it and 4 in the network given; Popul"),
+        ({"tau_m": 9.0}, "LIF.tau_m of population 'a' is 10.0 in it and 9.0 in the network given"),
+        ({"tau_m": [9.0, 8.0, 7.0]}, "LIF.tau_m of population 'a' has other values"),
+        ({"weight": 0.6}, "Projection.weight of projection 0 from 'a' to 'b' is 0.5 in it and 0.6"),
+        ({"weight": sp.Normal(0.5, 0.1)}, "is 0.5 in it and Normal(mean=0.5, sd=0.1"),
+        (
+            {"k": 1},
+            "is FixedInDegree(k=2, autapses=True, multapses=True) in it and FixedInDegree(k=1",
+        ),
+        ({"rate": 6.0}, "PoissonInput.rate of input 0 into 'a' is 5.0 in it and 6.0"),
+        ({"extra": True}, "it has no input 1 into 'b', the network given has one"),
+        ({"names": ("b", "a")}, "its populations are in another order"),
+        ({"kind": sp.SigmoidRate()}, "population 'a' is of another kind"),
+    ],
+)
+def test_it_is_said_in_what_networks_differ(tmp_path, changed, words):
+    path = tmp_path / "state"
+    sp.simulate(described(), 1.0, seed=1).final_state.save(path)
+    assert sp.load_state(path, described()).seed == 1
+    with pytest.raises(ParameterError) as caught:
+        sp.load_state(path, described(**changed))
+    assert f"{path} is of a run of another network: " in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_what_is_gone_is_said_and_long_lists_are_cut(tmp_path):
+    path = tmp_path / "state"
+    sp.simulate(described(extra=True), 1.0, seed=1).final_state.save(path)
+    other = sp.Network([sp.Population(name, sp.LIF(5.0, 99.0), 2) for name in "ab"])
+    with pytest.raises(ParameterError, match="it has a projection 0 .*has none; .*; and 6 more"):
+        sp.load_state(path, other)
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

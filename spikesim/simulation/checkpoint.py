@@ -111,10 +111,14 @@ class Checkpoint:
     ) -> None:
         """Refuse to go on with a run that was asked for in another way."""
         what = None
-        if found.first != (0 if origin is None else origin.step) or self._origin != _digest(origin):
+        begun = 0 if origin is None else origin.step
+        dt = found.state.dt
+        if found.first != begun:
+            what = f"began at {found.first * dt:g} ms, not at {begun * dt:g} ms (simulate.state)"
+        elif self._origin != _digest(origin):
             what = "began at another state (simulate.state)"
         elif self._requests != _described(requests):
-            what = "recorded something else (simulate.record)"
+            what = f"recorded something else (simulate.record): {self._other(requests, dt)}"
         elif disk != (found.disk is not None):
             what = "recorded to the disk" if found.disk is not None else "recorded in memory"
             what += " (simulate.record_to)"
@@ -123,6 +127,17 @@ class Checkpoint:
                 f"simulate.checkpoint: {self.path} is of a run that {what}; delete it to start "
                 "afresh"
             )
+
+    def _other(self, requests: Mapping[str, TraceRequest], dt: float) -> str:
+        """Say in what the traces of the file differ from `requests`."""
+        here = _described(requests)
+        for name in sorted({*self._requests, *here}):
+            own, given = (_in_words(all_.get(name), dt) for all_ in (self._requests, here))
+            if self._requests.get(name) != here.get(name):
+                if own == given:
+                    own, given = own + " of other neurons", given + " now"
+                return f"of {name!r} {own}, not {given}"
+        return "in another order"
 
     def begin(self, origin: State | None, requests: Mapping[str, TraceRequest]) -> None:
         """Keep what is the same in all versions of the file."""
@@ -158,6 +173,13 @@ def _described(requests: Mapping[str, TraceRequest]) -> dict[str, Any]:
         name: [list(r.variables), _sha(np.asarray(r.neurons, dtype=np.int64)), r.interval]
         for name, r in requests.items()
     }
+
+
+def _in_words(request: list[Any] | None, dt: float) -> str:
+    if request is None:
+        return "spikes alone"
+    variables, _, interval = request
+    return f"{' and '.join(variables)} every {interval * dt:g} ms"
 
 
 def _digest(state: State | None) -> str | None:

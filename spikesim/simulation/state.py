@@ -15,6 +15,7 @@ from spikesim.engine import run as engine
 from spikesim.engine.build import build
 from spikesim.engine.built import Built
 from spikesim.errors import DamagedFileError, ParameterError
+from spikesim.network.difference import difference, parts_of
 from spikesim.network.network import Network
 from spikesim.network.population import MODELS, Population
 
@@ -95,6 +96,7 @@ class State:
         """Return what tells one run from another, as JSON can hold it."""
         return {
             "network": self.network.digest(),
+            "parts": parts_of(self.network),
             "step": self.step,
             "dt": self.dt,
             "seed": self.seed,
@@ -172,7 +174,7 @@ def load_state(path: str | os.PathLike[str], network: Network | Population | Any
     DamagedFileError
         A file that is damaged, cut off, no state, or written by another version.
     ParameterError
-        The state is that of another network.
+        The state is that of another network; the message says in what they differ.
     OSError
         The file cannot be read.
 
@@ -193,7 +195,10 @@ def state_of(archive: Archive, network: Network, path: Path) -> State:
     """Return the state that an archive holds, if it is one of `network`."""
     header = archive.header
     if header["network"] != network.digest():
-        raise ParameterError(f"{path} is of a run of another network")
+        what = difference(header.get("parts", {}), network)
+        raise ParameterError(
+            f"{path} is of a run of another network" + (f": {what}" if what else "")
+        )
     return State(
         header["step"],
         archive.arrays,
