@@ -15,8 +15,8 @@ LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne 
 PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
 SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource SpikesimError
 SpikesimWarning Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient
-comparison connections datasets dense distributions encoding errors evaluate fit grid_positions layered
-learning ledger load_recording load_state memory_needed network neurons plotting recording
+comparison connections datasets dense distributions encoding errors evaluate fit grid_positions
+layered learning ledger load_recording load_state memory_needed network neurons plotting recording
 simulate simulation surrogates synapses
 """.split()
 

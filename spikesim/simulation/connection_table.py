@@ -200,12 +200,13 @@ def _place_of(projection: Any, network: Network) -> int:
             "connections.projection must be a Projection of the network or its place among "
             f"network.projections, got {_check._show(projection)}"
         )
-    if not 0 <= projection < n:
+    index = int(projection)
+    if not 0 <= index < n:
         raise ParameterIndexError(
-            f"connections.projection is {projection}; the network has {n} projections, counted "
+            f"connections.projection is {index}; the network has {n} projections, counted "
             "from 0"
         )
-    return int(projection)
+    return index
 
 
 def _draw(
