@@ -75,10 +75,7 @@ def raster(
     ParameterTypeError
         `recording` or `ax` of another kind.
     """
-    recording = known_recording("raster.recording", recording)
-    names = population_names("raster.populations", populations, recording)
-    start, stop = interval("raster", start, stop, recording)
-    edges = _bin_edges("raster.bin_width", bin_width, start, stop, recording.dt)
+    names, start, stop, edges = _view("raster", recording, populations, bin_width, start, stop)
     if max_neurons is not None:
         max_neurons = _check.integer("raster.max_neurons", max_neurons, minimum=1)
     if not isinstance(histogram, Axes):
@@ -143,11 +140,8 @@ def population_rates(
         Populations to draw; default all.
     ax : Axes, optional
         Where to draw; default a new figure.
-    bin_width : float, optional
-        Width of the bins (ms), as in :func:`raster`.
-    start, stop : float, optional
-        Part of time to show (ms), ``start < stop``: spikes after `start`, up to and with `stop`;
-        default all that was recorded.
+    bin_width, start, stop : float, optional
+        Width of the bins and part of time to show (ms), as in :func:`raster`.
     **kwargs
         Passed to :meth:`matplotlib.axes.Axes.stairs`.
 
@@ -163,10 +157,9 @@ def population_rates(
     ParameterTypeError
         `recording` or `ax` of another kind.
     """
-    recording = known_recording("population_rates.recording", recording)
-    names = population_names("population_rates.populations", populations, recording)
-    start, stop = interval("population_rates", start, stop, recording)
-    edges = _bin_edges("population_rates.bin_width", bin_width, start, stop, recording.dt)
+    names, start, stop, edges = _view(
+        "population_rates", recording, populations, bin_width, start, stop
+    )
     ax = drawing_axes("population_rates.ax", ax, (7.2, 2.4))
     times = [_spikes(recording[name], edges, recording.dt)[0] for name in names]
     _draw_rates(ax, recording, names, times, edges, **kwargs)
@@ -176,10 +169,26 @@ def population_rates(
     return ax
 
 
+def _view(
+    caller: str,
+    recording: Any,
+    populations: str | Sequence[str] | None,
+    bin_width: float | None,
+    start: float | None,
+    stop: float | None,
+) -> tuple[list[str], float, float, np.ndarray]:
+    """Check what a figure is asked to show; return populations, start, stop (ms) and bins."""
+    known_recording(f"{caller}.recording", recording)
+    names = population_names(f"{caller}.populations", populations, recording)
+    start, stop = interval(caller, start, stop, recording)
+    return names, start, stop, _bin_edges(f"{caller}.bin_width", bin_width, start, stop, recording)
+
+
 def _bin_edges(
-    name: str, bin_width: float | None, start: float, stop: float, dt: float
+    name: str, bin_width: float | None, start: float, stop: float, recording: Any
 ) -> np.ndarray:
     """Return the edges of the bins in steps; the last bin may be cut off."""
+    dt = recording.dt
     first, last = _last_step(start, dt), _last_step(stop, dt)
     if bin_width is not None:
         per_bin = _check.n_steps(name, bin_width, dt, minimum=1)
