@@ -31,8 +31,8 @@ class Results:
         Rows of the comparisons with others, by the file.
     scaling : list of dict
         Rows of ``scaling.py``.
-    latency : dict, optional
-        What ``latency.py`` wrote.
+    latency : list of dict
+        Rows of ``latency.py``.
     same_bits : list of dict
         What ``same_bits.py`` wrote.
     others : dict
@@ -42,15 +42,14 @@ class Results:
     own: list[Row] = field(default_factory=list)
     peers: dict[str, list[Row]] = field(default_factory=dict)
     scaling: list[Row] = field(default_factory=list)
-    latency: Row | None = None
+    latency: list[Row] = field(default_factory=list)
     same_bits: list[Row] = field(default_factory=list)
     others: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
         """Return all that says where it comes from."""
-        found = [*self.own, *self.scaling, *self.same_bits]
+        found = [*self.own, *self.scaling, *self.latency, *self.same_bits]
         found += [row for rows in self.peers.values() for row in rows]
-        found += [self.latency] if self.latency else []
         for content in self.others.values():
             found += [row for row in listed(content) if "machine" in row]
         return found

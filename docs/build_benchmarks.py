@@ -40,7 +40,7 @@ from docs.benchmark_tables import (
     spread,
     table,
 )
-from experiments.benchmarks import scaling
+from experiments.benchmarks import latency, scaling
 from experiments.benchmarks.workloads import WORKLOADS
 from experiments.readme import with_block
 
@@ -156,9 +156,10 @@ def goals(results: Results) -> list[dict[str, str]]:
                 values = [factor * value for value in best.values(column)] if best else []
                 how = f"{precision}, {on_threads([best.threads])}" if best else ""
                 lines.append(_goal(title(name), label, factor * goal, unit, values, how))
-    if results.latency:
-        for name, goal in results.latency["goals"].items():
-            values = [1000.0 * value for value in results.latency["seconds"][name]]
+    times = latency.seconds_by_name(results.latency)
+    for name, goal in latency.GOALS.items():
+        if name in times:
+            values = [1000.0 * value for value in times[name]]
             lines.append(_goal("latency", name, 1000.0 * goal, " ms", values, ""))
     if memory := results.others.get("endurance", {}).get("memory"):
         what = f"{memory['cycles']:,} networks made and forgotten"
@@ -275,15 +276,16 @@ def _scaling(rows: Sequence[Row], figures: Sequence[str]) -> list[str]:
     return [*parts, table(lines), _commands(rows)]
 
 
-def _latency(results: Row | None) -> list[str]:
-    if results is None:
+def _latency(rows: Sequence[Row]) -> list[str]:
+    if not rows:
         return []
     lines = [
-        {"": name, "time (ms)": spread([1000.0 * value for value in seconds])}
-        for name, seconds in results["seconds"].items()
-    ]
+        {"": name, "time (ms)": spread([1000.0 * value for value in seconds]),
+         "times measured": str(len(seconds))}
+        for name, seconds in latency.seconds_by_name(rows).items()
+    ]  # fmt: skip
     text = "Fresh processes, the start of Python included; the last is a call within one."
-    return ["## How long until something happens", text, table(lines), _commands([results])]
+    return ["## How long until something happens", text, table(lines), _commands(rows)]
 
 
 def _other(name: str, rows: Sequence[Row]) -> list[str]:

@@ -160,12 +160,20 @@ def test_hashes_of_the_same_bits(tmp_path):
 
 
 def test_latency_and_files_of_another_form(tmp_path):
-    latency = {"seconds": {"import spikesim": [0.3, 0.5, 0.4]}, "goals": {"import spikesim": 0.3}}
+    latency = [
+        {"workload": name, "process_s": process_s, "sim_s": sim_s, **ORIGIN}
+        for name, process_s, sim_s in (
+            ("import spikesim", 0.3, None), ("import spikesim", 0.5, None),
+            ("import spikesim", 0.4, None), ("one neuron", 0.9, None),
+            ("one neuron again", None, 0.0004),
+        )
+    ]  # fmt: skip
     memory = {"cycles": 30, "growth_mib": 1.25, "allowed_mib": 20.0}
     other = {"drift": {"spikes_due": 5_000}, "memory": memory, "command": "python it.py"}
-    page = _page(tmp_path, latency=latency | ORIGIN, endurance=other | ORIGIN)
+    page = _page(tmp_path, latency=latency, endurance=other | ORIGIN)
     assert _cells(page, "import spikesim", "400 (300–500)")
-    assert "**missed**: 1.33 times the goal" in page
+    assert _cells(page, "one neuron", "≤ 600 ms")[-1] == "missed**: 1.50 times the goal"
+    assert _cells(page, "one neuron again", "≤ 0.5 ms")[-1] == "reached"
     assert "## Endurance" in page and _cells(page, "spikes due") == ["drift", "spikes due", "5,000"]
     assert _cells(page, "growth of memory")[2:] == ["≤ 20 MiB", "1.25 MiB", "reached"]
     assert "```\npython it.py\n```" in page

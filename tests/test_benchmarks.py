@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import spikesim as sp
-from experiments.benchmarks import bounds, child, measure, peers, scaling
+from experiments.benchmarks import bounds, child, latency, measure, peers, scaling
 from experiments.benchmarks.parameters import Brunel, Microcircuit, VogelsAbbott, activity
 from experiments.benchmarks.workloads import (
     WORKLOADS,
@@ -151,6 +151,18 @@ def test_benchmark_prints_a_table_and_writes_rows(plain, tmp_path, capsys):
         assert row["realtime_factor"] == pytest.approx(row["sim_s"] / 0.001)
         assert row["process_s"] > row["build_s"] + row["sim_s"] > 0.0 and row["peak_rss_mb"] > 10.0
     assert "25 neurons" in capsys.readouterr().out
+
+
+def test_latency_gives_a_row_a_process_and_a_call(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(latency, "_PROCESSES", {"python start": ("pass", latency._NOTHING)})
+    path = tmp_path / "rows.json"
+    latency.main(["--n", "2", "--calls", "1", "--json", str(path)])
+    rows = json.loads(path.read_text())
+    assert [row["workload"] for row in rows] == ["python start"] * 2 + ["one neuron again"]
+    assert all(set(row) >= KEYS - {"cache"} for row in rows)
+    assert rows[0]["process_s"] > 0.0 and rows[0]["sim_s"] is None
+    assert rows[2]["realtime_factor"] == rows[2]["sim_s"] > 0.0 and rows[2]["process_s"] is None
+    assert "python start" in capsys.readouterr().out
 
 
 def test_every_benchmark_names_workloads():

@@ -2,7 +2,7 @@
 
 Each figure but the last is taken from fresh processes, the start and the end of Python included:
 
-    python experiments/benchmarks/latency.py [--n 15] [--json FILE]
+    python experiments/benchmarks/latency.py [--n 15] [--calls 200] [--json FILE]
 
 The cache of compiled kernels is filled first, so the first simulation loads its kernel. So is
 one of Python's bytecode, without which every start compiles all modules again.
@@ -20,9 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from experiments.benchmarks import measure
@@ -43,76 +45,86 @@ from experiments.benchmarks.workloads import vogels_abbott
 
 sp.simulate(vogels_abbott(), 10_000.0, seed=1, threads=1)
 """
-_PROCESSES = {
-    "python start": "pass",
-    "import numpy": "import numpy",
-    "import numba": "import numba",
-    "import spikesim": "import spikesim",
-    "one neuron": f"{_ONE_NEURON}\none_neuron()",
-    "Vogels and Abbott": _NETWORK,
-}
-_GOALS = {
-    "one neuron": 0.6,
-    "Vogels and Abbott": 1.5,
-    "one neuron again": 0.0005,
-}
+_COLUMNS = ("build_s", "sim_s", "realtime_factor", "n_spikes", "peak_rss_mb", "process_s")
+_NOTHING = {"n_neurons": 0, "n_synapses": 0, "bio_seconds": 0.0}
+_NEURON = {"n_neurons": 1, "n_synapses": 0, "bio_seconds": 1.0}
+# What a process does, and the size of what it simulates.
+_PROCESSES: dict[str, tuple[str, dict[str, float]]] = {
+    "python start": ("pass", _NOTHING),
+    "import numpy": ("import numpy", _NOTHING),
+    "import numba": ("import numba", _NOTHING),
+    "import spikesim": ("import spikesim", _NOTHING),
+    "one neuron": (f"{_ONE_NEURON}\none_neuron()", _NEURON),
+    "Vogels and Abbott": (
+        _NETWORK, {"n_neurons": 4000, "n_synapses": 320_000, "bio_seconds": 10.0}
+    ),
+}  # fmt: skip
+_AGAIN = "one neuron again"
+GOALS = {"one neuron": 0.6, "Vogels and Abbott": 1.5, _AGAIN: 0.0005}
 
 
-@dataclass(frozen=True)
-class Config:
-    """Settings of the measurement.
+def run(n: int, n_warm: int) -> list[dict[str, Any]]:
+    """Measure; return a row a process, `n` of each kind, and one for each later call.
 
-    Parameters
-    ----------
-    n : int, default 15
-        Processes for each figure.
-    n_warm : int, default 200
-        Calls within one process.
+    Rows are those of ``measure.py``: ``process_s`` is what a process took, ``sim_s`` what a later
+    call took, one of `n_warm` within one process; what was not measured is None.
     """
-
-    n: int = 15
-    n_warm: int = 200
-
-
-def run(config: Config) -> dict[str, Any]:
-    """Measure; return for each name the times in seconds."""
-    times: dict[str, list[float]] = {name: [] for name in _PROCESSES}
+    rows = []
     with tempfile.TemporaryDirectory() as bytecode:
-        for code in _PROCESSES.values():
+        for code, _ in _PROCESSES.values():
             _seconds_of_process(code, bytecode)
         # In turn, so that a slow minute of the machine touches all names alike.
-        for _ in range(config.n):
-            for name, code in _PROCESSES.items():
-                times[name].append(_seconds_of_process(code, bytecode))
-    times["one neuron again"] = _warm(config.n_warm)
-    return {
-        "config": asdict(config),
-        "seconds": times,
-        "goals": _GOALS,
-    }
+        for _ in range(n):
+            for name, (code, size) in _PROCESSES.items():
+                rows.append(_row(name, size, process_s=_seconds_of_process(code, bytecode)))
+    for seconds in _warm(n_warm):
+        factor = seconds / _NEURON["bio_seconds"]
+        rows.append(_row(_AGAIN, _NEURON, sim_s=seconds, realtime_factor=factor))
+    return rows
 
 
-def table(results: dict[str, Any]) -> str:
-    """Return the results as text: milliseconds, median, smallest and largest."""
-    lines = [f"{'':26}{'median':>10}{'min':>10}{'max':>10}{'goal':>10}  (ms)"]
-    for name, seconds in results["seconds"].items():
-        goal = results["goals"].get(name)
+def _row(name: str, size: Mapping[str, float], **measured: float) -> dict[str, Any]:
+    about = {"workload": name, "simulator": "spikesim", "version": sp.__version__}
+    about |= {"precision": "double", "threads": 1}
+    return about | size | dict.fromkeys(_COLUMNS) | measured
+
+
+def seconds_by_name(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Return the times that were measured (s), by what they are of."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        seconds = row["sim_s"] if row["process_s"] is None else row["process_s"]
+        found.setdefault(row["workload"], []).append(seconds)
+    return found
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the times as text: milliseconds, median, smallest and largest, how many."""
+    lines = [f"{'':26}{'median':>10}{'min':>10}{'max':>10}{'of':>6}{'goal':>10}  (ms)"]
+    for name, seconds in seconds_by_name(rows).items():
         numbers = (statistics.median(seconds), min(seconds), max(seconds))
         cells = "".join(f"{1e3 * s:10.2f}" for s in numbers)
-        lines.append(f"{name:26}{cells}{'' if goal is None else f'{1e3 * goal:10.1f}'}")
+        goal = f"{1e3 * GOALS[name]:10.1f}" if name in GOALS else ""
+        lines.append(f"{name:26}{cells}{len(seconds):6}{goal}")
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure and print a table."""
+def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Measure, print a table, return the rows."""
     parser = argparse.ArgumentParser(description="Latency of imports and simulations.")
-    parser.add_argument("--n", type=int, default=Config.n, help="processes for each figure")
-    parser.add_argument("--json", type=Path, help="also write all times to this file")
+    parser.add_argument("--n", type=measure.positive, default=15,
+                        help="processes for each figure (default 15)")  # fmt: skip
+    parser.add_argument("--calls", type=measure.positive, default=200, metavar="N",
+                        help="later calls within one process (default 200)")  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
     options = parser.parse_args(arguments)
-    results = run(Config(n=options.n)) | measure.origin(__file__, arguments)
-    print(table(results))
+    source = measure.origin(__file__, arguments)
+    rows = [row | source for row in run(options.n, options.calls)]
+    print(measure.machine_line())
+    print(table(rows))
     if options.json:
-        measure.write_json(options.json, results)
+        measure.write_json(options.json, rows)
+    return rows
 
 
 def _seconds_of_process(code: str, bytecode: str) -> float:
