@@ -102,10 +102,33 @@ def test_a_single_population_answers_for_the_recording():
     assert recording["neuron"].v_th.tolist() == [-50.0]
 
 
-def test_what_was_not_recorded_is_said():
+def test_the_rate_of_a_single_population_needs_no_name(listed):
+    recording = sp.simulate(sp.LIF(i_ext=500.0), 100.0)
+    assert recording.rate() == recording.rate("neuron") == recording.rates()[0] > 0.0
+    assert recording.rate(start=50.0) == recording.rate("neuron", 50.0)
+    with pytest.raises(ParameterError, match=r"Recording\.rate\.name must be one of .*'in'"):
+        listed.rate()
+
+
+def test_traces_are_attributes():
+    neuron = sp.Population("a", sp.LIF(), 2)
+    inputs = [
+        sp.PoissonInput(neuron, 500.0, 2.0, sp.ConductanceExponential()),
+        sp.PoissonInput(neuron, 500.0, 5.0, sp.ConductanceExponential(8.0, e_rev=-80.0)),
+    ]
+    names = ("v", "i_syn", "g_syn")
+    recording = sp.simulate(sp.Network([neuron], inputs=inputs), 50.0, record=names, seed=1)
+    for name in names:
+        assert getattr(recording["a"], name) is recording["a"].traces[name]
+        assert getattr(recording["a"], name).shape == (500, 2)
+    assert recording.g_syn.max() > 0.0
+
+
+@pytest.mark.parametrize("name", ["v", "i_syn", "g_syn"])
+def test_what_was_not_recorded_is_said(name):
     recording = sp.simulate(sp.LIF(), 1.0)
-    with pytest.raises(ParameterError, match="record='v'"):
-        _ = recording["neuron"].v
+    with pytest.raises(ParameterError, match=f"record='{name}'"):
+        getattr(recording["neuron"], name)
     assert recording["neuron"].traces == {}
 
 

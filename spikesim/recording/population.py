@@ -37,8 +37,9 @@ class PopulationRecording(SpikeTrains):
     spike_ids : ndarray of int64, shape (n_spikes,)
         The neuron of each spike.
     traces : dict of ndarray, shape (n_samples, n_recorded)
-        Recorded variables by name: ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), each as it
-        is after the whole step.
+        Recorded variables by name: ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), ``"g_syn"``
+        (nS, sum over conductances, excitatory and inhibitory alike), ``"rate"`` (Hz, of rate
+        neurons), each as it is after the whole step. The first three are attributes, too.
     trace_times : ndarray, shape (n_samples,)
         Times of the samples (ms).
     trace_neurons : ndarray of int64, shape (n_recorded,)
@@ -143,6 +144,30 @@ class PopulationRecording(SpikeTrains):
             It was not recorded.
         """
         return self._trace("v")
+
+    @property
+    def i_syn(self) -> np.ndarray:
+        """Synaptic current (pA), summed over synapses, shape (n_samples, n_recorded).
+
+        Raises
+        ------
+        ParameterError
+            It was not recorded.
+        """
+        return self._trace("i_syn")
+
+    @property
+    def g_syn(self) -> np.ndarray:
+        """Synaptic conductance (nS), shape (n_samples, n_recorded).
+
+        It is the sum over all conductances of a neuron, whatever their reversal potentials.
+
+        Raises
+        ------
+        ParameterError
+            It was not recorded.
+        """
+        return self._trace("g_syn")
 
     def binned_counts(
         self,

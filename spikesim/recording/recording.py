@@ -80,11 +80,34 @@ class Recording:
         )
         return f"Recording({self.duration:g} ms, dt={self.dt:g} ms, seed={self.seed}; {parts})"
 
-    def rate(self, name: str, start: float | None = None, stop: float | None = None) -> float:
-        """Return the mean firing rate (Hz) over all neurons of the population `name`.
+    def rate(
+        self, name: str | None = None, start: float | None = None, stop: float | None = None
+    ) -> float:
+        """Return the mean firing rate (Hz) over all neurons of a population: one number.
 
-        `start` and `stop` (ms) choose a part of time, as in :meth:`PopulationRecording.rates`.
+        The rates of single neurons are ``recording[name].rates()``
+        (:meth:`PopulationRecording.rates`); a rate over time is
+        :meth:`PopulationRecording.population_rate`.
+
+        Parameters
+        ----------
+        name : str, optional
+            The population; may be left out where there is only one.
+        start, stop : float, optional
+            Part of time to use (ms); default all that was recorded.
+
+        Raises
+        ------
+        ParameterError
+            No name where there are several populations, or one that the recording does not have.
         """
+        if name is None:
+            if len(self._populations) > 1:
+                raise ParameterError(
+                    "Recording.rate.name must be one of the populations "
+                    f"{', '.join(map(repr, self.populations))}, as there are several"
+                )
+            name = self.populations[0]
         return float(np.mean(self[name].rates(start, stop)))
 
     def population_correlations(

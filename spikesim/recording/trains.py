@@ -36,7 +36,10 @@ class SpikeTrains:
         return np.bincount(ids, minlength=self.n)
 
     def rates(self, start: float | None = None, stop: float | None = None) -> np.ndarray:
-        """Return the mean firing rate of each neuron (Hz), shape (n,); NaN if nothing ran."""
+        """Return the mean firing rate of each neuron (Hz), shape (n,); NaN if nothing ran.
+
+        One number for a whole population is :meth:`Recording.rate`.
+        """
         start, stop = self._window("rates", start, stop)
         if stop == start:
             return np.full(self.n, np.nan)
