@@ -99,6 +99,18 @@ def test_a_run_feels_exactly_these(precision):
     np.testing.assert_allclose(run["out"].v, expected, rtol=0, atol=tolerance)
 
 
+def test_weights_and_delays_are_those_of_the_stores_to_the_bit():
+    network = make_network(sp.Exponential())
+    stores = build(network, DT, SEED).stores
+    every = [sp.connections(network, i, seed=SEED) for i in range(8)]
+    differing = np.concatenate([every[i].weight for i in (0, 2, 4, 7)])
+    np.testing.assert_array_equal(np.sort(differing), np.sort(stores.listed.weights))
+    delays = np.concatenate([found.delay for found in every])
+    buckets = [store.buckets for store in (stores.uniform, stores.listed)]
+    steps = np.concatenate([np.repeat(some >> 32, some & 0xFFFF) for some in buckets])
+    np.testing.assert_array_equal(np.sort(delays), np.sort(steps * DT))
+
+
 @pytest.mark.parametrize("synapse", [sp.Delta(), sp.Exponential()])
 def test_compact_weights_are_those_of_the_stores(synapse):
     network = make_network(synapse)
