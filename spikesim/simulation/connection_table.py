@@ -203,8 +203,7 @@ def _place_of(projection: Any, network: Network) -> int:
     index = int(projection)
     if not 0 <= index < n:
         raise ParameterIndexError(
-            f"connections.projection is {index}; the network has {n} projections, counted "
-            "from 0"
+            f"connections.projection is {index}; the network has {n} projections, counted from 0"
         )
     return index
 
@@ -259,7 +258,8 @@ def _read(drawn: _Drawn, dt: float) -> tuple[np.ndarray, np.ndarray, np.ndarray,
             weights = store.weights[part]
         else:
             weights = np.repeat(store.classes[buckets >> 16 & 0xFFFF], lengths)
-        order = np.lexsort((targets, sources))
+        # One key: a sort by two takes nine times as long.
+        order = np.argsort((sources << 32) + targets, kind="stable")
         source[part], target[part], weight[part] = sources[order], targets[order], weights[order]
         delay[part] = np.repeat((buckets >> 32) * dt, lengths)[order]
     return source, target, weight, delay
