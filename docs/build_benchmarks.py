@@ -319,7 +319,8 @@ def readme(results: Results) -> str:
                 group = best[family]
                 unit = " MB" if label == "memory" else " s"
                 key = f"{label}, {NAMES[family]}"
-                line[key] = f"{number(group.median(column))}{unit}" if group else ""
+                once = "*" if group and len(group.rows) == 1 else ""
+                line[key] = f"{number(group.median(column))}{once}{unit}" if group else ""
         lines.append(line)
     if not lines:
         return "Nothing has been measured yet."
@@ -328,6 +329,8 @@ def readme(results: Results) -> str:
         "mode and number of threads of each, in double precision unless it says otherwise. Memory "
         "of programs that Brian2 writes is without the compiler."
     )
+    if any("*" in cell for line in lines for cell in line.values()):
+        text += " A star: of a single run."
     return f"{text}\n\n{table(lines)}\n\n{machines(results)}"
 
 

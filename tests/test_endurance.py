@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from numba import config
 
 from experiments.benchmarks import endurance
@@ -18,3 +19,9 @@ def test_nothing_drifts_and_memory_comes_back(tmp_path, capsys):
     assert drift["change_of_potential_mv"] < 1e-9
     assert memory["growth_mib"] < memory["allowed_mib"]
     assert f"{drift['spikes']} spikes of {drift['spikes_due']} due" in capsys.readouterr().out
+
+
+def test_too_few_steps_to_compare_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        endurance.main(["--steps", "100"])
+    assert "--steps must be at least 12000, got 100" in capsys.readouterr().err

@@ -24,9 +24,11 @@ import numpy as np
 import spikesim as sp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from experiments.benchmarks import measure
+from experiments.benchmarks import child, measure
 
 _MOST_GROWTH_MIB = 20.0
+# The potential is compared from the tenth period of 1,000 steps on.
+_FEWEST_STEPS = 12_000
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,7 @@ def _resident_mib() -> float:
     status = Path("/proc/self/statm")
     if status.exists():
         return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return child.peak_memory() * 1e6 / 2**20
 
 
 def table(results: dict[str, Any]) -> str:
@@ -132,10 +132,15 @@ def table(results: dict[str, Any]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Drift and memory over long use.")
-    parser.add_argument("--steps", type=int, default=Config.steps, help="steps of the long run")
-    parser.add_argument("--cycles", type=int, default=Config.cycles, help="networks to make")
+    parser.add_argument("--steps", type=int, default=Config.steps,
+                        help=f"steps of the long run, at least {_FEWEST_STEPS}")  # fmt: skip
+    parser.add_argument(
+        "--cycles", type=measure.positive, default=Config.cycles, help="networks to make"
+    )
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args(arguments)
+    if options.steps < _FEWEST_STEPS:
+        parser.error(f"--steps must be at least {_FEWEST_STEPS}, got {options.steps}")
     results = run(Config(options.steps, options.cycles))
     print(table(results))
     if options.json:

@@ -103,7 +103,7 @@ class Comparison:
         self.rows: list[dict[str, Any]] = []
         self.notes: list[str] = []
         self._left_out: dict[str, list[str]] = {}
-        self.failed_ours: list[str] = []
+        self.ours_failed = False
         self._pythons, self._folder, self._say = pythons, folder, say
         self._cached: set[tuple[Any, ...]] = set()
 
@@ -145,10 +145,9 @@ class Comparison:
                 environment={"SPIKESIM_CACHE_DIR": str(folder)},
             )
         except measure.RunFailedError as error:
-            text = f"{job['workload']} failed on {simulator}: {error}"
-            self._leave_out(job["workload"], text)
-            if simulator == "spikesim":
-                self.failed_ours.append(text)
+            text = f"{job['workload']} failed on {simulator}: "
+            self._leave_out(job["workload"], text + str(error).splitlines()[-1], text + str(error))
+            self.ours_failed |= simulator == "spikesim"
             return None
         row["cache"] = cache
         workload = WORKLOADS[job["workload"]]
@@ -166,11 +165,11 @@ class Comparison:
         """Return the folder in which what is compiled for this kind of run is kept."""
         return self._folder / " ".join(map(str, key))
 
-    def _leave_out(self, workload: str, text: str) -> None:
+    def _leave_out(self, workload: str, text: str, note: str | None = None) -> None:
         kept = self._left_out.setdefault(workload, [])
         if text not in kept:
             kept.append(text)
-        self._note(text)
+        self._note(note or text)
 
     def left_out(self, workload: str) -> list[str]:
         """Return in words what was not compared on a workload, or failed."""
@@ -392,7 +391,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     print("\n".join(["", *comparison.notes]))
     if options.json:
         measure.write_json(options.json, rows)
-    if comparison.failed_ours:
+    if comparison.ours_failed:
         raise SystemExit("spikesim failed, see above; what else was measured is kept")
     return rows
 
