@@ -59,6 +59,8 @@ _WORDS = """\
 - **build**: from the description to the end of the first step: connections drawn, kernels loaded.
   For NEST until all is prepared; for Brian2 all that is not the loop over steps, its compiler
   included where it has no cache.
+- **first call**, **a later call**: of one neuron, described, simulated and read back in each;
+  a later call of a C++ program of Brian2 runs the program again.
 - **process**: the whole process as seen from outside, the start of Python included.
 - **memory**: the most that was resident (10⁶ bytes). For a C++ program of Brian2 that of the
   program, without Python and the compiler.
