@@ -6,8 +6,6 @@ in mV, currents in pA, capacitances in pF, conductances in nS, rates in Hz.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 DT = 0.1
@@ -245,9 +243,3 @@ def activity(
             "cv": float(cv.mean()) if len(mine) else float("nan"),
         }
     return found
-
-
-def median(values: Sequence[float]) -> float:
-    """Return the median of the values that are there, NaN if there are none."""
-    kept = [value for value in values if value == value]
-    return float(np.median(kept)) if kept else float("nan")
