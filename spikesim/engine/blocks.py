@@ -49,6 +49,8 @@ def _shares(n: int, n_blocks: int, index: int) -> np.ndarray:
 
     Populations smaller than the number of blocks go to other blocks one after another.
     """
+    if n_blocks == 1:
+        return np.array([0, n])
     if n >= 64 * 16 * n_blocks:
         cuts = np.rint(np.arange(n_blocks + 1) * n / n_blocks / 64).astype(np.int64) * 64
     else:

@@ -275,7 +275,7 @@ class _State:
 
     def is_finite(self) -> bool:
         """Return whether no variable is NaN or infinite."""
-        return all(np.isfinite(array).all() for array in self._changing())
+        return all(np.isfinite(array).all() for array in self._changing() if array.size)
 
     def fail(self, kept: tuple[int, list[np.ndarray] | None, np.ndarray]) -> None:
         """Raise for the first step after which a variable was not finite; the log ends before."""
@@ -425,14 +425,10 @@ class _State:
         """Return for each block the first event of each source, and the first input, to come."""
         plan, done = self.built.plan, self.log.done
         cursors = np.zeros((self.built.n_blocks, len(self.built.populations) + 3), dtype=np.int64)
-        starts = plan.event_starts.astype(np.int64)
-        for index, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
-            steps = plan.events[first:last, 0]
-            cursors[:, index] = first + np.searchsorted(steps, done, side="right")
-        starts = plan.input_starts.astype(np.int64)
-        for index, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
-            steps = plan.inputs[first:last, 0]
-            cursors[index // 2, index % 2 - 3] = first + np.searchsorted(steps, done, side="right")
+        for index, first in enumerate(_next(plan.events, plan.event_starts, done)):
+            cursors[:, index] = first
+        for index, first in enumerate(_next(plan.inputs, plan.input_starts, done)):
+            cursors[index // 2, index % 2 - 3] = first
         return cursors
 
     def _traces(self) -> np.ndarray:
@@ -505,6 +501,14 @@ class _State:
         for population, own in zip(populations, np.split(order, ends[:-1]), strict=True):
             if len(own):
                 self.log.spikes[population.name].append((steps[own], ids[own] - population.first))
+
+
+def _next(events: np.ndarray, starts: np.ndarray, done: int) -> list[int]:
+    """Return for each range of events, in the order of time, the first one after step `done`."""
+    if not len(events):
+        return [0] * (len(starts) - 1)
+    ranges = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+    return [a + int(np.searchsorted(events[a:b, 0], done, side="right")) for a, b in ranges]
 
 
 def _scratch(real: type) -> p.Scratch:

@@ -84,11 +84,11 @@ class Tables:
             draws=_table(self._draws.rows, p.N_DRAW_COLUMNS),
             bounds=bounds.astype(np.uint64, order="C"),
             row_starts=row_starts.astype(np.uint64, order="C"),
-            constants=constants.astype(self.real),
+            constants=constants.astype(self.real, copy=False),
             ref_steps=_joined(self._ref_steps, np.int32),
             table=table,
             table_rows=table_rows,
-            events=np.concatenate([np.zeros((0, 2), np.int64), *events]).astype(np.uint64),
+            events=np.concatenate(events, dtype=np.uint64, casting="unsafe"),
             event_starts=np.cumsum([0, *map(len, events)]).astype(np.uint64),
             inputs=inputs.astype(np.uint64),
             input_weights=weights.astype(self.real),
@@ -175,7 +175,8 @@ class Tables:
             else:
                 made = synapse.propagators(model.tau_m, model.c_m, dt)
                 pushes.append((made.p_vi, made.p_vx))
-        each = not all(_alike(v) for v in (*blocks, ref_steps, *(v for b in pushes for v in b)))
+        own_values = (*blocks, ref_steps, *(v for b in pushes for v in b))
+        each = n > 1 and not all(_alike(v) for v in own_values)
         width = n if each else min(n, int(p.TILE))
         state, first_port = self.n_state, len(self._ports)
         row = [0] * p.N_POPULATION_COLUMNS
@@ -369,8 +370,8 @@ def _check_interval(item: Any, dt: float) -> None:
 
 
 def _alike(values: Any) -> bool:
-    values = np.asarray(values).reshape(-1)
-    return len(values) < 2 or bool(np.all(values == values[0]))
+    values = np.asarray(values)
+    return values.size < 2 or bool((values == values.flat[0]).all())
 
 
 def _spread(value: Any, width: int) -> np.ndarray:
@@ -385,7 +386,7 @@ def _most_within(steps: np.ndarray, stretch: int) -> int:
 
 
 def _joined(parts: list[np.ndarray], kind: Any) -> np.ndarray:
-    return np.concatenate([np.zeros(0), *parts]).astype(kind)
+    return np.concatenate([np.zeros(0, kind), *parts], dtype=kind, casting="unsafe")
 
 
 def _table(rows: list[list[int]], n_columns: int) -> np.ndarray:

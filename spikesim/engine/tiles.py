@@ -1,9 +1,10 @@
 """The loops over a tile of neurons: short, free of branches, so that each runs on vectors.
 
 They take the arrays they need and nothing else: what is handed from one compiled function to
-another is copied, and a step of a tile is no more than a few hundred nanoseconds. `n` neurons are
-meant wherever a loop is over `j`; the other integers say where in an array the first of them lies.
-The equations are those of :mod:`spikesim.neurons` and :mod:`spikesim.synapses`.
+another is copied, and a step of a tile is no more than a few hundred nanoseconds. Those that a
+neuron without synapses needs are made part of their caller, as copying would take longer than they
+do. `n` neurons are meant wherever a loop is over `j`; the other integers say where in an array the
+first of them lies. The equations are those of :mod:`spikesim.neurons` and :mod:`spikesim.synapses`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from spikesim._jit import kernel
 from spikesim.neurons.conductance import conductance_free
-from spikesim.neurons.lif import fire, step
+from spikesim.neurons.lif import fire, step, step_alone
 from spikesim.neurons.sigmoid_rate import output
 
 __all__ = [
@@ -134,12 +135,21 @@ def step_alike(
         fired[j] = is_fired
 
 
-@kernel(bare=True)
+@kernel(bare=True, forceinline=True)
 def step_no_port(
     state, at, held, neuron, fired, n, push, decay_m, v_rest, v_th, v_reset, ref_steps, subtract
 ):
     """Do :func:`step_alike` for neurons that all receive the same: `push` is a number."""
     none = state.dtype.type(0)
+    if n == U(1):
+        v_free, v, left, is_fired = step_alone(
+            state[at], held[neuron], push, none,
+            decay_m, v_rest, v_th, v_reset, ref_steps, subtract,
+        )  # fmt: skip
+        state[at] = v_free if math.isinf(v_free) else v
+        held[neuron] = left
+        fired[0] = is_fired
+        return
     for j in range(n):
         v_free, v, left, is_fired = step(
             state[at + j],
@@ -308,9 +318,16 @@ def no_rates(rates, slot, column, state, at, n, constants, v_half, v_scale, max_
     """Stand in for :func:`rates_of` where there are no rate neurons."""
 
 
-@kernel(bare=True)
+@kernel(bare=True, forceinline=True)
 def log_fired(fired, words, n, log, count, stamp):
     """Append ``stamp + j`` to the log for each that fired; return where the next one goes."""
+    if n < U(8):
+        # A mark just written is quick to read by itself, not as part of a word.
+        for j in range(n):
+            if fired[j]:
+                log[count] = np.int64(stamp + j)
+                count += U(1)
+        return count
     begin = U(0)
     while begin < n:
         # 64 marks at a time: few groups hold one.

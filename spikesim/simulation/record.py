@@ -85,10 +85,13 @@ def requests_of(
     requests = {}
     for name, item in wanted.items():
         n = network.population(name).n
-        neurons = np.arange(n) if item.neurons is None else item.neurons
+        neurons = item.neurons
         interval = default if item.interval is None else item.interval
         with _check.located(f"population {name!r}"):
-            _check.indices("Record.neurons", neurons, n)
+            if neurons is None:
+                neurons = np.arange(n)
+            else:
+                _check.indices("Record.neurons", neurons, n)
             steps = _check.n_steps("Record.interval", interval, dt, minimum=1)
         if item.variables:
             requests[name] = TraceRequest(item.variables, neurons, steps)
