@@ -15,7 +15,8 @@ from tests.test_learning_contract import rules
 PROJECT = Path(__file__).parent.parent
 PAGES = sorted(
     path
-    for path in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+    for folder, pattern in (("", "*.md"), ("docs", "**/*.md"), ("experiments", "*.md"))
+    for path in (PROJECT / folder).glob(pattern)
     if path.name != "CHANGELOG.md"
 )
 MODULES = [
@@ -112,6 +113,32 @@ def test_paths_named_in_a_page_exist(page):
     text = page.read_text(encoding="utf-8")
     for path in re.findall(r"`((?:spikesim|docs|tests|experiments)/[\w./-]*)`", text):
         assert (PROJECT / path).exists(), f"{page.name} names {path}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_tables_are_whole(page):
+    """A table has a head, and as many cells in each row: a blank line within would end it."""
+    for table in re.findall(r"^(?:\|.*\n)+", page.read_text(encoding="utf-8"), re.MULTILINE):
+        rows = table.splitlines()
+        assert len(rows) > 2 and re.fullmatch(r"\|(:?-+:?\|)+", rows[1].replace(" ", "")), rows[0]
+        assert len({len(re.split(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+
+
+@pytest.mark.parametrize(("folder", "start"), [(".", "# Exp"), ("benchmarks", "`benchmarks/`")])
+def test_every_experiment_has_its_row(folder, start):
+    """A file of experiments that can be run is in the table, and the table names no other."""
+    home = PROJECT / "experiments"
+    text = (home / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"^\|.*?\n\n", text[text.index(start) :], re.DOTALL | re.MULTILINE)[0]
+    named = {name for row in table.splitlines() for name in re.findall(r"`(\w+\.py)`", row)}
+    found = {
+        path.name
+        for path in (home / folder).glob("*.py")
+        if re.search(
+            r"^def main\(.*^if __name__", path.read_text("utf-8"), re.DOTALL | re.MULTILINE
+        )
+    }
+    assert named == found
 
 
 @pytest.mark.parametrize("page", sorted((PROJECT / "docs").rglob("*.md")), ids=lambda p: p.name)
