@@ -173,7 +173,8 @@ def _synapses(rng, target, style):
         sp.Alpha(tau_m * (1.0 + 1e-9)),
     ]
     if style == "conductances" and rng.random() < 0.8:
-        excitation, inhibition = rng.uniform(-10.0, 5.0), rng.uniform(-90.0, -70.0)
+        # A potential near zero that is not zero looks like one in volts.
+        excitation, inhibition = round(rng.uniform(-10.0, 5.0)), rng.uniform(-90.0, -70.0)
         every = [
             sp.ConductanceExponential(rng.uniform(1.0, 10.0), excitation),
             sp.ConductanceExponential(rng.uniform(1.0, 20.0), inhibition),
