@@ -69,6 +69,10 @@ STATES = {
 }
 
 
+# Neurons whose spikes the figure shows.
+_SHOWN = 50
+
+
 @dataclass(frozen=True)
 class Config:
     """What is simulated.
@@ -216,7 +220,7 @@ def run(config: Config) -> dict[str, Any]:
         neurons alone), and measures of the network: ``rate`` (Hz, all neurons), ``cv``,
         ``correlation`` of pairs in bins of 2 ms, ``synchrony`` (variance over
         mean of the number of spikes in bins of 1 ms), ``frequency`` (Hz) of the highest peak of
-        the power spectrum.
+        the power spectrum, NaN without spikes.
     """
     found = {}
     for state in STATES:
@@ -239,7 +243,7 @@ def run(config: Config) -> dict[str, Any]:
             "cv": _mean(exc.cv(**after)),
             "correlation": _mean(exc.correlations(**after)),
             "synchrony": exc.synchrony(1.0, **after),
-            "frequency": float(frequencies[1 + np.argmax(power[1:])]),
+            "frequency": float(frequencies[1 + np.argmax(power[1:])]) if power.any() else np.nan,
         }
     return found
 
@@ -264,7 +268,7 @@ def table(found: dict[str, Any]) -> str:
             f"{state:22s}  {g:3.1f}  {ratio:5.1f} | {values['rate']:7.1f}  "
             f"{_shown(paper.rate, '6.1f')}  {expected.rate:6.1f}  {rate:6.1f} | "
             f"{_shown(values['cv'], '7.2f')}  {expected.cv:6.2f}  {_shown(cv, '6.2f')} | "
-            f"{values['frequency']:7.0f}  {_shown(paper.frequency, '5.0f')} | "
+            f"{_shown(values['frequency'], '7.0f')}  {_shown(paper.frequency, '5.0f')} | "
             f"{_shown(values['synchrony'], '9.1f')}  {_shown(values['correlation'], '11.3f')}"
         )
     return "\n".join(lines)
@@ -303,7 +307,7 @@ def draw(found: dict[str, Any], config: Config, out: Path) -> Path:
         stop = recording.duration
         window = {"start": max(stop - paper.shown, 0.0), "stop": stop}
         sp.plotting.raster(
-            recording, "exc", top, histogram=False, max_neurons=50, color="black", **window
+            recording, "exc", top, histogram=False, max_neurons=_SHOWN, color="black", **window
         )
         sp.plotting.population_rates(
             recording, "exc", bottom, bin_width=paper.bin_width, color=sp.plotting.COLOURS[0],
@@ -316,11 +320,15 @@ def draw(found: dict[str, Any], config: Config, out: Path) -> Path:
             label="theory",
         )
         bottom.legend(frameon=False, fontsize="small", loc="upper right", ncols=2)
-        bottom.set_ylim(top=1.25 * bottom.get_ylim()[1])
-        top.set(xlabel="", yticks=[], ylabel="50 neurons")
+        bottom.set_ylim(top=max(1.25 * bottom.get_ylim()[1], 1.5 * values["theory"].rate))
+        top.set(xlabel="", yticks=[], ylabel=f"{min(_SHOWN, recording['exc'].n)} neurons")
         top.tick_params(labelbottom=False)
-        measured = f"neurons fire at {values['rate']:.1f} Hz, CV {_shown(values['cv'], '.2f')}"
-        if np.isfinite(paper.frequency) or state == "synchronous regular":
+        measured = "no neuron fires"
+        if values["rate"] > 0.0:
+            cv = _shown(values["cv"], ".2f")
+            measured = f"neurons fire at {values['rate']:.1f} Hz, CV {cv}"
+        rhythmic = np.isfinite(paper.frequency) or state == "synchronous regular"
+        if rhythmic and np.isfinite(values["frequency"]):
             measured += f"; rhythm of {values['frequency']:.0f} Hz"
         top.set_title(
             f"{paper.letter}  {state}: inhibition g = {g:g}, input {ratio:g} x threshold\n"

@@ -71,6 +71,11 @@ def test_microcircuit_tells_its_size_and_takes_the_options(capsys, tmp_path):
     assert list(found["rates"]) == list(found["cv"]) == list(found["correlations"])
 
 
+def test_a_silent_network_has_no_rhythm():
+    found = brunel.run(brunel.Config.smoke())["slow oscillation"]
+    assert found["rate"] == 0.0 and np.isnan(found["frequency"])
+
+
 @pytest.mark.parametrize(
     ("experiment", "expected"),
     [(brunel, "values of the paper are not expected"), (microcircuit, "below the published ones")],
