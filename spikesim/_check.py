@@ -323,12 +323,14 @@ def ask_about_unit(name: str, value: Any, limit: float, unit: str) -> None:
 
     Such a value was given in a unit 10**3 or, below a millionth of the limit, 10**12 times `unit`.
     """
-    if not isinstance(value, (float, np.ndarray)):
+    if isinstance(value, float):
+        first, largest = value, abs(value)
+    elif isinstance(value, np.ndarray) and np.any(value):
+        first, largest = float(value[value != 0.0][0]), np.max(np.abs(value))
+    else:
         return
-    given = np.abs(np.asarray(value))
-    if not 0.0 < np.max(given, initial=0.0) < limit:
+    if not 0.0 < largest < limit:
         return
-    first = float(np.asarray(value)[given > 0.0].flat[0])
     factor = 1e3 if abs(first) >= 1e-6 * limit else 1e12
     warn(
         f"{name} is {first:g} {unit}; should it be {factor * first:g}? Times are in ms, "

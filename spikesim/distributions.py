@@ -79,6 +79,8 @@ def typical(value: Any) -> float:
 
     NaN for a distribution of the user's own and for an array of nothing.
     """
+    if isinstance(value, float):
+        return value
     if isinstance(value, Uniform):
         return 0.5 * value.low + 0.5 * value.high
     if isinstance(value, (Normal, LogNormal)):

@@ -21,6 +21,7 @@ current held constant, :math:`p_{v,i}\,i_{syn}` for a decaying one, see
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -210,7 +211,10 @@ class LIF:
         for name, limit, unit in limits:
             _check.ask_about_unit(f"LIF.{name}", getattr(self, name), limit, unit)
         rest, threshold = typical(self.v_rest), typical(self.v_th)
-        if max(abs(rest), abs(threshold) if np.isfinite(threshold) else 0.0) < _LARGEST_NORMALISED:
+        if (
+            max(abs(rest), abs(threshold) if math.isfinite(threshold) else 0.0)
+            < _LARGEST_NORMALISED
+        ):
             return
         _check.ask_about_unit("LIF.c_m", self.c_m, 1.0, "pF")
         faint = 0.005 * abs(threshold - rest) * typical(self.c_m) / max(typical(self.tau_m), 0.1)
