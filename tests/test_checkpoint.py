@@ -188,7 +188,7 @@ def test_a_checkpoint_is_for_its_own_run(tmp_path):
     with pytest.raises(Stop):
         run(tmp_path, progress=stop_after(0.3 * LONG))
     for changed, words in (
-        ({"seed": 4}, "own seed 3"),
+        ({"seed": 4}, "a run with seed 3, simulate.seed is another; leave it out"),
         ({"dt": 0.05}, "dt = 0.1"),
         ({"precision": "compact"}, "precision"),
         ({"record": None}, r"\(simulate\.record\): of 'exc' .* every .* ms, not spikes alone"),

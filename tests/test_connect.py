@@ -334,7 +334,7 @@ def test_a_distribution_without_spread_is_a_number():
     ("delay", "words"),
     [
         (0.17, r"delay must be a multiple of dt = 0\.1 ms, got 0\.17 ms; delay_rounding"),
-        (0.05, r"multiple of dt"),
+        (0.05, "at least one step of dt"),
         (sp.Uniform(0.0, 0.2), r"Projection\.delay must be at least one step of dt = 0\.1 ms"),
         (sp.Normal(0.3, 0.2), r"Projection\.delay must be at least one step"),
         (1e9, r"Projection\.delay must be shorter"),
@@ -381,3 +381,13 @@ def test_whole_numbers_are_uniform_where_words_are_left_over():
     variates.choose(chosen, k, n, False, seen, words, 5, variates.TARGETS, 1, 2)
     assert stats.kstest(chosen / n, "uniform").pvalue > 1e-3
     assert stats.chisquare(np.bincount(chosen % 3, minlength=3)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.07, [0.3, 0.04]])
+@pytest.mark.parametrize("rounding", ["error", "nearest"])
+def test_a_delay_below_a_step_is_not_told_to_be_rounded(delay, rounding):
+    a = sp.Population("a", sp.LIF(), np.size(delay))
+    item = sp.Projection(a, a, sp.OneToOne(), 1.0, delay, delay_rounding=rounding)
+    with pytest.raises(ParameterError, match=r"must be at least one step of dt") as caught:
+        sp.simulate(sp.Network([a], [item]), 1.0)
+    assert "nearest" not in str(caught.value)

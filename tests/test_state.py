@@ -155,8 +155,11 @@ def test_a_state_of_another_network_is_refused(tmp_path):
     for changed, words in (
         ({"dt": 0.2}, "dt = 0.1"),
         ({"precision": "compact"}, "precision"),
-        ({"seed": 2}, "own seed 1"),
-        ({"network": network(61.0)}, "another network"),
+        ({"seed": 2}, "a run with seed 1, simulate.seed is another; leave it out"),
+        (
+            {"network": network(61.0)},
+            r"another network: \w+\.weight of .* is 60\.0 in it and 61\.0",
+        ),
     ):
         with pytest.raises(ParameterError, match=words):
             sp.simulate(**({"network": network(), "duration": 1.0, "state": state} | changed))

@@ -136,6 +136,9 @@ def steps_of(given: np.ndarray, drawn: bool, rounding: str, dt: float) -> np.nda
     """Return delays (ms) in steps; refuse those below one step or off the grid."""
     _refuse_long(given, dt)
     steps = np.rint(given / dt).astype(np.int64)
+    short = (steps < 1) | ((given < dt * (1.0 - 1e-9)) & ~np.asarray(drawn))
+    if np.any(short):
+        raise short_delay(_check._first(short), float(given[short].flat[0]), dt)
     off = _check.off_grid(given, steps, dt)
     if np.any(off) and not drawn and rounding == "error":
         first = float(given[off].flat[0])
@@ -143,9 +146,6 @@ def steps_of(given: np.ndarray, drawn: bool, rounding: str, dt: float) -> np.nda
             f"Projection.delay{_check._first(off)} must be a multiple of dt = {dt!r} ms, "
             f"got {first!r} ms; delay_rounding='nearest' takes the nearest step"
         )
-    short = (steps < 1) | ((given < dt * (1.0 - 1e-9)) & ~np.asarray(drawn))
-    if np.any(short):
-        raise short_delay(_check._first(short), float(given[short].flat[0]), dt)
     return steps
 
 

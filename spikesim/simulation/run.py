@@ -14,6 +14,7 @@ from spikesim import _check
 from spikesim.engine import run as engine
 from spikesim.engine.log import Log, TraceRequest, make_log
 from spikesim.errors import ParameterError, SpikesimError, StorageError
+from spikesim.network.difference import difference, parts_of
 from spikesim.network.network import Network
 from spikesim.network.population import Population
 from spikesim.recording import Recording
@@ -378,7 +379,10 @@ def _check_state(state: Any, network: Network, dt: float, seed: Any, precision: 
     _check.instance("simulate.state", state, State, "a recording's final_state")
     _check_run(state, dt, seed, precision, "simulate.state")
     if state.network is not network and state.network.digest() != network.digest():
-        raise ParameterError("simulate.state is of a run of another network")
+        what = difference(parts_of(state.network), network)
+        raise ParameterError(
+            "simulate.state is of a run of another network" + (f": {what}" if what else "")
+        )
 
 
 def _check_run(state: State, dt: float, seed: Any, precision: str, name: str) -> None:
@@ -394,5 +398,6 @@ def _check_run(state: State, dt: float, seed: Any, precision: str, name: str) ->
         )
     if seed is not None and entropy_of("simulate.seed", seed) != state.seed:
         raise ParameterError(
-            f"simulate.seed must be left out: {name} goes on with its own seed {state.seed}"
+            f"{name} is of a run with seed {state.seed}, simulate.seed is another; leave it out, "
+            "as a run goes on with its own seed"
         )
