@@ -19,8 +19,9 @@ endif
 help:
 	@echo "make demo        compare learning rules and simulate; then look at results/demo/report.html"
 	@echo "make ledger      measure every claim of the ledger: half an hour; results/ledger/ledger.html"
-	@echo "make benchmarks  measure speed and memory: half an hour; docs/benchmarks.md (beside others:"
-	@echo "                 NEST_PYTHON=..., BRIAN_PYTHON=..., the Pythons that have them)"
+	@echo "make benchmarks  measure speed and memory: a quarter of an hour; docs/benchmarks.md"
+	@echo "                 (beside others with NEST_PYTHON=... and BRIAN_PYTHON=..., Pythons that"
+	@echo "                 have them)"
 	@echo "make test        lint, type-check and test"
 	@echo "make test-nojit  the tests once more as plain Python, without the compiler"
 	@echo "make readme      renew the table and the pictures of the README"
@@ -80,12 +81,10 @@ ifneq ($(NEST_PYTHON)$(BRIAN_PYTHON),)
 	$(PEERS) --workloads lif --simulators nest brian2-cython --json $(MEASURED)/peers_lif.json
 	$(PEERS) --workloads vogels_abbott_current vogels_abbott_conductance \
 	  --simulators nest brian2-cpp --json $(MEASURED)/peers_vogels_abbott.json
-	$(PEERS) --workloads brunel microcircuit --simulators nest brian2-cpp-openmp \
-	  --json $(MEASURED)/peers_large.json
-endif
-ifneq ($(NEST_PYTHON),)
-	$(PEERS) --workloads microcircuit --scale 1 --simulators nest --precision compact --threads 2 \
-	  --repeats 1 --json $(MEASURED)/peers_full.json
+	$(PEERS) --workloads brunel --simulators nest brian2-cpp-openmp \
+	  --json $(MEASURED)/peers_brunel.json
+	$(PEERS) --workloads microcircuit --duration 10000 --repeats 5 \
+	  --simulators nest brian2-cpp-openmp --json $(MEASURED)/peers_microcircuit.json
 endif
 	$(BIN)/python docs/build_benchmarks.py $(MEASURED)
 

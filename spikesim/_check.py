@@ -100,6 +100,8 @@ def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool 
 
 def scalar(name: str, value: Any, *, finite: bool = True) -> float:
     """Convert `value` to a float; refuse arrays, text, booleans and NaN."""
+    if type(value) is float and math.isfinite(value):
+        return value
     _refuse_masked(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         if not (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"):
@@ -119,7 +121,7 @@ def scalar(name: str, value: Any, *, finite: bool = True) -> float:
 def number_or_array(name: str, value: Any, *, finite: bool = True) -> Any:
     """Return a number as a float, anything else as a read-only float64 array of our own."""
     try:
-        single = np.ndim(value) == 0
+        single = type(value) is float or np.ndim(value) == 0
     except ValueError:
         single = False  # Lists of several lengths: said by float_array.
     if single:
@@ -139,6 +141,8 @@ def per_neuron(
 ) -> Any:
     """Return a number, or an array of one value a neuron; at least, or above, `low`."""
     stored = number_or_array(name, value, finite=finite)
+    if isinstance(stored, float) and (low is None or stored > low):
+        return stored
     if np.ndim(stored) > 1:
         raise ParameterError(
             f"{name} must be a number or have one value a neuron, got shape {stored.shape}"

@@ -105,7 +105,7 @@ def test_others_stand_beside_ours_on_as_many_threads(tmp_path):
     rows += [_row("brian2-cpp-openmp", threads=4, time=4.0, left_out=["too large"])]
     rows.insert(0, _row(time=0.1, precision="compact"))
     rows[0]["left_out"] = ["brian2-cython is left out"]
-    page = _page(tmp_path, peers_large=rows)
+    page = _page(tmp_path, peers_brunel=rows)
     line = _cells(page, "NEST", "2")
     assert line[4] == "10 (10–10)" and line[-3:] == ["20", "1", "3"]
     assert _cells(page, "Brian2 C++ OpenMP", "4")[-3:] == ["", "", ""]

@@ -215,6 +215,15 @@ def test_memory_for_what_is_on_its_way_is_what_a_run_holds(delays, precision):
     assert f"delays: {readable(needed.delays)}" in str(needed)
 
 
+def test_a_delay_too_long_for_the_memory_is_refused_before_anything_is_built(monkeypatch):
+    a = sp.Population("a", sp.LIF(), 10)
+    network = sp.Network([a], [sp.Projection(a, a, sp.OneToOne(), 0.1, 1e6)])
+    monkeypatch.setattr("spikesim._memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("spikesim.engine.run.run", None)
+    with pytest.raises(NotEnoughMemoryError, match="Projection.delay: .*shorten the longest delay"):
+        sp.simulate(network, 1.0)
+
+
 def test_no_delays_need_next_to_nothing():
     assert sp.memory_needed(sp.LIF()).delays < 100
 

@@ -64,7 +64,7 @@ def test_full_logs_and_calendars_are_emptied_and_grown_and_change_no_bit(
     assert whole["a"].spike_counts().sum() > 30 * DURATION
     reasons.clear()
     monkeypatch.setattr(run, "_LOG_CAPACITY", 1)
-    monkeypatch.setattr(run, "_CALENDAR_CAPACITY", 1)
+    monkeypatch.setattr(run, "CALENDAR_CAPACITY", 1)
     # Chunks so long that a log is full before their end, on any machine.
     monkeypatch.setattr("spikesim.engine.pace._CHUNK_SECONDS", 100.0)
     monkeypatch.setattr("spikesim.engine.watch._LONGEST_CHUNK_SECONDS", 100.0)

@@ -18,6 +18,7 @@ from spikesim.errors import ParameterError
 from spikesim.network.projection import Projection
 
 __all__ = [
+    "MOST_STEPS",
     "KINDS",
     "LARGEST_COMPACT",
     "Law",
@@ -30,7 +31,7 @@ __all__ = [
 
 # The largest number in compact precision.
 LARGEST_COMPACT = float(np.finfo(np.float32).max)
-_MOST_STEPS = 2**31 - 1
+MOST_STEPS = 2**31 - 1
 
 
 class Law(NamedTuple):
@@ -167,12 +168,12 @@ def weight_too_large(label: str, weight: float) -> ParameterError:
 
 def _refuse_long(given: np.ndarray, dt: float) -> None:
     with np.errstate(over="ignore"):
-        too_long = given / dt > _MOST_STEPS
+        too_long = given / dt > MOST_STEPS
     if np.any(too_long):
         longest = float(np.max(given))
         raise ParameterError(
             f"Projection.delay{_check._first(too_long)} must be shorter: {longest:g} ms are "
-            f"{longest / dt:g} steps of dt = {dt!r} ms, {_MOST_STEPS} are possible"
+            f"{longest / dt:g} steps of dt = {dt!r} ms, {MOST_STEPS} are possible"
         )
 
 

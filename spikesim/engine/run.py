@@ -40,7 +40,7 @@ _MOST_CURRENTS = 2**21
 _LOG_CAPACITY = 2**15
 # Up to this the lists of the calendars are as long as they could ever be asked to be.
 _AMPLE_BYTES = 2**26
-_CALENDAR_CAPACITY = 16
+CALENDAR_CAPACITY = 16
 # A network is watched from the first chunk on.
 _MANY_SYNAPSES = 10**5
 # Bytes of state that are copied before every chunk, to find the step that makes one not finite.
@@ -201,7 +201,7 @@ class _State:
             current_table=np.zeros((n_populations, 2), dtype=np.uint64),
         )
         self.scratch: list[p.Scratch] = []
-        self.capacity = _CALENDAR_CAPACITY
+        self.capacity = CALENDAR_CAPACITY
         self.barrier = make_barrier(1, 1)
         self.calendars = [self._calendar(len(store.buckets) > 0) for store in self.stores]
         self._fill(arrays)

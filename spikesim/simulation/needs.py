@@ -12,8 +12,9 @@ from spikesim import _check
 from spikesim._memory import NEGLIGIBLE, available_memory, readable, require_memory
 from spikesim.distributions import Distribution
 from spikesim.engine.connect import BYTES_PER_NEURON, require_room, room_for
+from spikesim.engine.laws import MOST_STEPS
 from spikesim.engine.log import TraceRequest, trace_bytes
-from spikesim.engine.run import _CALENDAR_CAPACITY, default_threads
+from spikesim.engine.run import CALENDAR_CAPACITY, default_threads
 from spikesim.network.network import Network
 from spikesim.neurons import SigmoidRate
 from spikesim.simulation.record import requests_of
@@ -114,9 +115,8 @@ def memory_needed(
     n_steps = _check.n_steps("memory_needed.duration", duration, dt)
     _check.choice("memory_needed.precision", precision, ("double", "compact"))
     requests = requests_of(network, record, record_interval, dt)
-    needed = needs_of(network, requests, 0, n_steps, precision, record_to is not None)
-    delays = _for_delays(network, dt, precision == "compact")
-    return replace(needed, delays=delays, available=available_memory())
+    needed = needs_of(network, requests, 0, n_steps, dt, precision, record_to is not None)
+    return replace(needed, available=available_memory())
 
 
 def _for_delays(network: Network, dt: float, compact: bool) -> int:
@@ -126,7 +126,7 @@ def _for_delays(network: Network, dt: float, compact: bool) -> int:
     n_neurons = sum(population.n for population in network.populations)
     n_blocks = min(default_threads(), n_neurons)
     alike = {isinstance(item.weight, float) for item in used}
-    calendars = 8 * n_blocks * longest * (2 + _CALENDAR_CAPACITY * len(alike))
+    calendars = 8 * n_blocks * longest * (2 + CALENDAR_CAPACITY * len(alike))
     n_rates = sum(
         population.n
         for population in network.populations
@@ -137,13 +137,13 @@ def _for_delays(network: Network, dt: float, compact: bool) -> int:
 
 
 def _most_steps(delay: Any, dt: float) -> int:
-    """Return the longest delay in steps; 1 where nobody knows it before it is drawn."""
+    """Return the longest delay in steps; 1 where it is only known once drawn, or is refused."""
     if isinstance(delay, Distribution):
         limits = delay.limits()
         longest = dt if limits is None else limits[1]
     else:
         longest = float(np.max(delay, initial=dt))
-    return max(1, round(longest / dt))
+    return max(1, round(longest / dt)) if longest / dt <= MOST_STEPS else 1
 
 
 def needs_of(
@@ -151,10 +151,11 @@ def needs_of(
     requests: Mapping[str, TraceRequest],
     done: int,
     n_steps: int,
+    dt: float,
     precision: str,
     to_disk: bool,
 ) -> MemoryNeeded:
-    """Return what :func:`memory_needed` does but for delays and what is available.
+    """Return what :func:`memory_needed` does but for what is available.
 
     Arguments are checked before.
     """
@@ -166,7 +167,7 @@ def needs_of(
         neurons=n_neurons * BYTES_PER_NEURON,
         synapses=sum(room[1] for room in rooms),
         traces=0 if to_disk else trace_bytes(requests, done, n_steps),
-        delays=0,
+        delays=_for_delays(network, dt, precision == "compact"),
         per_spike=0 if to_disk else BYTES_PER_SPIKE,
         available=None,
     )
@@ -177,15 +178,18 @@ def require_all(
     requests: Mapping[str, TraceRequest],
     done: int,
     n_steps: int,
+    dt: float,
     precision: str,
     to_disk: bool,
 ) -> None:
     """Raise NotEnoughMemoryError if traces, network, or both together, do not fit."""
-    needed = needs_of(network, requests, done, n_steps, precision, to_disk)
+    needed = needs_of(network, requests, done, n_steps, dt, precision, to_disk)
     if needed.total < NEGLIGIBLE:
         return
     needed = replace(needed, available=available_memory())
     less = "record fewer neurons or at a longer interval, or to disk (simulate.record_to=folder)"
     require_memory("simulate.record: the traces", needed.traces, less)
     require_room(network, compact=precision == "compact")
+    about = "Projection.delay: the lists of what is on its way"
+    require_memory(about, needed.delays, "shorten the longest delay")
     require_memory(f"simulate: network and traces ({needed})", needed.total, less)

@@ -174,7 +174,7 @@ def simulate(
         elif state is None:
             state = State(0, {}, network, dt, entropy_of("simulate.seed", seed), precision)
         report = Progress(progress, first, first + n_steps, dt)
-        require_all(network, requests, first, n_steps, precision, record_to is not None)
+        require_all(network, requests, first, n_steps, dt, precision, record_to is not None)
         run = _Run(state, requests, output, keeper, found, report, first, first + n_steps)
         return run.go(n_threads, threads is not None)
 
