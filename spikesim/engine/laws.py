@@ -18,9 +18,9 @@ from spikesim.errors import ParameterError
 from spikesim.network.projection import Projection
 
 __all__ = [
-    "MOST_STEPS",
     "KINDS",
     "LARGEST_COMPACT",
+    "MOST_STEPS",
     "Law",
     "delay_law",
     "short_delay",
