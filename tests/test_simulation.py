@@ -16,6 +16,7 @@ from spikesim.engine.build import build
 from spikesim.engine.log import make_log
 from spikesim.errors import NonFiniteStateError, NotEnoughMemoryError, ParameterError
 from spikesim.simulation import SimulationInterrupted
+from spikesim.simulation.state import State
 
 LONG = 50_000.0 if config.DISABLE_JIT else 50_000_000.0
 
@@ -162,9 +163,9 @@ def test_a_request_for_traces_beyond_memory_is_refused_first():
     with pytest.raises(
         NotEnoughMemoryError, match=r"simulate\.record: the traces need .*bytes.*available"
     ):
-        sp.simulate(population, 1e12, record="v")
+        sp.simulate(population, 2e8, record="v")
     with pytest.raises(MemoryError):
-        sp.simulate(population, 1e12, record="v")
+        sp.simulate(population, 2e8, record="v")
 
 
 def test_traces_and_network_together_beyond_memory_are_refused_first(monkeypatch):
@@ -222,6 +223,27 @@ def test_a_delay_too_long_for_the_memory_is_refused_before_anything_is_built(mon
     monkeypatch.setattr("spikesim.engine.run.run", None)
     with pytest.raises(NotEnoughMemoryError, match="Projection.delay: .*shorten the longest delay"):
         sp.simulate(network, 1.0)
+
+
+def test_delays_that_are_drawn_are_not_refused_for_what_they_could_be():
+    a = sp.Population("a", sp.LIF(), 10)
+    rare = sp.LogNormal(5.0, 500.0, low=0.1)
+    network = sp.Network([a], [sp.Projection(a, a, sp.AllToAll(), 0.1, rare)])
+    assert sp.memory_needed(network).delays > 10**10
+    assert sp.simulate(network, 30.0, seed=1).duration == 30.0
+
+
+def test_a_run_ends_before_steps_no_longer_fit_into_a_word():
+    neuron = sp.LIF(i_ext=400.0)
+    last = 2**31 - 1
+    with pytest.raises(ParameterError, match=r"simulate\.duration must end by step 2\*\*31 - 1"):
+        sp.simulate(neuron, (last + 1) * 0.1)
+    half = sp.simulate(neuron, 100.0, seed=1).final_state
+    late = State(last - 1000, half.arrays, half.network, half.dt, half.seed, half.precision)
+    recording = sp.simulate(late.network, 100.0, state=late)
+    assert recording["neuron"].spike_times.min() > (last - 1000) * 0.1
+    with pytest.raises(ParameterError, match="go beyond"):
+        sp.simulate(late.network, 100.1, state=late)
 
 
 def test_no_delays_need_next_to_nothing():
@@ -402,6 +424,7 @@ CHILD = """
 import signal
 import spikesim as sp
 from spikesim.simulation import SimulationInterrupted
+from spikesim.simulation.state import State
 signal.signal(signal.SIGINT, signal.default_int_handler)
 a = sp.Population("a", sp.LIF(i_ext=400.0), 200)
 net = sp.Network([a], [sp.Projection(a, a, sp.FixedProbability(0.1), 0.1, 0.5)])

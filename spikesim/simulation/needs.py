@@ -39,9 +39,9 @@ class MemoryNeeded:
     traces : int
         Bytes of what is sampled.
     delays : int
-        Bytes for what is on its way, by the longest delay: lists of spikes for each step ahead, as
-        a run begins with them, and the past rates of rate neurons. Lists grow where many spikes
-        arrive in one step.
+        Bytes for what is on its way, by the longest delay that can be drawn: lists of spikes for
+        each step ahead, as a run begins with them, and the past rates of rate neurons. Lists grow
+        where many spikes arrive in one step.
     per_spike : int
         Bytes for each spike that is recorded. How many there will be nobody knows before.
     available : int or None
@@ -119,12 +119,16 @@ def memory_needed(
     return replace(needed, available=available_memory())
 
 
-def _for_delays(network: Network, dt: float, compact: bool) -> int:
-    """Return the bytes of the calendars that a run begins with, and of past rates."""
+def _for_delays(network: Network, dt: float, compact: bool, certain: bool) -> int:
+    """Return the bytes of the calendars that a run begins with, and of past rates.
+
+    They depend on threads and on delays that are drawn: it is the most that it can be, or
+    (`certain`) the least.
+    """
     used = [item for item in network.projections if room_for(network, item, compact)[0]]
-    longest = max((_most_steps(item.delay, dt) for item in used), default=1)
+    longest = max((_most_steps(item.delay, dt, certain) for item in used), default=1)
     n_neurons = sum(population.n for population in network.populations)
-    n_blocks = min(default_threads(), n_neurons)
+    n_blocks = 1 if certain else min(default_threads(), n_neurons)
     alike = {isinstance(item.weight, float) for item in used}
     calendars = 8 * n_blocks * longest * (2 + CALENDAR_CAPACITY * len(alike))
     n_rates = sum(
@@ -136,10 +140,10 @@ def _for_delays(network: Network, dt: float, compact: bool) -> int:
     return calendars + 2 * 8 * n_rates * longest
 
 
-def _most_steps(delay: Any, dt: float) -> int:
+def _most_steps(delay: Any, dt: float, certain: bool) -> int:
     """Return the longest delay in steps; 1 where it is only known once drawn, or is refused."""
     if isinstance(delay, Distribution):
-        limits = delay.limits()
+        limits = None if certain else delay.limits()
         longest = dt if limits is None else limits[1]
     else:
         longest = float(np.max(delay, initial=dt))
@@ -154,10 +158,13 @@ def needs_of(
     dt: float,
     precision: str,
     to_disk: bool,
+    *,
+    certain: bool = False,
 ) -> MemoryNeeded:
     """Return what :func:`memory_needed` does but for what is available.
 
-    Arguments are checked before.
+    Arguments are checked before. Delays are counted as the most that they can need, or
+    (`certain`) as the least.
     """
     rooms = [room_for(network, item, precision == "compact") for item in network.projections]
     n_neurons = sum(population.n for population in network.populations)
@@ -167,7 +174,7 @@ def needs_of(
         neurons=n_neurons * BYTES_PER_NEURON,
         synapses=sum(room[1] for room in rooms),
         traces=0 if to_disk else trace_bytes(requests, done, n_steps),
-        delays=_for_delays(network, dt, precision == "compact"),
+        delays=_for_delays(network, dt, precision == "compact", certain),
         per_spike=0 if to_disk else BYTES_PER_SPIKE,
         available=None,
     )
@@ -183,7 +190,7 @@ def require_all(
     to_disk: bool,
 ) -> None:
     """Raise NotEnoughMemoryError if traces, network, or both together, do not fit."""
-    needed = needs_of(network, requests, done, n_steps, dt, precision, to_disk)
+    needed = needs_of(network, requests, done, n_steps, dt, precision, to_disk, certain=True)
     if needed.total < NEGLIGIBLE:
         return
     needed = replace(needed, available=available_memory())

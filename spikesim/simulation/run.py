@@ -30,6 +30,8 @@ __all__ = ["simulate"]
 
 _WORTH_THREADS = 1000
 _MOST_THREADS = 1024
+# Spikes are kept as words of a step and a neuron.
+_MOST_STEPS = 2**31 - 1
 
 
 @_check.suggest_keywords
@@ -58,7 +60,8 @@ def simulate(
         :class:`~spikesim.PoissonSource`, :class:`~spikesim.InhomogeneousPoissonSource`,
         :class:`~spikesim.SpikeSource`) stands for a population "neuron" of one.
     duration : float
-        Biological time (ms), a multiple of `dt`; 0 gives an empty recording.
+        Biological time (ms), a multiple of `dt`; 0 gives an empty recording. With what `state`
+        has behind it, it is at most 2**31 - 1 steps.
     dt : float, default 0.1
         Time step (ms).
     record : str, tuple of str, or dict, optional
@@ -147,6 +150,11 @@ def simulate(
         _check_state(state, network, dt, seed, precision)
     requests = requests_of(network, record, record_interval, dt)
     first = 0 if state is None else state.step
+    if first + n_steps > _MOST_STEPS:
+        raise ParameterError(
+            f"simulate.duration must end by step 2**31 - 1 of dt = {dt!r} ms, that is at "
+            f"{_MOST_STEPS * dt:g} ms; {duration:g} ms from {first * dt:g} ms on go beyond"
+        )
     keeper = None
     interval = _check.positive("simulate.checkpoint_interval", checkpoint_interval)
     if checkpoint is not None:
