@@ -5,7 +5,8 @@ import pytest
 
 import spikesim as sp
 from spikesim.errors import ParameterError, ParameterTypeError
-from spikesim.neurons.sigmoid_rate import output, step
+from spikesim.neurons.lif import move
+from spikesim.neurons.sigmoid_rate import output
 from tests.naive_models import sigmoid
 
 ARGUMENTS = (-55.0, 4.0, 100.0)
@@ -41,12 +42,12 @@ def test_the_membrane_is_exact_for_any_dt(dt):
     constants = model.constants(dt)
     v = -70.0
     for _ in range(round(50.0 / dt)):
-        v = step(v, constants.leak_gain * 250.0, 0.0, constants.decay_m, constants.v_rest)
+        v = move(v, constants.leak_gain * 250.0, 0.0, constants.decay_m, constants.v_rest)
     assert v == pytest.approx(-60.0 + 10.0 - 20.0 * np.exp(-50.0 / 12.0), abs=1e-12)
 
 
 def test_a_jump_is_added_as_it_is():
-    assert step(-60.0, 0.0, 2.5, 0.9, -60.0) == -57.5
+    assert move(-60.0, 0.0, 2.5, 0.9, -60.0) == -57.5
 
 
 def test_its_constants_are_those_of_the_neuron_that_fires():

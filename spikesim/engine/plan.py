@@ -42,10 +42,9 @@ TILE = np.uint64(1024)
     PORT,
     N_PORTS,
     DRAW,
-    N_DRAWS,
     RATES,
     N_POPULATION_COLUMNS,
-) = _indices(16)
+) = _indices(15)
 # What KIND may be.
 LIF_NEURONS, SIGMOID_RATE, POISSON, LISTED = _indices(4)
 # Blocks of Plan.constants of a population, each of WIDTH values: one a neuron if EACH, else as many

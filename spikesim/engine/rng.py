@@ -36,10 +36,8 @@ __all__ = [
     "normals",
     "philox",
     "poisson_count",
-    "poisson_counts",
     "poisson_scratch",
     "poisson_table",
-    "poisson_thresholds",
     "uniforms",
 ]
 
@@ -148,12 +146,6 @@ def poisson_table(means: np.ndarray) -> PoissonTable:
     return PoissonTable(means, np.ascontiguousarray(thresholds), padded)
 
 
-def poisson_thresholds(mean: float) -> np.ndarray:
-    """Return all ``T_k`` below ``2**48`` of a mean of at most 12, int64."""
-    thresholds = poisson_table(np.array([mean])).thresholds[0]
-    return thresholds[thresholds < _CERTAIN]
-
-
 def poisson_scratch() -> np.ndarray:
     """Return the memory that :func:`add_poisson` works in; each thread needs its own."""
     return np.zeros(3 * _GROUPS, dtype=np.uint64)
@@ -196,39 +188,6 @@ def poisson_count(stream, neuron, step, table, row, k0, k1):
     words = _count_upper_bits(neuron >> 3, stream, step, k0, k1)
     upper = _part(words, neuron)
     return _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
-
-
-@kernel(bare=True)
-def poisson_counts(counts, stream, neurons, step, table, rows, k0, k1):
-    """Write the counts of some neurons at a step; neighbours in the list share their calls.
-
-    Parameters
-    ----------
-    counts : ndarray of int64, shape (n,)
-        Written.
-    stream, step : int
-        Which stream and step.
-    neurons : ndarray of int64, shape (n,)
-        Who draws: the number of each neuron within its population.
-    table : PoissonTable
-        Means.
-    rows : ndarray of int, shape (n,)
-        The row of the table that has the mean of each neuron.
-    k0, k1 : int
-        Key.
-    """
-    group = -1
-    words = (0, 0, 0, 0)
-    for i in range(len(neurons)):
-        neuron, row = int(neurons[i]), rows[i]
-        if table.means[row] > _TABLE_LIMIT:
-            counts[i] = _poisson_by_rejection(stream, neuron, step, table.means[row], k0, k1)
-            continue
-        if neuron >> 3 != group:
-            group = neuron >> 3
-            words = _count_upper_bits(group, stream, step, k0, k1)
-        upper = _part(words, neuron)
-        counts[i] = _count_above(upper, stream, neuron, step, table.thresholds[row], k0, k1)
 
 
 @kernel(bare=True)

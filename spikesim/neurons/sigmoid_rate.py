@@ -132,27 +132,6 @@ class SigmoidRate:
         )
 
 
-@kernel
-def step(v, push, jump, decay_m, v_rest):
-    """Advance the membrane of one neuron by one step of the grid.
-
-    Parameters
-    ----------
-    v : float
-        Membrane potential at the start of the step (mV).
-    push, jump : float
-        What currents and delta synapses add to v in this step (mV).
-    decay_m, v_rest : float
-        As in :class:`SigmoidRateConstants`.
-
-    Returns
-    -------
-    float
-        Membrane potential at the end of the step (mV).
-    """
-    return v_rest + decay_m * (v - v_rest) + push + jump
-
-
 @kernel(error_model="numpy")
 def output(v, v_half, v_scale, max_rate):
     """Return the rate (Hz) of a neuron whose membrane potential is `v` (mV)."""
