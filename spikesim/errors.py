@@ -42,7 +42,7 @@ class SpikesimWarning(UserWarning):
 
 
 class RoundingWarning(SpikesimWarning):
-    """A duration that is not a multiple of the time step was rounded."""
+    """A duration off the time step was rounded, or weights coarsely in compact precision."""
 
 
 class UnitWarning(SpikesimWarning):

@@ -185,7 +185,8 @@ def test_the_unit_of_a_port_is_the_largest_weight_over_the_largest_integer():
         return make_stores(wirings, populations, layout, DT, 0, compact, 1).scales.tolist()
 
     assert scale(sp.Uniform(-3.0, 2.0)) == [3.0 / 32767]
-    assert scale(sp.Uniform(-3.0, 2.0), -5.0) == [5.0 / 32767]
+    assert scale(sp.Uniform(-3.0, 2.0), sp.Uniform(4.0, 5.0)) == [5.0 / 32767]
+    assert scale(sp.Uniform(-3.0, 2.0), sp.Normal(5.0, 0.0), -5.0) == [3.0 / 32767]
     assert scale(sp.Normal(1.0, 2.0)) == [15.0 / 32767]
     # Weights that a projection has in common are single-precision numbers.
     assert scale(2.0, -7.0) == scale(0.0) == [1.0]

@@ -6,6 +6,7 @@ that a user wrote is drawn here, for a whole projection.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from spikesim import _check
 from spikesim.distributions import Distribution, LogNormal, Normal, Uniform
 from spikesim.distributions import drawn as draw
 from spikesim.engine.variates import CONSTANT, LISTED, LOG_NORMAL, NORMAL, UNIFORM
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, RoundingWarning
 from spikesim.network.projection import Projection
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "delay_law",
     "short_delay",
     "steps_of",
+    "warn_if_coarse",
     "weight_law",
     "weight_too_large",
 ]
@@ -32,6 +34,10 @@ __all__ = [
 # The largest number in compact precision.
 LARGEST_COMPACT = float(np.finfo(np.float32).max)
 MOST_STEPS = 2**31 - 1
+# A weight of so many units is off by up to 2 %, half a unit.
+_FEW_UNITS = 25
+# Listed values that are looked at together: few enough to need no memory to speak of.
+_PIECE = 2**20
 
 
 class Law(NamedTuple):
@@ -65,6 +71,32 @@ class Law(NamedTuple):
             least = self.listed.min() if len(self.listed) else 0.0
             return float(least), float(self.listed.max(initial=least))
         return self.low, self.high
+
+    def share_below(self, size: float) -> float:
+        """Return which share of the values other than 0 is nearer to 0 than `size`."""
+        if self.kind in (CONSTANT, LISTED):
+            values = np.array([self.a]) if self.kind == CONSTANT else self.listed
+            below = n = 0
+            for first in range(0, len(values), _PIECE):
+                some = np.abs(values[first : first + _PIECE])
+                below += int(np.count_nonzero((some < size) & (some > 0.0)))
+                n += int(np.count_nonzero(some))
+            return below / n if n else 0.0
+        low, high = max(self.low, -size), min(self.high, size)
+        if low >= high:
+            return 0.0
+        if (low, high) == (self.low, self.high):
+            return 1.0
+        whole = self._below(self.high) - self._below(self.low)
+        return (self._below(high) - self._below(low)) / whole
+
+    def _below(self, value: float) -> float:
+        """Return the probability that what is drawn, before any is drawn again, is below."""
+        if self.kind == UNIFORM:
+            return (value - self.a) / (self.b - self.a)
+        if self.kind == LOG_NORMAL:
+            value = math.log(value) if value > 0.0 else -math.inf
+        return 0.5 * math.erfc((self.a - value) / (self.b * math.sqrt(2.0)))
 
 
 _NOTHING = np.zeros(0)
@@ -163,6 +195,20 @@ def weight_too_large(label: str, weight: float) -> ParameterError:
     return ParameterError(
         f"{label} must be at most {LARGEST_COMPACT:.2g} in compact precision, "
         f"got up to {weight:g}; use simulate.precision='double'"
+    )
+
+
+def warn_if_coarse(law: Law, unit: float, where: str) -> None:
+    """Warn where a typical weight, the median of those that are not 0, is few units."""
+    if law.share_below(_FEW_UNITS * unit) <= 0.5:
+        return
+    _check.warn(
+        f"Projection.weight: in compact precision weights that differ are multiples of {unit:.3g} "
+        "here, a unit that the largest of this synapse model on this target needs; most of these "
+        f"are below {_FEW_UNITS * unit:.3g} and may be off by more than 2 %, those below "
+        f"{0.5 * unit:.3g} become 0; use precision='double', or give the distribution of the "
+        f"largest a bound ({where})",
+        RoundingWarning,
     )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from spikesim import _check
 from spikesim.engine.connect import Drawing, draw_rows
 from spikesim.engine.filling import Filling, Part
-from spikesim.engine.laws import LARGEST_COMPACT, Law, weight_too_large
+from spikesim.engine.laws import LARGEST_COMPACT, Law, warn_if_coarse, weight_too_large
 from spikesim.engine.pool import Pool
 from spikesim.engine.records import LISTED, PACKED, ROW_BITS, UNIFORM, Records
 from spikesim.engine.variates import CONSTANT
@@ -35,6 +35,10 @@ __all__ = ["Layout", "Store", "Stores", "Wiring", "make_stores"]
 
 _MOST_CLASSES = 4096
 _LARGEST_PACKED = 2**15 - 1
+# A unit below this would be lost in single precision with the constants that it multiplies.
+_LEAST_UNIT = 2.0**-100
+# A weight that a projection has in common is at most so many units, so that sums stay finite.
+_MOST_UNITS = 2.0**63
 
 
 class Layout(NamedTuple):
@@ -215,6 +219,9 @@ class _Builder:
         """Return the stores."""
         scales = self._scales()
         uniform, listed, weights, *early = self._parts(scales)
+        for part in listed if self.compact else []:
+            if part.drawing.rows.firsts[-1]:
+                warn_if_coarse(part.drawing.weight, float(scales[part.port]), part.where)
         kinds = UNIFORM, PACKED if self.compact else LISTED
         fillings = [
             self._filling(kind, parts) for kind, parts in zip(kinds, (uniform, listed), strict=True)
@@ -247,18 +254,23 @@ class _Builder:
         return Stores(stores[0], stores[1], scales, shortest, longest, n_synapses)
 
     def _scales(self) -> np.ndarray:
-        """Return what a weight of 1 is worth at each port: 1, or where weights are packed less."""
+        """Return what a weight of 1 is worth at each port: 1, or where weights are packed less.
+
+        Only weights that are packed need a unit. Those that a projection has in common are, where
+        there are so many that they may outnumber the classes.
+        """
         scales = np.ones(self.layout.row_starts.shape[1])
         if not self.compact:
             return scales
-        largest = np.zeros_like(scales)
-        packed = np.zeros(len(scales), dtype=bool)
+        packed, common = np.zeros_like(scales), np.zeros_like(scales)
         for wiring, drawing in zip(self.wirings, self.drawings, strict=True):
+            in_class = drawing.weight.kind == CONSTANT and len(self.wirings) <= _MOST_CLASSES
+            largest = common if in_class else packed
             port = wiring.port
             largest[port] = max(largest[port], *map(abs, drawing.weight.ends()))
-            packed[port] |= drawing.weight.kind != CONSTANT or len(self.wirings) > _MOST_CLASSES
-        used = packed & (largest > 0.0)
-        scales[used] = largest[used] / _LARGEST_PACKED
+        used = packed > 0.0
+        units = np.maximum(packed / _LARGEST_PACKED, common / _MOST_UNITS)
+        scales[used] = np.maximum(units, _LEAST_UNIT)[used]
         return scales
 
     def _parts(self, scales: np.ndarray) -> tuple[list[Part], list[Part], np.ndarray, int, int]:
