@@ -22,6 +22,7 @@ COARSE = [
     [sp.Normal(1.0, 0.1, low=0.9), sp.Uniform(-5e3, 0.0)],
     [sp.LogNormal(1.0, 0.1), sp.Uniform(-5e3, 0.0)],
     [sp.LogNormal(1.0, 3.0, low=0.1, high=1.0), FAR],
+    [sp.LogNormal(1.0, 3.0, high=0.25), sp.Uniform(0.0, 260.0)],
 ]
 FINE = [
     [sp.LogNormal(1.0, 1.0)],
