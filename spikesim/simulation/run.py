@@ -84,8 +84,9 @@ def simulate(
         If a state is continued on more threads than that, the network is laid out anew.
     precision : {"double", "compact"}, default "double"
         "double" computes in double precision. "compact" is for big networks: state variables in
-        single precision, weights that differ in 16 bits (steps of the largest weight of a port
-        over 32767); it takes a quarter to a half of the memory and time, and its results
+        single precision, weights that differ in 16 bits (steps of the largest of them through
+        one synapse model on one target over 32767, with a ``RoundingWarning`` where these are too
+        coarse); it takes a quarter to a half of the memory and time, and its results
         differ from those in double precision as rounding makes them
         (``docs/decisions/0014-compact-precision.md``).
     progress : bool or callable, optional
