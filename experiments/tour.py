@@ -70,15 +70,22 @@ def _fi_curve(config: Config) -> dict[str, np.ndarray]:
     currents = np.linspace(300.0, 1200.0, config.n_currents)
     model = sp.LIF(i_ext=currents)
     recording = sp.simulate(sp.Population("neuron", model, config.n_currents), config.duration)
-    counts = recording["neuron"].spike_counts()
-    rates = 1000.0 * counts / config.duration
-    drive = model.r_m * currents
-    gap = model.v_th - model.v_rest
-    theory = np.zeros_like(currents)
+    rates = np.zeros(config.n_currents)
+    for neuron in range(config.n_currents):
+        intervals = recording["neuron"].isi(neuron)
+        rates[neuron] = 1000.0 / intervals.mean() if len(intervals) else 0.0
+    return {"currents": currents, "rates": rates, "theory": _theory(currents)}
+
+
+def _theory(currents: np.ndarray) -> np.ndarray:
+    """Return the rates (Hz) of a default neuron under constant currents (pA)."""
+    model = sp.LIF()
+    drive, gap = model.r_m * currents, model.v_th - model.v_rest
     fires = drive > gap
+    rates = np.zeros_like(currents)
     interval = model.t_ref + model.tau_m * np.log(drive[fires] / (drive[fires] - gap))
-    theory[fires] = 1000.0 / interval
-    return {"currents": currents, "rates": rates, "theory": theory}
+    rates[fires] = 1000.0 / interval
+    return rates
 
 
 def _potentials() -> dict[str, sp.Recording]:
@@ -135,7 +142,7 @@ def draw(found: dict[str, Any], out: Path) -> list[Path]:
     save(ax.figure, "membrane")
 
     fi = found["fi"]
-    save(sp.plotting.fi_curve(fi["currents"], fi["rates"], theory=fi["theory"]).figure, "fi_curve")
+    save(sp.plotting.fi_curve(fi["currents"], fi["rates"], theory=_theory).figure, "fi_curve")
 
     figure, ax = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
     styles = {"delta": "-", "exponential": "--", "alpha": "-."}

@@ -23,6 +23,7 @@ from spikesim.ledger import command as ledger_command
 
 __all__ = ["main"]
 
+_LONG_SECONDS = 5.0
 _DESCRIPTION = """\
 Simulate and train spiking neural networks on an ordinary computer.
 
@@ -221,6 +222,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
     print(
         f"{recording.duration:g} ms at dt = {recording.dt:g} ms in {seconds:.3g} s"
+        + (" (the first run of a kind of network compiles)" if seconds > _LONG_SECONDS else "")
         + (f", interrupted before {arguments.duration:g} ms" if code else "")
         + f"; seed {recording.seed}"
     )

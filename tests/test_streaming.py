@@ -101,7 +101,8 @@ def test_a_name_that_is_taken_is_refused_before_anything_runs(tmp_path):
 
 def test_traces_larger_than_the_disk_are_refused(tmp_path):
     with pytest.raises(NotEnoughMemoryError, match=r"simulate\.record_to: the traces need .*disk"):
-        sp.simulate(sp.LIF(), 1e14, record="v", record_to=tmp_path / "run")
+        many = sp.Population("a", sp.LIF(), 10_000)
+        sp.simulate(many, 2e8, record="v", record_to=tmp_path / "run")
     assert not list(tmp_path.iterdir())
 
 
@@ -112,9 +113,11 @@ def test_an_unfinished_run_is_no_recording(tmp_path):
     with pytest.raises(OSError, match="no space"):
         streamed(tmp_path / "run", progress=fail)
     assert (tmp_path / "run.part").is_dir()
-    for name in ("run", "run.part", "nothing"):
+    for name in ("run", "run.part"):
         with pytest.raises(ParameterError, match="holds no recording, or one whose run was cut"):
             sp.load_recording(tmp_path / name)
+    with pytest.raises(ParameterError, match=r"load_recording\.path: there is no folder .*nothing"):
+        sp.load_recording(tmp_path / "nothing")
 
 
 def test_every_damage_is_found(tmp_path):

@@ -316,6 +316,8 @@ def _header(folder: Path) -> dict[str, Any]:
     try:
         text = (folder / "header.json").read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
+        if not folder.exists() and not folder.with_name(f"{folder.name}.part").exists():
+            raise ParameterError(f"load_recording.path: there is no folder {folder}") from None
         raise ParameterError(
             f"{folder} holds no recording, or one whose run was cut off: simulate(..., "
             "checkpoint=...) goes on with it"

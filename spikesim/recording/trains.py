@@ -78,7 +78,8 @@ class SpikeTrains:
         .. math:: \mathrm{CV} = \sigma_I / \mu_I
 
         0 for a regular train, 1 for a Poisson process, :math:`1 / \sqrt{k}` for a gamma process
-        of order k. NaN for fewer than two intervals. The standard deviation is that of the
+        of order k. NaN for fewer than two intervals, and too small on average for few, as long
+        intervals do not fit into a short recording. The standard deviation is that of the
         intervals as they are (divided by their number).
         """
         return analysis.cv(*self._intervals(*self._window("cv", start, stop)), self.n)
