@@ -209,7 +209,7 @@ def press():
     os.kill(os.getpid(), signal.SIGINT)
 threading.Timer(float(sys.argv[3]), press).start()
 try:
-    simulate(int(sys.argv[1]), 1e9)
+    simulate(int(sys.argv[1]), 2e8)
 except sp.SimulationInterrupted as error:
     print(time.perf_counter() - pressed[0], error, error.recording is None)
 """
