@@ -34,6 +34,10 @@ FloatArray = NDArray[np.float64]
 Thing = TypeVar("Thing", bound=Callable[..., Any])
 
 _MOST_STEPS = 2**53
+# Below this a number of pF, pA or nS was given in farads, amperes or siemens; above, in the unit
+# 1000 times as large (nF, nA, uS), as a time in seconds or a potential in volts is.
+_NO_PREFIX = 1e-6
+_WITHOUT_PREFIX = {"pF": 1e12, "pA": 1e12, "nS": 1e9}
 
 
 def float_array(name: str, value: ArrayLike, *, finite: bool = True, copy: bool = False) -> Any:
@@ -322,25 +326,25 @@ def warn(message: str, category: type[Warning]) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def ask_about_unit(name: str, value: Any, limit: float, unit: str) -> None:
-    """Warn of a number, or an array of them, that no model has: below `limit`, but not zero.
+def ask_about_unit(name: str, value: float, limit: float, unit: str, verb: str = "is") -> bool:
+    """Warn of a number that no model has, below `limit` in magnitude but not zero.
 
-    Such a value was given in a unit 10**3 or, below a millionth of the limit, 10**12 times `unit`.
+    Such a number was given in a larger unit; the message proposes what it is in `unit`.
+
+    Returns
+    -------
+    bool
+        Whether there was a warning.
     """
-    if isinstance(value, float):
-        first, largest = value, abs(value)
-    elif isinstance(value, np.ndarray) and np.any(value):
-        first, largest = float(value[value != 0.0][0]), np.max(np.abs(value))
-    else:
-        return
-    if not 0.0 < largest < limit:
-        return
-    factor = 1e3 if abs(first) >= 1e-6 * limit else 1e12
+    if not 0.0 < abs(value) < limit:
+        return False
+    factor = _WITHOUT_PREFIX.get(unit, 1e3) if abs(value) < _NO_PREFIX else 1e3
     warn(
-        f"{name} is {first:g} {unit}; should it be {factor * first:g}? Times are in ms, "
-        "potentials in mV, currents in pA, capacitances in pF",
+        f"{name} {verb} {value:g} {unit}; should it be {factor * value:g}? Times are in ms, "
+        "potentials in mV, currents in pA, conductances in nS, capacitances in pF",
         UnitWarning,
     )
+    return True
 
 
 def seed_sequence(name: str, value: Any) -> np.random.SeedSequence:

@@ -17,7 +17,16 @@ import numpy as np
 from spikesim import _check
 from spikesim.errors import ParameterError
 
-__all__ = ["Distribution", "LogNormal", "Normal", "Uniform", "drawn", "typical"]
+__all__ = [
+    "Distribution",
+    "LogNormal",
+    "Normal",
+    "Uniform",
+    "drawn",
+    "reach",
+    "typical",
+    "usual_range",
+]
 
 
 # Beyond so many standard deviations a normal value is drawn again in compact precision; it comes
@@ -89,6 +98,29 @@ def typical(value: Any) -> float:
         return math.nan
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean(value))
+
+
+def usual_range(value: Any) -> tuple[float, float]:
+    """Return between what values a parameter lies, but for some of the tail of a distribution.
+
+    A distribution without ends is taken to 2 standard deviations from its mean; one of the user's
+    own gives NaN, as an array of nothing does.
+    """
+    if isinstance(value, float):
+        return value, value
+    if isinstance(value, (Normal, LogNormal)):
+        low, high = value.mean - 2.0 * value.sd, value.mean + 2.0 * value.sd
+        return max(low, value.low), min(high, value.high)
+    if isinstance(value, Uniform):
+        return value.low, value.high
+    if isinstance(value, Distribution) or not np.size(value):
+        return math.nan, math.nan
+    return float(np.min(value)), float(np.max(value))
+
+
+def reach(value: Any) -> float:
+    """Return that end of :func:`usual_range` which is larger in magnitude, with its sign."""
+    return max(usual_range(value), key=abs)
 
 
 @_check.suggest_keywords

@@ -153,7 +153,7 @@ def _sigmoid_rate(rng, n):
         v_half=rng.uniform(-60.0, -50.0, n),
         v_scale=rng.uniform(1.0, 8.0, n),
         max_rate=rng.uniform(50.0, 1000.0, n),
-        i_ext=rng.uniform(0.0, 300.0),
+        i_ext=max(2.0, rng.uniform(0.0, 300.0)),  # Less looks like nA.
         v_init=rng.uniform(-75.0, -49.0, n),
     )
 

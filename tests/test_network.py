@@ -172,7 +172,7 @@ def test_a_poisson_source_fires_at_its_rates():
         (lambda a, w: sp.SpikeInput(a, [1.0], [0], w), "SpikeInput.weight into 'a'"),
     ],
 )
-@pytest.mark.parametrize(("weight", "ways"), [(80.0, 5.3), (-480.0, 32)])
+@pytest.mark.parametrize(("weight", "ways"), [(20.0, 1.3), (80.0, 5.3), (-480.0, 32)])
 def test_a_weight_in_pa_without_a_synapse_is_asked_about(make, place, weight, ways):
     a = sp.Population("a", sp.LIF())
     item = make(a, weight)
@@ -198,7 +198,19 @@ def test_weights_that_differ_are_asked_about_too(weight):
 @pytest.mark.parametrize(
     ("model", "weight", "synapse"),
     [
-        (sp.LIF(), 60.0, {}),
+        (sp.LIF(), 15.0, {}),
+        (sp.LIF(), -60.0, {}),
+        (sp.LIF(v_reset=-52.0), 14.5, {}),
+        (sp.LIF(v_th=-60.0), 15.0, {}),
+        (sp.LIF(), 20.0, {"synapse": sp.Delta()}),
+        (sp.LIF(10.0, 250.0, 0.0, 20.0, 10.0), 60.0, {}),
+        (sp.LIF.normalised(), 30.0, {}),
+        (sp.LIF.normalised(), 0.01, {"synapse": sp.Exponential()}),
+        (sp.LIF.normalised(), 1e-5, {"synapse": sp.ConductanceExponential(5.0, -0.1)}),
+        (sp.LIF(), 0.0, {"synapse": sp.Exponential()}),
+        (sp.LIF(), 0.1, {"synapse": sp.Alpha()}),
+        (sp.LIF(), 1e-4, {"synapse": sp.ConductanceAlpha()}),
+        (sp.LIF(), 1e-4, {"synapse": sp.Delta()}),
         (sp.LIF(), 1e4, {"synapse": sp.Delta()}),
         (sp.LIF(), 1e4, {"synapse": sp.Exponential()}),
         (sp.LIF.normalised(), -15.0, {}),
@@ -215,3 +227,123 @@ def test_a_sensible_weight_is_not_asked_about(model, weight, synapse):
 def test_a_delay_in_seconds_is_asked_about():
     with pytest.warns(UnitWarning, match=r"Projection\.delay is 0\.0015 ms; should it be 1\.5\?"):
         sp.Projection("a", "a", sp.OneToOne(), 1.0, 0.0015)
+
+
+@pytest.mark.parametrize(
+    ("delay", "asked"),
+    [
+        (sp.Uniform(0.001, 0.019), r"reaches 0\.019 ms; should it be 19\?"),
+        (sp.Normal(0.0015, 0.0005, 1e-4), r"reaches 0\.0025 ms"),
+        (sp.Uniform(0.001, 0.02), None),
+        (sp.Normal(1.0, 0.5, 0.001), None),
+        (0.01, None),
+        ([0.001, 1.0], None),
+        ([0.001, 0.004], r"reaches 0\.004 ms; should it be 4\?"),
+    ],
+)
+def test_delays_that_differ_are_asked_about_if_all_are_short(delay, asked):
+    if asked is None:
+        assert sp.Projection("a", "a", sp.OneToOne(), 1.0, delay).weight == 1.0
+        return
+    with pytest.warns(UnitWarning, match=asked):
+        sp.Projection("a", "a", sp.OneToOne(), 1.0, delay)
+
+
+@pytest.mark.parametrize(
+    ("weight", "synapse", "text"),
+    [
+        (0.09, sp.Exponential(), r"'a' is 0\.09 pA; should it be 90\?"),
+        (-5e-11, sp.Alpha(), r"'a' is -5e-11 pA; should it be -50\?"),
+        ([0.0, -0.05], sp.Alpha(), r"'a' reaches -0\.05 pA; should it be -50\?"),
+        (sp.Normal(0.05, 0.005), sp.Exponential(), r"'a' reaches 0\.06 pA; should it be 60\?"),
+        (5e-5, sp.ConductanceExponential(), r"'a' is 5e-05 nS; should it be 0\.05\?"),
+        (2e-9, sp.ConductanceAlpha(), r"'a' is 2e-09 nS; should it be 2\?"),
+    ],
+)
+@pytest.mark.parametrize("model", [sp.LIF(), sp.SigmoidRate()])
+def test_weights_in_na_and_us_are_asked_about(model, weight, synapse, text):
+    if synapse.conductance and isinstance(model, sp.SigmoidRate):
+        model = sp.LIF(v_rest=sp.Uniform(-70.0, -60.0))
+    a = sp.Population("a", model, 2)
+    projection = sp.Projection(a, a, sp.OneToOne(), weight, synapse=synapse)
+    with pytest.warns(UnitWarning, match=r"Projection\.weight from 'a' to " + text) as warned:
+        sp.Network([a], [projection])
+    assert len(warned) == 1
+
+
+def test_a_small_weight_beside_a_large_one_is_not_asked_about():
+    a = sp.Population("a", sp.LIF())
+    small = sp.Projection(a, a, sp.OneToOne(), 0.01, synapse=sp.Exponential())
+    large = sp.PoissonInput(a, 5.0, 50.0, sp.Alpha())
+    assert sp.Network([a], [small], [large]).projections == (small,)
+    other = sp.PoissonInput(a, 5.0, 50.0, sp.ConductanceAlpha())
+    with pytest.warns(UnitWarning, match=r"Projection\.weight from 'a' to 'a' is 0\.01 pA"):
+        sp.Network([a], [small], [other])
+
+
+def test_reversal_potentials_in_volts_are_asked_about():
+    a = sp.Population("a", sp.LIF())
+    item = sp.PoissonInput(a, 5.0, 1.0, sp.ConductanceExponential(5.0, -0.08))
+    with pytest.warns(UnitWarning, match=r"Exponential\.e_rev is -0\.08 mV; should it be -80\?"):
+        sp.Network([a], inputs=[item])
+
+
+CURRENTS = [
+    (lambda x: sp.StepCurrent("a", x), "StepCurrent.amplitude"),
+    (lambda x: sp.StepCurrent("a", [0.0, x]), "StepCurrent.amplitude"),
+    (lambda x: sp.RampCurrent("a", 0.0, x, 1.0, 2.0), "RampCurrent.end_amplitude"),
+    (lambda x: sp.RampCurrent("a", -x, 0.0, 1.0, 2.0), "RampCurrent.start_amplitude"),
+    (lambda x: sp.SineCurrent("a", x, 5.0), "SineCurrent.amplitude"),
+    (lambda x: sp.SineCurrent("a", 0.5 * x, 5.0, 0.0, x), "SineCurrent.offset"),
+    (lambda x: sp.NoiseCurrent("a", 0.0, x), "NoiseCurrent.sd"),
+    (lambda x: sp.NoiseCurrent("a", x, 0.0), "NoiseCurrent.mean"),
+    (lambda x: sp.SampledCurrent("a", [0.0, x], 1.0), "SampledCurrent.values"),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), CURRENTS)
+@pytest.mark.parametrize("model", [sp.LIF(), sp.SigmoidRate()])
+def test_currents_in_na_are_asked_about(make, name, model):
+    with pytest.warns(UnitWarning) as warned:
+        sp.Network([sp.Population("a", model, 2)], inputs=[make(0.4)])
+    assert len(warned) == 1 and warned[0].filename == __file__
+    text = str(warned[0].message)
+    assert text.startswith(f"{name} into 'a' ") and "0.4 pA; should it be " in text
+    assert "400?" in text
+
+
+@pytest.mark.parametrize(("make", "name"), CURRENTS)
+def test_other_currents_are_not_asked_about(make, name):
+    small = sp.LIF(c_m=10.0)
+    for model, value in (
+        (sp.LIF(), 1.0),
+        (sp.LIF(), 0.0),
+        (small, 0.4),
+        (sp.LIF.normalised(), 0.1),
+    ):
+        sp.Network([sp.Population("a", model, 2)], inputs=[make(value)])
+    # A small current beside a large one was meant to be small.
+    sp.Network([sp.Population("a", sp.LIF(i_ext=300.0), 2)], inputs=[make(0.4)])
+    sp.Network([sp.Population("a", sp.LIF(), 2)], inputs=[make(0.4), sp.StepCurrent("a", 300.0)])
+
+
+def test_a_step_in_seconds_is_asked_about():
+    with pytest.warns(UnitWarning, match=r"simulate\.dt is 0\.0001 ms; should it be 0\.1\?"):
+        sp.simulate(sp.LIF(t_ref=0.0), 0.01, dt=1e-4)
+    assert sp.simulate(sp.LIF(), 0.01, dt=1e-3)["neuron"].spike_times.size == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"tau_m": 0.01}, r"SigmoidRate\.tau_m is 0\.01 ms; should it be 10\?"),
+        ({"v_rest": -0.065, "v_half": -0.055}, r"SigmoidRate\.v_rest is -0\.065 mV"),
+        ({"c_m": 0.25}, r"SigmoidRate\.c_m is 0\.25 pF; should it be 250\?"),
+        ({"i_ext": 0.3}, r"SigmoidRate\.i_ext is 0\.3 pA; should it be 300\?"),
+    ],
+)
+def test_rate_neurons_in_other_units_are_asked_about(values, text):
+    with pytest.warns(UnitWarning, match=text) as warned:
+        sp.SigmoidRate(**values)
+    assert len(warned) == 1
+    assert sp.SigmoidRate(1.0, 1.0, 0.0, 0.0, 0.1, i_ext=0.5, v_init=-0.1).v_half == 0.0

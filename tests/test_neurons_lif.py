@@ -235,13 +235,23 @@ def test_the_rate_in_the_diffusion_limit_is_that_of_siegert(mu, sigma):
     ("values", "text"),
     [
         ({"v_rest": -0.065, "v_reset": -0.065, "v_th": -0.05}, r"LIF\.v_rest.*should it be -65\?"),
-        ({"v_rest": [-0.065, -0.07]}, r"LIF\.v_rest is -0\.065 mV; should it be -65\?"),
+        ({"v_rest": [-0.065, -0.07]}, r"LIF\.v_rest reaches -0\.07 mV; should it be -70\?"),
         ({"tau_m": 0.02}, r"LIF\.tau_m is 0\.02 ms; should it be 20\?"),
         ({"t_ref": 0.002}, r"LIF\.t_ref is 0\.002 ms; should it be 2\?"),
         ({"c_m": 0.25}, r"LIF\.c_m is 0\.25 pF; should it be 250\?"),
+        ({"t_ref": [0.0, 0.002, 0.003]}, r"LIF\.t_ref reaches 0\.003 ms; should it be 3\?"),
+        ({"tau_m": sp.Uniform(0.01, 0.02)}, r"LIF\.tau_m reaches 0\.02 ms; should it be 20\?"),
+        ({"v_rest": sp.Normal(-0.065, 0.001)}, r"LIF\.v_rest.*should it be -67\?"),
+        ({"v_rest": -0.065, "v_reset": -0.065, "v_th": np.inf}, r"LIF\.v_rest.* be -65\?"),
+        ({"v_th": -0.05}, r"LIF\.v_th is -0\.05 mV; should it be -50\?"),
+        ({"v_init": [-0.06, -0.05]}, r"LIF\.v_init reaches -0\.06 mV; should it be -60\?"),
+        ({"v_reset": -0.065, "v_th": np.inf}, r"LIF\.v_reset is -0\.065 mV; should it be -65\?"),
+        ({"c_m": [0.2, 0.25]}, r"LIF\.c_m reaches 0\.25 pF; should it be 250\?"),
         ({"c_m": 250e-12}, r"LIF\.c_m is 2\.5e-10 pF; should it be 250\?"),
         ({"i_ext": 0.4}, r"LIF\.i_ext is 0\.4 pA; should it be 400\?"),
-        ({"i_ext": [0.0, -4e-10]}, r"LIF\.i_ext is -4e-10 pA; should it be -400\?"),
+        ({"i_ext": [0.0, -4e-10]}, r"LIF\.i_ext reaches -4e-10 pA; should it be -400\?"),
+        ({"i_ext": np.linspace(0.0, 0.9, 10)}, r"LIF\.i_ext reaches 0\.9 pA; .* be 900\?"),
+        ({"i_ext": 1.9}, r"LIF\.i_ext is 1\.9 pA; should it be 1900\?"),
         ({"i_ext": 0.4, "c_m": sp.Normal(250.0, 20.0)}, r"LIF\.i_ext.*should it be 400\?"),
     ],
 )
@@ -259,10 +269,31 @@ def test_volts_and_seconds_farads_and_amperes_are_asked_about(values, text):
         {"v_rest": 0.0, "v_th": 1.0, "v_reset": 0.0, "tau_m": 0.5, "c_m": 0.5, "i_ext": 1e-3},
         {"v_rest": 0.0, "v_th": np.inf, "v_reset": 0.0, "c_m": 0.5, "i_ext": 1e-3},
         {"v_rest": [], "i_ext": sp.Normal(0.0, 1e-3), "v_th": [1e308, 1e308]},
+        {"t_ref": 0.01, "i_ext": 2.0, "c_m": [0.5, 1.0]},
+        {"i_ext": sp.Normal(0.1, 50.0), "tau_m": sp.Normal(0.0, 20.0)},
+        {"v_rest": 0.1, "v_th": 1.0, "v_reset": 0.0},
+        {"v_rest": -0.1, "v_th": 1.0, "v_reset": -0.1, "v_init": -0.1},
+        {"v_rest": -0.1, "v_th": 0.0, "v_reset": -0.1},
+        {"v_rest": [-0.1, 0.1], "v_th": 1.0, "v_reset": 0.0},
+        {"v_rest": sp.Normal(0.0, 0.1), "v_th": 1.0, "v_reset": 0.0},
+        {"v_rest": 0.0, "v_th": 20.0, "v_reset": 10.0, "c_m": 1.0, "i_ext": 0.5},
+        {"v_rest": 0.0, "v_th": 20.0, "v_reset": -10.0, "c_m": 0.5, "v_init": -0.1},
     ],
 )
 def test_other_neurons_are_not_asked_about(values):
     assert sp.LIF(**values).reset == "to_potential"
+
+
+def test_a_drawn_neuron_is_not_asked_about_twice():
+    with pytest.warns(UnitWarning, match=r"LIF\.c_m is 0\.25 pF") as warned:
+        model = sp.LIF(c_m=0.25, v_rest=sp.Uniform(-70.0, -60.0))
+        sp.simulate(model, 1.0, seed=1)
+    assert len(warned) == 1
+
+
+def test_a_reset_in_volts_is_refused_in_words():
+    with pytest.raises(ParameterError, match=r"LIF\.v_reset must be .*\(potentials are in mV\)"):
+        sp.LIF(v_reset=-0.065)
 
 
 def test_the_normalised_neuron_is_not_asked_about():

@@ -121,12 +121,14 @@ def test_a_step_far_longer_than_a_time_constant_stays_exact(fast_synapse, ratio,
     [
         (lambda: sp.Exponential(0.005), r"Exponential\.tau_syn is 0\.005 ms; should it be 5\?"),
         (lambda: sp.ConductanceAlpha(0.002), r"ConductanceAlpha\.tau_syn.*should it be 2\?"),
-        (
-            lambda: sp.ConductanceExponential(5.0, e_rev=-0.08),
-            r"ConductanceExponential\.e_rev is -0\.08 mV; should it be -80\?",
-        ),
+        (lambda: sp.Alpha(0.019), r"Alpha\.tau_syn is 0\.019 ms; should it be 19\?"),
     ],
 )
-def test_seconds_and_volts_are_asked_about(make, text):
+def test_seconds_are_asked_about(make, text):
     with pytest.warns(UnitWarning, match=text):
         make()
+
+
+def test_a_fast_synapse_is_not_asked_about():
+    assert sp.Exponential(0.02).tau_syn == 0.02
+    assert sp.ConductanceAlpha(0.05, e_rev=0.05).e_rev == 0.05

@@ -245,7 +245,7 @@ def driven(
         trains,
         neurons,
         sp.FixedInDegree(in_degree) if in_degree else sp.ExplicitList([0], [0]),
-        weight=1e-3 if weights == "one" else sp.Normal(1e-3, 1e-4, low=0.0),
+        weight=0.1 if weights == "one" else sp.Normal(0.1, 0.01, low=0.0),
         delay=sp.Uniform(0.1, 1.6),
         synapse=sp.Exponential(5.0),
     )

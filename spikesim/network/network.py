@@ -6,26 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from spikesim import _check
-from spikesim.distributions import typical
-from spikesim.errors import ParameterError, UnitWarning
+from spikesim.errors import ParameterError
 from spikesim.network.digest import digest_of
 from spikesim.network.inputs import Input, PoissonInput, SpikeInput
 from spikesim.network.population import Population
 from spikesim.network.projection import Projection
+from spikesim.network.units import ask_about_currents, ask_about_weights
 from spikesim.neurons import LIF, SigmoidRate
-from spikesim.synapses import UNSAID
 
 __all__ = ["Network"]
-
-# A weight that moves v by so many times the way from reset to threshold was meant in pA; but ways
-# below some mV are those of normalised neurons, whose weights may be many times their threshold,
-# and what is above the largest weight is one in no unit.
-_MOST_WAYS = 4.0
-_LEAST_WAY = 5.0
-_LARGEST_WEIGHT = 1e5
 
 
 @_check.suggest_keywords
@@ -72,6 +62,7 @@ class Network:
                 raise ParameterError(
                     f"Network.populations[{index}] has the name {name!r} of another population"
                 )
+        weighted: list[tuple[Any, Population, str]] = []
         for index, projection in enumerate(projections):
             label = f"Network.projections[{index}]"
             source = self.population(projection.source, f"{label}.source")
@@ -81,8 +72,7 @@ class Network:
             _refuse_source(f"{label}.target", target)
             with _check.located(f"projection from {source.name!r} to {target.name!r}"):
                 projection.check(source, target)
-            place = f"from {source.name!r} to {target.name!r}"
-            _ask_about_weight("Projection", projection, target, place)
+            weighted.append((projection, target, f"from {source.name!r} to {target.name!r}"))
         for index, item in enumerate(inputs):
             label = f"Network.inputs[{index}].target"
             target = self.population(item.target, label)
@@ -91,7 +81,10 @@ class Network:
             with _check.located(f"input into population {target.name!r}"):
                 item.check(target.n)
             if isinstance(item, (PoissonInput, SpikeInput)):
-                _ask_about_weight(type(item).__name__, item, target, f"into {target.name!r}")
+                weighted.append((item, target, f"into {target.name!r}"))
+        ask_about_weights(weighted)
+        for population in populations:
+            ask_about_currents(population, [i for i in inputs if i.target == population.name])
 
     def population(self, name: str, label: str = "name") -> Population:
         """Return the population called `name`.
@@ -133,22 +126,6 @@ def _refuse_namesake(label: str, item: Any, attribute: str, own: Population) -> 
             f"{label} is another population than the one called {own.name!r} in the network "
             f"({given.n} {type(given.model).__name__} there, {own.n} {type(own.model).__name__} "
             "here); pass the same object, or its name"
-        )
-
-
-def _ask_about_weight(kind: str, item: Any, target: Population, place: str) -> None:
-    """Warn of a weight too large for mV, where no synapse was named."""
-    if item.synapse is not UNSAID or not isinstance(target.model, LIF):
-        return
-    weight = typical(np.abs(item.weight) if isinstance(item.weight, np.ndarray) else item.weight)
-    way = typical(target.model.v_th) - typical(target.model.v_reset)
-    if _MOST_WAYS * max(way, _LEAST_WAY) < abs(weight) < _LARGEST_WEIGHT:
-        _check.warn(
-            f"{kind}.weight {place} is {weight:g} mV, as {kind}.synapse was left out: each spike "
-            f"moves v by {abs(weight) / way:.2g} times the way from reset to threshold. For a "
-            "weight in pA pass synapse=Exponential() or Alpha(); if mV are meant, pass "
-            "synapse=Delta()",
-            UnitWarning,
         )
 
 

@@ -13,12 +13,15 @@ from spikesim.errors import ParameterError
 from spikesim.network.matrix import SparseMatrix
 from spikesim.network.population import Population, keep_population
 from spikesim.network.rules import Rule
+from spikesim.neurons._units import ask_if_below
 from spikesim.synapses import UNSAID, Synapse
 
 __all__ = ["Projection"]
 
 # No spike travels less long (ms) unless somebody studies tiny steps: such numbers are seconds.
 _SHORTEST_DELAY = 0.005
+# Who draws delays does not study steps, and nobody draws ones that are all this short.
+_SHORTEST_DRAWN = 0.02
 
 
 @_check.suggest_keywords
@@ -41,8 +44,8 @@ class Projection:
         From the spike to its arrival (ms), at least `dt`. Values drawn from a distribution are
         rounded to the nearest step; given ones must be multiples of `dt`.
     synapse : synapse of :mod:`spikesim.synapses`, default Delta()
-        What a spike does on arrival. Where it is left out, a weight that would move the target by
-        many times the way from reset to threshold gives a UnitWarning: it is likely meant in pA.
+        What a spike does on arrival. Where it is left out, a weight that takes a LIF neuron from
+        rest over its threshold at once gives a UnitWarning: it is likely meant in pA.
     delay_rounding : {"error", "nearest"}, default "error"
         What to do with a given delay that is not a multiple of `dt`.
 
@@ -93,7 +96,8 @@ class Projection:
                 f"Projection.delay{_check._first(bad)} must be at least one step of dt, "
                 f"got {np.asarray(delay)[bad].flat[0]:g} ms"
             )
-        _check.ask_about_unit("Projection.delay", delay, _SHORTEST_DELAY, "ms")
+        shortest = _SHORTEST_DRAWN if isinstance(delay, Distribution) else _SHORTEST_DELAY
+        ask_if_below("Projection.delay", delay, shortest, "ms")
         object.__setattr__(self, "delay", delay)
 
     def check(self, source: Population, target: Population) -> None:

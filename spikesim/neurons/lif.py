@@ -21,7 +21,6 @@ current held constant, :math:`p_{v,i}\,i_{syn}` for a decaying one, see
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,8 +28,9 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.distributions import Distribution, drawn, typical
+from spikesim.distributions import Distribution, drawn
 from spikesim.errors import RoundingWarning
+from spikesim.neurons._units import ask_about_membrane
 
 __all__ = ["LIF"]
 
@@ -103,6 +103,11 @@ class LIF:
     recordable = ("v", "i_syn", "g_syn")
 
     def __post_init__(self) -> None:
+        self._keep()
+        ask_about_membrane(self, threshold="v_th")
+
+    def _keep(self) -> None:
+        """Check the parameters and keep them as floats, arrays of our own or distributions."""
         for name in ("tau_m", "c_m"):
             self._store(name, low=0.0, strict=True)
         for name in ("v_rest", "v_reset", "i_ext"):
@@ -114,7 +119,6 @@ class LIF:
         _check.choice("LIF.reset", self.reset, ("to_potential", "subtract"))
         if not isinstance(self.v_reset, Distribution) and not isinstance(self.v_th, Distribution):
             _refuse_reset_above_threshold(self.v_reset, self.v_th)
-        self._warn_of_other_units()
 
     @classmethod
     def normalised(cls, tau_m: Any = 20.0, t_ref: Any = 0.0, reset: str = "to_potential") -> LIF:
@@ -169,13 +173,13 @@ class LIF:
             elif isinstance(value, np.ndarray):
                 _check.shape(f"LIF.{name}", value, (n,))
             values[name] = np.full(n, value)
-        if random:
-            return LIF(**values, reset=self.reset)
-        # Nothing is new, so that all of it has been checked.
+        # Not by LIF(), which would ask about units a second time.
         model = object.__new__(LIF)
         for array in values.values():
             array.flags.writeable = False
         model.__dict__.update(values, reset=self.reset)
+        if random:
+            model._keep()  # What is not drawn has been checked.
         return model
 
     def constants(self, dt: float) -> LIFConstants:
@@ -199,27 +203,6 @@ class LIF:
             subtract=self.reset == "subtract",
         )
 
-    def _warn_of_other_units(self) -> None:
-        """Warn of values that look like volts, seconds, farads or amperes, or nF and nA.
-
-        No neuron has its rest within 0.2 mV of zero without being exactly there, as normalised
-        ones are, nor a membrane that forgets within 0.1 ms, nor is it refractory for less than
-        0.05 ms. Where potentials are in mV, none has less than 1 pF, nor a current below 1 pA
-        that takes it less than a two-hundredth of the way to threshold.
-        """
-        limits = (("v_rest", 0.2, "mV"), ("tau_m", 0.1, "ms"), ("t_ref", 0.05, "ms"))
-        for name, limit, unit in limits:
-            _check.ask_about_unit(f"LIF.{name}", getattr(self, name), limit, unit)
-        rest, threshold = typical(self.v_rest), typical(self.v_th)
-        if (
-            max(abs(rest), abs(threshold) if math.isfinite(threshold) else 0.0)
-            < _LARGEST_NORMALISED
-        ):
-            return
-        _check.ask_about_unit("LIF.c_m", self.c_m, 1.0, "pF")
-        faint = 0.005 * abs(threshold - rest) * typical(self.c_m) / max(typical(self.tau_m), 0.1)
-        _check.ask_about_unit("LIF.i_ext", self.i_ext, min(faint, 1.0), "pA")
-
     def _store(
         self, name: str, *, low: float | None = None, strict: bool = False, finite: bool = True
     ) -> None:
@@ -234,8 +217,6 @@ class LIF:
         object.__setattr__(self, name, stored)
 
 
-# Potentials up to this may be those of a neuron without units.
-_LARGEST_NORMALISED = 5.0
 _NUMERIC = ("tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init")
 
 
@@ -252,7 +233,7 @@ def _refuse_reset_above_threshold(v_reset: Any, v_th: Any) -> None:
         threshold = np.broadcast_to(v_th, bad.shape)[bad].flat[0]
         raise _check.ParameterError(
             f"LIF.v_reset{_check._first(bad)} must be below LIF.v_th = {threshold:g} mV, "
-            f"got {reset:g} mV"
+            f"got {reset:g} mV (potentials are in mV)"
         )
 
 

@@ -23,6 +23,7 @@ from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.neurons._exp import exp
 from spikesim.neurons._parameters import drawn_parameters, keep, random_parameters, sizes
+from spikesim.neurons._units import ask_about_membrane
 
 __all__ = ["SigmoidRate", "SigmoidRateConstants"]
 
@@ -88,6 +89,11 @@ class SigmoidRate:
     recordable = ("v", "i_syn", "rate")
 
     def __post_init__(self) -> None:
+        self._keep()
+        ask_about_membrane(self, threshold="v_half")
+
+    def _keep(self) -> None:
+        """Check the parameters and keep them as floats, arrays of our own or distributions."""
         for name in ("tau_m", "c_m", "v_scale"):
             keep(self, name, low=0.0, strict=True)
         for name in ("v_rest", "v_half", "i_ext"):
@@ -117,7 +123,11 @@ class SigmoidRate:
         ParameterError
             A parameter of another length than `n`, or a drawn value that is not allowed.
         """
-        return SigmoidRate(**drawn_parameters(self, _NUMERIC, n, rng))
+        # Not by SigmoidRate(), which would ask about units a second time.
+        model = object.__new__(SigmoidRate)
+        model.__dict__.update(drawn_parameters(self, _NUMERIC, n, rng))
+        model._keep()
+        return model
 
     def constants(self, dt: float) -> SigmoidRateConstants:
         """Derive what a step of `dt` (ms) needs from the parameters, scalars kept scalar."""

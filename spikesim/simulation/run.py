@@ -32,6 +32,8 @@ _WORTH_THREADS = 1000
 _MOST_THREADS = 1024
 # Spikes are kept as words of a step and a neuron.
 _MOST_STEPS = 2**31 - 1
+# Hardly anybody takes steps this short (ms), but many take steps that are such numbers of seconds.
+_STEPS_IN_SECONDS = (1e-6, 1e-3)
 
 
 @_check.suggest_keywords
@@ -156,6 +158,8 @@ def simulate(
             f"simulate.duration must end by step 2**31 - 1 of dt = {dt!r} ms, that is at "
             f"{_MOST_STEPS * dt:g} ms; {duration:g} ms from {first * dt:g} ms on go beyond"
         )
+    if state is None and dt >= _STEPS_IN_SECONDS[0]:
+        _check.ask_about_unit("simulate.dt", dt, _STEPS_IN_SECONDS[1], "ms")
     keeper = None
     interval = _check.positive("simulate.checkpoint_interval", checkpoint_interval)
     if checkpoint is not None:
