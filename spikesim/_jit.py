@@ -25,6 +25,7 @@ import numpy as np
 from llvmlite import binding
 from numba.core import caching, compiler, config
 from numba.core.dispatcher import Dispatcher
+from numba.core.extending import _Intrinsic
 from numba.core.runtime import _nrt_python
 from numba.misc.appdirs import AppDirs
 
@@ -35,6 +36,7 @@ __all__ = ["cache_folder", "kernel"]
 _DIGEST_BYTES = 32
 # Part of the name of a file, so that one of another layout is never read.
 _LAYOUT = 2
+_OF_NUMBA = ("numba", "llvmlite")
 
 
 def cache_folder() -> Path:
@@ -235,7 +237,13 @@ def _feed(digest: Any, thing: Any, seen: set[int]) -> None:
     if isinstance(thing, Dispatcher):
         digest.update(repr(sorted(thing.targetoptions.items())).encode())
         thing = thing.py_func
+    elif isinstance(thing, _Intrinsic):
+        thing = thing._defn
     if isinstance(thing, types.FunctionType):
+        if thing.__module__.partition(".")[0] in _OF_NUMBA:
+            # These change with its version, which is in the key.
+            digest.update(f"{thing.__module__}.{thing.__qualname__}".encode())
+            return
         if id(thing) in seen:
             return
         seen.add(id(thing))

@@ -126,6 +126,40 @@ def test_an_edit_of_what_a_kernel_takes_from_a_module_is_noticed(place):
     assert place.run() == "[7.0, 5.0, 3.5] [1, 1, 0] []"
 
 
+INTRINSIC = """
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from spikesim._jit import kernel
+
+STEP = 1.0
+
+def amount(context):
+    return context.get_constant(types.float64, STEP)
+
+@intrinsic
+def more(typingctx, x):
+    def generate(context, builder, signature, arguments):
+        return builder.fadd(arguments[0], amount(context))
+    return types.float64(types.float64), generate
+
+@kernel
+def outer(x):
+    return more(x)
+
+by_name = by_module = outer
+"""
+
+
+@pytest.mark.parametrize("edit", [("fadd", "fsub"), ("STEP = 1.0", "STEP = -1.0")])
+def test_an_edit_in_an_intrinsic_is_noticed(place, edit):
+    place.write(INTRINSIC)
+    assert place.run() == "[4.0, 4.0, 4.0] [0, 0, 0] []"
+    assert place.run() == "[4.0, 4.0, 4.0] [1, 1, 1] []"
+    place.write(INTRINSIC.replace(*edit))
+    assert place.run() == "[2.0, 2.0, 2.0] [0, 0, 0] []"
+
+
 def test_damaged_files_are_replaced_with_a_warning(place):
     place.run()
     for path in place.cache.glob("outer-*"):
