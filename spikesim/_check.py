@@ -17,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -318,8 +319,18 @@ def located(place: str) -> Iterator[None]:
         raise type(error)(f"{error} ({place})") from None
 
 
+# Where the warnings of a thread wait for the one that has that line among its callers.
+held_warnings: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar(
+    "held_warnings", default=None
+)
+
+
 def warn(message: str, category: type[Warning]) -> None:
     """Give a warning that points to the line outside the package that led to it."""
+    held = held_warnings.get()
+    if held is not None:
+        held.append((message, category))
+        return
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("spikesim"):
         level, frame = level + 1, frame.f_back

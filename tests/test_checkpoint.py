@@ -121,9 +121,21 @@ def test_a_finished_run_is_there_at_once_and_can_be_longer(tmp_path, whole, disk
         patched.setattr("spikesim.engine.run._State.advance", never)
         same(run(tmp_path, disk=disk), whole[0])
     if disk:
+        with pytest.raises(ParameterError, match=r"is complete with .* final_state"):
+            run(tmp_path, LONG + 30.0, disk=True)
+        # What the message says.
+        about = {"state": run(tmp_path, disk=True).final_state, "seed": None}
+        paths = {"record_to": tmp_path / "more", "checkpoint": tmp_path / "more.ckpt"}
+        more = sp.simulate(network(), 30.0, record=RECORD, **about, **paths)
+        longer = run(tmp_path, LONG + 30.0, checkpoint=False)
+        late = longer["exc"].spike_times > LONG
+        np.testing.assert_array_equal(more["exc"].spike_times, longer["exc"].spike_times[late])
+        (tmp_path / "more").rename(tmp_path / "spikes.other")
+        (tmp_path / "spikes").rename(tmp_path / "elsewhere")
+        (tmp_path / "spikes.other").rename(tmp_path / "spikes")
         with pytest.raises(ParameterError, match=r"simulate\.record_to: .* is there already"):
             run(tmp_path, LONG + 30.0, disk=True)
-        (tmp_path / "spikes").rename(tmp_path / "elsewhere")
+        (tmp_path / "spikes").rename(tmp_path / "spikes.other")
         with pytest.raises((ParameterError, DamagedFileError)):
             run(tmp_path, LONG + 30.0, disk=True)
     else:
@@ -223,6 +235,18 @@ def test_a_checkpoint_of_a_continued_run(tmp_path):
     other = sp.simulate(network(), 33.0, seed=4).final_state
     with pytest.raises(ParameterError, match="own seed|another state"):
         run(tmp_path, state=other, seed=None)
+
+
+def test_states_before_the_first_step_are_told_apart_by_their_seed(tmp_path):
+    starts = [sp.simulate(network(), 0.0, seed=seed).final_state for seed in (3, 4)]
+    with pytest.raises(Stop):
+        run(tmp_path, progress=stop_after(0.3 * LONG), state=starts[0], seed=None)
+    with pytest.raises(ParameterError, match="another state .* of seed 3, not 4"):
+        run(tmp_path, state=starts[1], seed=None)
+    same(
+        run(tmp_path, state=starts[0], seed=None),
+        run(tmp_path, checkpoint=False, state=starts[0], seed=None),
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from scipy import stats
 import spikesim as sp
 from spikesim.distributions import Distribution
 from spikesim.engine import variates
-from spikesim.engine.connect import draw_rows
+from spikesim.engine.connect import _order, draw_rows
 from spikesim.engine.pool import Pool
 from spikesim.engine.store import Layout, Wiring, make_stores
 from spikesim.errors import ParameterError
@@ -281,6 +281,20 @@ def test_an_explicit_list_may_come_in_any_order(threads):
         if _ == 0:
             first = order
         assert order == first
+
+
+def test_a_list_is_put_in_order_by_source_target_delay_and_weight():
+    """The twin sorts tuples; where all is equal, the place in the list decides."""
+    rng = np.random.default_rng(6)
+    for n in (0, 1, 2, 200):
+        pre, post = rng.integers(0, 9, n), rng.integers(0, 7, n)
+        weight, delay = rng.integers(-1, 2, n) * 0.5, rng.integers(1, 3, n) * DT
+        rule = sp.ExplicitList(pre, post)
+        for w, d in ((weight, delay), (weight, 1.0), (2.0, delay), (2.0, 1.0)):
+            projection = sp.Projection("a", "b", rule, w, d)
+            columns = [pre, post, np.broadcast_to(d, n), np.broadcast_to(w, n), np.arange(n)]
+            twin = [row[-1] for row in sorted(zip(*columns, strict=True))]
+            assert _order(rule, projection).tolist() == twin
 
 
 def test_weights_and_delays_as_arrays():

@@ -4,16 +4,20 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 from numba import config
 
 import spikesim as sp
+from spikesim import _check
 from spikesim._memory import readable
+from spikesim.engine import connect
 from spikesim.engine import run as engine
 from spikesim.engine.build import build
 from spikesim.engine.log import make_log
+from spikesim.engine.pool import listen_while
 from spikesim.errors import NonFiniteStateError, NotEnoughMemoryError, ParameterError
 from spikesim.simulation import SimulationInterrupted
 from spikesim.simulation.state import State
@@ -346,6 +350,52 @@ def test_ctrl_c_keeps_what_was_recorded_and_can_be_continued():
     np.testing.assert_array_equal(whole.spike_times, joined)
 
 
+def test_ctrl_c_does_not_wait_for_a_long_call_while_a_network_is_built(
+    monkeypatch,
+):
+    """The call here ends only once the interruption was seen."""
+    seen, ended = threading.Event(), threading.Event()
+    order = connect._order
+
+    def takes_long(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        ended.was_late = seen.wait(20.0)
+        ended.set()
+        return order(*arguments)
+
+    ends = np.zeros(30_000, dtype=int)
+    network = sp.Network(
+        [sp.Population("a", sp.LIF(), 2)],
+        [sp.Projection("a", "a", sp.ExplicitList(ends, ends), 1.0)],
+    )
+    monkeypatch.setattr(connect, "_order", takes_long)
+    with pytest.raises(SimulationInterrupted, match="while the network was built") as caught:
+        sp.simulate(network, 1.0)
+    assert caught.value.recording is None and not ended.is_set()
+    seen.set()
+    assert ended.wait(20.0) and ended.was_late
+    for thread in threading.enumerate():
+        if thread.name == "spikesim build":
+            thread.join(20.0)
+            assert not thread.is_alive()
+
+
+def test_work_that_somebody_listens_during_is_as_if_done_here():
+    def work(stop_if_left):
+        stop_if_left()
+        _check.warn("of the work", UserWarning)
+        return np.geterr()["under"], threading.current_thread() is threading.main_thread()
+
+    def fail(stop_if_left):
+        raise ParameterError("of the work")
+
+    with np.errstate(under="raise"), pytest.warns(UserWarning, match="of the work") as seen:
+        assert listen_while(work, lambda: None) == ("raise", False)
+    assert [warning.filename for warning in seen] == [__file__]
+    with pytest.raises(ParameterError, match="of the work"):
+        listen_while(fail, lambda: None)
+
+
 def test_an_interruption_survives_pickling():
     with pytest.raises(sp.SimulationInterrupted) as caught:
         sp.simulate(
@@ -433,7 +483,7 @@ def say(done, total):
     if not said and done > 100.0:
         said.append(print("running", flush=True))
 try:
-    sp.simulate(net, 1e9, progress=say)
+    sp.simulate(net, 2e8, progress=say)
 except SimulationInterrupted as interrupted:
     recording = interrupted.recording
     print("kept", recording.duration > 0 and len(recording["a"].spike_times) > 0)

@@ -60,6 +60,8 @@ def build(
     require_room(network, compact=precision == "compact")
     tables = Tables(network, dt, seed, np.float32 if precision == "compact" else np.float64)
     for index, population in enumerate(network.populations):
+        if check_interrupt is not None:
+            check_interrupt()
         with _check.located(f"population {population.name!r}"):
             tables.add(index, population)
     bounds, row_starts, n_rows = share_out(network, tables.ports, threads)

@@ -261,11 +261,22 @@ def _by_distance(
 
 def _order(rule: ExplicitList, projection: Projection) -> np.ndarray:
     """Return an order by source; weight and delay break ties, so that no order of a list counts."""
-    keys = [rule.post, rule.pre]
-    for value in (projection.delay, projection.weight):
-        if isinstance(value, np.ndarray):
-            keys.insert(0, value)
-    return np.lexsort(keys)
+    # One number for each pair sorts several times faster than its two ends.
+    keys = rule.pre.astype(np.int64) * (int(rule.post.max(initial=0)) + 1) + rule.post
+    order = np.argsort(keys)
+    keys = keys[order]
+    same = keys[1:] == keys[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(tied):
+        # In the order of the list, which `lexsort` keeps where all is equal.
+        own = np.sort(order[tied])
+        values = [
+            value.reshape(-1)[own]
+            for value in (projection.weight, projection.delay)
+            if isinstance(value, np.ndarray)
+        ]
+        order[tied] = own[np.lexsort([*values, rule.post[own], rule.pre[own]])]
+    return order
 
 
 def require_room(network: Network, compact: bool = False) -> None:

@@ -115,6 +115,10 @@ class Checkpoint:
         dt = found.state.dt
         if found.first != begun:
             what = f"began at {found.first * dt:g} ms, not at {begun * dt:g} ms (simulate.state)"
+        elif origin is not None and origin.seed != found.state.seed:
+            # Before the first step, states of several seeds are the same arrays.
+            what = "began at another state (simulate.state), "
+            what += f"of seed {found.state.seed}, not {origin.seed}"
         elif self._origin != _digest(origin):
             what = "began at another state (simulate.state)"
         elif self._requests != _described(requests):

@@ -15,7 +15,7 @@ from spikesim._files import sync_folder
 from spikesim._memory import readable, require_memory
 from spikesim.engine.built import Built
 from spikesim.engine.log import Log, TraceRequest, trace_bytes
-from spikesim.errors import NotEnoughMemoryError, ParameterError
+from spikesim.errors import NotEnoughMemoryError, ParameterError, SpikesimError
 from spikesim.recording import PopulationRecording, Recording
 from spikesim.recording.stored import RecordingFolder, load_recording
 from spikesim.simulation.state import State
@@ -133,14 +133,19 @@ class Disk:
         self._folder: RecordingFolder
 
     def refuse_beforehand(
-        self, requests: Mapping[str, TraceRequest], n_steps: int, resumed: bool
+        self, requests: Mapping[str, TraceRequest], n_steps: int, resumed: State | None
     ) -> None:
-        """Refuse names that are taken, and traces that are too large for the disk."""
+        """Refuse names that are taken, and traces that are too large for the disk.
+
+        The run is the one that goes on from `resumed`, if that is given.
+        """
         if not self.path.parent.is_dir():
             raise ParameterError(f"simulate.record_to: there is no folder {self.path.parent}")
         if self.path.exists():
+            if resumed is not None:
+                self._refuse_finished(resumed)
             raise ParameterError(f"simulate.record_to: {self.path} is there already")
-        if resumed:
+        if resumed is not None:
             return
         if self.part.exists():
             raise ParameterError(
@@ -159,10 +164,22 @@ class Disk:
     def load(self, state: State) -> Recording:
         """Return the recording of a run that ended at `state` in an earlier call."""
         recording = load_recording(self.path, verify=False)
-        end = recording.start + recording.duration
-        if (recording.seed, end) != (state.seed, state.step * state.dt):
+        if not _ends_at(recording, state):
             raise ParameterError(f"simulate.record_to: {self.path} is there already")
         return replace(recording, final_state=state)
+
+    def _refuse_finished(self, state: State) -> None:
+        """Say how a run that ended at `state` is made longer, if it is what the folder holds."""
+        try:
+            recording = load_recording(self.path, verify=False)
+        except (OSError, SpikesimError):
+            return
+        if _ends_at(recording, state):
+            raise ParameterError(
+                f"simulate.record_to: {self.path} is complete with {recording.duration:g} ms, and "
+                "nothing is added to a complete folder; call with this duration, and continue its "
+                "final_state (simulate.state) in another folder, with another checkpoint"
+            )
 
     def open(self, built: Built, log: Log, about: Mapping[str, Any] | None) -> None:
         """Make the folder, or go on with the one that a checkpoint tells `about`."""
@@ -216,6 +233,11 @@ class Disk:
             sync_folder(self.path.parent)
         recording = load_recording(self.path if complete else self.part, verify=False)
         return replace(recording, final_state=final_state)
+
+
+def _ends_at(recording: Recording, state: State) -> bool:
+    end = recording.start + recording.duration
+    return (recording.seed, end) == (state.seed, state.step * state.dt)
 
 
 def _trace_times(log: Log, name: str, dt: float) -> np.ndarray:

@@ -98,8 +98,9 @@ def simulate(
         A file that holds, whenever the process may end, where the run is and what was recorded.
         If it is there, this call goes on with the run in it, and gives the bits of a run that was
         never cut off: so call again what was killed. It must be of the same network, seed and
-        arguments; `duration` may be longer. It stays when the run is over: the same call then
-        returns at once. Delete it to start afresh. One run at a time can work on a file.
+        arguments; `duration` may be longer, with `record_to` until the folder is complete. It
+        stays when the run is over: the same call then returns at once. Delete it to start afresh.
+        One run at a time can work on a file.
     checkpoint_interval : float, default 60
         Seconds of real time between two versions of the file: that is what a kill can cost. It
         is longer where writing would take more than a twentieth of the time.
@@ -133,7 +134,9 @@ def simulate(
     SimulationInterrupted
         Ctrl-C; its `recording` holds what came before, and `final_state` continues it. The run
         stops within 0.2 s, but the first run on a machine may be compiling for some seconds; a
-        second Ctrl-C stops at once, without a state.
+        second Ctrl-C stops at once, without a state. If a large network was still being built, a
+        thread may finish what it was at, such as to sort a list of connections: its memory is
+        free, and a process that ends can end, after that (a second or two).
     Exception
         What a `progress` function raises; its `recording` holds what came before.
 
@@ -181,7 +184,7 @@ def simulate(
             output = Disk(_check.path("simulate.record_to", record_to))
             if found is not None and found.state.step == first + n_steps and output.path.exists():
                 return output.load(found.state)
-            output.refuse_beforehand(requests, n_steps, found is not None)
+            output.refuse_beforehand(requests, n_steps, found and found.state)
         if found is not None:
             state = found.state
         elif state is None:

@@ -14,8 +14,10 @@ from spikesim._archive import Archive, read_archive, write_archive
 from spikesim.engine import run as engine
 from spikesim.engine.build import build
 from spikesim.engine.built import Built
+from spikesim.engine.pool import listen_while
 from spikesim.errors import DamagedFileError, ParameterError
 from spikesim.network.difference import difference, parts_of
+from spikesim.network.distance import DistanceDependent
 from spikesim.network.network import Network
 from spikesim.network.population import MODELS, Population
 
@@ -25,6 +27,8 @@ _KIND = "state of a simulation"
 # To be raised with every change of what a file holds, and of what the engine draws or adds up in
 # which order: an old state could then not be continued to the same bits.
 _VERSION = 1
+# Neurons and synapses of which the building is worth a thread, which costs 0.1 ms.
+_LARGE = 20_000
 
 
 class State:
@@ -120,14 +124,19 @@ class State:
         if built is not None and not (asked and min(threads, largest) > built.n_blocks):
             return built
         built = self._built = None
-        built = build(
-            self.network,
-            self.dt,
-            self.seed,
-            precision=self.precision,
-            threads=threads,
-            check_interrupt=check_interrupt,
-        )
+
+        def draw(check: Callable[[], None]) -> Built:
+            return build(
+                self.network,
+                self.dt,
+                self.seed,
+                precision=self.precision,
+                threads=threads,
+                check_interrupt=check,
+            )
+
+        large = _is_large(self.network)
+        built = listen_while(draw, check_interrupt) if large else draw(check_interrupt)
         self._check_arrays(built)
         self._built = built
         return built
@@ -149,6 +158,18 @@ class State:
             if in_order and known and recent:
                 return
         raise DamagedFileError("simulate.state does not hold what a run of its network leaves")
+
+
+def _is_large(network: Network) -> bool:
+    """Return whether to build it may take so long that it is worth a thread of its own."""
+    n = sum(population.n for population in network.populations)
+    for projection in network.projections:
+        ends = network.population(projection.source), network.population(projection.target)
+        if isinstance(projection.rule, DistanceDependent):
+            n += ends[0].n * ends[1].n  # To expect its synapses takes as long as to draw them.
+        else:
+            n += projection.rule.expected_synapses(*ends)
+    return n >= _LARGE
 
 
 def load_state(path: str | os.PathLike[str], network: Network | Population | Any) -> State:
