@@ -11,14 +11,18 @@ import pytest
 from numba import config
 
 import spikesim as sp
-from spikesim import _check
 from spikesim._memory import readable
 from spikesim.engine import connect
 from spikesim.engine import run as engine
 from spikesim.engine.build import build
 from spikesim.engine.log import make_log
 from spikesim.engine.pool import listen_while
-from spikesim.errors import NonFiniteStateError, NotEnoughMemoryError, ParameterError
+from spikesim.errors import (
+    NonFiniteStateError,
+    NotEnoughMemoryError,
+    ParameterError,
+    RoundingWarning,
+)
 from spikesim.simulation import SimulationInterrupted
 from spikesim.simulation.state import State
 
@@ -383,17 +387,23 @@ def test_ctrl_c_does_not_wait_for_a_long_call_while_a_network_is_built(
 def test_work_that_somebody_listens_during_is_as_if_done_here():
     def work(stop_if_left):
         stop_if_left()
-        _check.warn("of the work", UserWarning)
         return np.geterr()["under"], threading.current_thread() is threading.main_thread()
 
     def fail(stop_if_left):
         raise ParameterError("of the work")
 
-    with np.errstate(under="raise"), pytest.warns(UserWarning, match="of the work") as seen:
+    with np.errstate(under="raise"):
         assert listen_while(work, lambda: None) == ("raise", False)
-    assert [warning.filename for warning in seen] == [__file__]
     with pytest.raises(ParameterError, match="of the work"):
         listen_while(fail, lambda: None)
+
+
+def test_a_warning_from_a_large_network_points_to_who_simulates_it():
+    a = sp.Population("a", sp.LIF(), 200)
+    some = sp.Projection(a, a, sp.FixedOutDegree(100), sp.LogNormal(1.0, 3.0))
+    with pytest.warns(RoundingWarning) as seen:
+        sp.simulate(sp.Network([a], [some]), 0.0, precision="compact", threads=1)
+    assert [warning.filename for warning in seen] == [__file__]
 
 
 def test_an_interruption_survives_pickling():
