@@ -107,7 +107,7 @@ BAD = {
     "56 network of another kind": (lambda: run(network="net"), TypeError, "simulate.network"),
     "56 progress of another kind": (lambda: run(progress="bar"), TypeError, "simulate.progress"),
     "57 traces beyond memory": (
-        lambda: run(duration=1e14, record="v"),
+        lambda: sp.simulate(network(50_000), 2e8, record="v"),
         MemoryError,
         "simulate.record",
     ),
