@@ -329,7 +329,8 @@ def readme(results: Results) -> str:
     text = (
         "Time for one second of the network, building apart, and memory: medians, the fastest "
         "mode and number of threads of each, in double precision unless it says otherwise. Memory "
-        "of programs that Brian2 writes is without the compiler."
+        "of programs that Brian2 writes is without Python and the compiler. The networks of Vogels "
+        "and Abbott have their synapses from one list that all simulators are given."
     )
     if any("*" in cell for line in lines for cell in line.values()):
         text += " A star: of a single run."
