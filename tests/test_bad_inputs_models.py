@@ -44,7 +44,7 @@ BAD = {
     "19 parameters of a wrong length": (
         lambda: network(4, sp.LIF(tau_m=[1.0, 2.0])),
         ValueError,
-        "Population.model has parameters for 2 neurons, Population.n is 4",
+        "Population.model has parameters for 2 neurons (LIF.tau_m), Population.n is 4",
     ),
     "23 more neurons than memory": (
         lambda: sp.simulate(sp.Population("a", sp.LIF(), 10**13), 1.0),

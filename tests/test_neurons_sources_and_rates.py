@@ -130,7 +130,8 @@ def test_a_source_keeps_a_copy_of_its_rates():
     assert source.sizes() == {2}
     assert sp.InhomogeneousPoissonSource([1.0, 2.0, 0.0], 0.1).sizes() == set()
     assert sp.Population("p", source, 2).n == 2
-    with pytest.raises(ParameterError, match="parameters for 2 neurons, Population.n is 3"):
+    named = r"for 2 neurons \(InhomogeneousPoissonSource.rates\), Population.n is 3"
+    with pytest.raises(ParameterError, match=named):
         sp.Population("p", source, 3)
 
 

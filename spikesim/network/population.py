@@ -69,8 +69,14 @@ class Population:
         object.__setattr__(self, "n", n)
         wrong = self.model.sizes() - {n}
         if wrong:
+            names = [
+                f"{type(self.model).__name__}.{name}"
+                for name, value in vars(self.model).items()
+                if np.ndim(value) and np.shape(value)[-1] in wrong
+            ]
             raise ParameterError(
-                f"Population.model has parameters for {max(wrong)} neurons, Population.n is {n}"
+                f"Population.model has parameters for {max(wrong)} neurons ({', '.join(names)}), "
+                f"Population.n is {n}"
             )
         if isinstance(self.model, SpikeSource):
             _check.indices("SpikeSource.ids", self.model.ids, n)
