@@ -60,11 +60,6 @@ class Distribution(ABC):
         """
         return None
 
-    def bound(self) -> float | None:
-        """Return the largest absolute value within :meth:`limits`, None if not known."""
-        limits = self.limits()
-        return None if limits is None else max(abs(limits[0]), abs(limits[1]))
-
 
 def drawn(name: str, distribution: Distribution, rng: np.random.Generator, n: int) -> np.ndarray:
     """Return `n` values of `distribution` for the parameter `name`, whoever wrote its `draw`.

@@ -19,6 +19,7 @@ RANKS = {
     "_files": 0,
     "_page": 0,
     "_archive": 1,
+    "_tables": 1,
     "_check": 1,
     "_jit": 1,
     "_memory": 1,

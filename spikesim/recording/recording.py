@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import MissingExtraError, ParameterError
+from spikesim._tables import data_frame
+from spikesim.errors import ParameterError
 from spikesim.recording.population import PopulationRecording
 
 __all__ = ["Recording"]
@@ -174,14 +175,7 @@ class Recording:
         MissingExtraError
             pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise MissingExtraError(
-                "Recording.to_dataframe needs pandas: pip install 'spikesim[pandas]' "
-                "(to_columns works without)"
-            ) from None
-        return pandas.DataFrame(self.to_columns())
+        return data_frame("Recording", self.to_columns())
 
 
 class UnknownPopulationError(ParameterError, KeyError):

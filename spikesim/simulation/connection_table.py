@@ -11,11 +11,12 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._memory import require_memory
+from spikesim._tables import data_frame
 from spikesim.distributions import Uniform
 from spikesim.engine.connect import room_for
 from spikesim.engine.run import default_threads
 from spikesim.engine.store import Layout, Store, Stores, Wiring, make_stores
-from spikesim.errors import MissingExtraError, ParameterError, ParameterIndexError
+from spikesim.errors import ParameterError, ParameterIndexError
 from spikesim.network.network import Network
 from spikesim.network.projection import Projection
 from spikesim.network.rules import ExplicitList
@@ -72,14 +73,7 @@ class Connections:
         MissingExtraError
             pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise MissingExtraError(
-                "Connections.to_dataframe needs pandas: pip install 'spikesim[pandas]' "
-                "(to_columns works without)"
-            ) from None
-        return pandas.DataFrame(self.to_columns())
+        return data_frame("Connections", self.to_columns())
 
 
 @_check.suggest_keywords
