@@ -4,11 +4,13 @@ from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace, forward
 from spikesim.layered.network import Layer, LayeredNetwork, dense
 from spikesim.layered.rate_code import Agreement, agreement, to_spiking
+from spikesim.layered.spike_times import SpikeTimes
 
 __all__ = [
     "Agreement",
     "Layer",
     "LayeredNetwork",
+    "SpikeTimes",
     "Trace",
     "agreement",
     "backward",

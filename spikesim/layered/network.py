@@ -21,7 +21,8 @@ from spikesim.synapses import Delta, Exponential
 __all__ = ["Layer", "LayeredNetwork", "dense"]
 
 _NEURONS = (LIF, ReLU, Sigmoid, Step, Tanh)
-_PARAMETERS = ("w", "bias", "w_rec", "steepness")
+_DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
+_PARAMETERS = ("w", "bias", "w_rec", "steepness", "delay")
 
 
 @_check.suggest_keywords
@@ -49,7 +50,10 @@ class Layer:
     steepness : array_like, shape (n_post,), optional
         Steepness of each rate unit; default that of `neuron`.
     trainable : iterable of str, default ("w", "bias", "w_rec")
-        Which of ``w``, ``bias``, ``w_rec``, ``steepness`` a learning rule may change.
+        Which of ``w``, ``bias``, ``w_rec``, ``steepness``, ``delay`` a learning rule may change.
+    delay : array_like, shape (n_pre,) or (n_pre, n_post), or float, optional
+        Time from a spike of an input to its arrival (ms), at least 0; recurrent connections keep
+        the default, which is one step on the grid and 0 in continuous time.
 
     Raises
     ------
@@ -66,6 +70,7 @@ class Layer:
     w_rec: Any = None
     steepness: Any = None
     trainable: Iterable[str] = ("w", "bias", "w_rec")
+    delay: Any = None
 
     def __post_init__(self) -> None:
         w = _own("Layer.w", self.w, (None, None))
@@ -109,6 +114,21 @@ class Layer:
         if steepness is not None:
             object.__setattr__(self, "steepness", _own("Layer.steepness", steepness, (n_post,)))
         object.__setattr__(self, "trainable", trainable)
+        if self.delay is not None:
+            object.__setattr__(self, "delay", self._own_delay())
+
+    def _own_delay(self) -> np.ndarray:
+        """Return the delay as a read-only array of 0, 1 or 2 dimensions, checked."""
+        if not self.neuron.spiking:
+            raise ParameterError("Layer.delay needs spiking units; rate units have no time")
+        ndim = min(np.ndim(self.delay), 2)
+        delay = _own("Layer.delay", self.delay, self.w.shape[:ndim])
+        if np.any(delay < 0.0):
+            first = _check._first(delay < 0.0)
+            raise ParameterError(
+                f"Layer.delay{first} must be at least 0 ms, got {delay[delay < 0.0].flat[0]:g} ms"
+            )
+        return delay
 
     def __repr__(self) -> str:
         recurrent = ", recurrent" if self.w_rec is not None else ""
@@ -141,7 +161,20 @@ class Layer:
         layer = object.__new__(Layer)
         layer.__dict__.update(self.__dict__)
         for name, value in arrays.items():
-            layer.__dict__[name] = _own(f"Layer.{name}", value, getattr(self, name).shape)
+            old = getattr(self, name)
+            layer.__dict__[name] = _own(f"Layer.{name}", value, old.shape, old.dtype)
+        return layer
+
+    def cast(self, dtype: Any) -> Layer:
+        """Return the layer with its arrays in another floating-point type."""
+        if self.w.dtype == dtype:
+            return self
+        layer = object.__new__(Layer)
+        layer.__dict__.update(self.__dict__)
+        for name in _PARAMETERS:
+            array = getattr(self, name)
+            if array is not None:
+                layer.__dict__[name] = _own(f"Layer.{name}", array, array.shape, dtype)
         return layer
 
 
@@ -156,6 +189,13 @@ class LayeredNetwork:
         From input to output; each takes as many inputs as the one before has units.
     dt : float, default 1
         Time step (ms); rate units do not use it.
+    precision : {"double", "single"}, default "double"
+        In which weights, potentials and gradients are held and computed. Single precision takes
+        half the memory and is up to twice as fast; rounding then moves a spike by a step here
+        and there.
+    continuous : bool, default False
+        Whether spikes fall at any time, found exactly between the events, instead of on a grid
+        of `dt`.
 
     Raises
     ------
@@ -165,6 +205,8 @@ class LayeredNetwork:
 
     layers: Sequence[Layer]
     dt: float = 1.0
+    precision: str = "double"
+    continuous: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.layers, Iterable):
@@ -182,13 +224,25 @@ class LayeredNetwork:
                     f"LayeredNetwork.layers[{index}].w has {layer.n_pre} rows, "
                     f"the layer before has {layers[index - 1].n_post} units"
                 )
+        _check.choice("LayeredNetwork.precision", self.precision, tuple(_DTYPES))
+        _check.boolean("LayeredNetwork.continuous", self.continuous)
+        if self.continuous:
+            _refuse_outside_continuous_time(layers, self.precision)
+        layers = tuple(layer.cast(self.dtype) for layer in layers)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "dt", _check.positive("LayeredNetwork.dt", self.dt))
 
     def __repr__(self) -> str:
         sizes = "-".join(str(n) for n in (self.n_inputs, *(a.n_post for a in self.layers)))
         units = dict.fromkeys(type(layer.neuron).__name__ for layer in self.layers)
-        return f"LayeredNetwork({sizes} {' and '.join(units)}, dt={self.dt:g} ms)"
+        clock = "continuous time" if self.continuous else f"dt={self.dt:g} ms"
+        single = ", single precision" if self.precision == "single" else ""
+        return f"LayeredNetwork({sizes} {' and '.join(units)}, {clock}{single})"
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type of the arrays."""
+        return _DTYPES[self.precision]
 
     @property
     def n_inputs(self) -> int:
@@ -229,6 +283,8 @@ def dense(
     gain: float = 1.0,
     bias_sd: float = 0.0,
     dt: float = 1.0,
+    precision: str = "double",
+    continuous: bool = False,
     rng: Any,
 ) -> LayeredNetwork:
     """Make a fully connected network with random weights.
@@ -254,6 +310,8 @@ def dense(
         Standard deviation of the biases.
     dt : float, default 1
         Time step (ms).
+    precision, continuous
+        As in :class:`LayeredNetwork`; the weights drawn are the same in both precisions.
     rng : int, SeedSequence or Generator
         Source of the draws; two networks of one shape drawn from equal seeds have equal
         standard normal numbers behind their weights.
@@ -287,17 +345,35 @@ def dense(
         if recurrent and not last and unit.spiking:
             w_rec = rng.standard_normal((n_post, n_post)) * gain / math.sqrt(n_post)
         layers.append(Layer(w, unit, bias, synapse, w_rec))
-    return LayeredNetwork(layers, dt)
+    return LayeredNetwork(layers, dt, precision, continuous)
 
 
-def _own(name: str, value: Any, wanted: tuple[int | None, ...]) -> np.ndarray:
+def _refuse_outside_continuous_time(layers: Sequence[Layer], precision: str) -> None:
+    for index, layer in enumerate(layers):
+        if not layer.neuron.spiking or not isinstance(layer.synapse, Exponential):
+            raise ParameterError(
+                f"LayeredNetwork.layers[{index}]: continuous time needs LIF units with "
+                "Exponential synapses"
+            )
+    if precision != "double":
+        raise ParameterError("LayeredNetwork.precision must be 'double' in continuous time")
+
+
+def _own(
+    name: str, value: Any, wanted: tuple[int | None, ...], dtype: Any = np.float64
+) -> np.ndarray:
     """Return a read-only copy of `value` after checking it."""
-    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == wanted:
+    if type(value) is np.ndarray and value.dtype == dtype and value.shape == wanted:
         array = value.copy()
         if not np.isfinite(array).all():
             _check.float_array(name, array)
     else:
         array = _check.float_array(name, value, copy=True)
         _check.shape(name, array, wanted)
+        if array.dtype != dtype:
+            with np.errstate(over="ignore"):
+                array = array.astype(dtype)
+            if not np.isfinite(array).all():
+                raise ParameterError(f"{name} has values beyond single precision")
     array.flags.writeable = False
     return array
