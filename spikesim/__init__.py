@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "spikesim.distributions": ("LogNormal", "Normal", "Uniform"),
     "spikesim.errors": ("SpikesimError", "SpikesimWarning"),
-    "spikesim.layered": ("Layer", "LayeredNetwork", "dense"),
+    "spikesim.layered": ("Layer", "LayeredNetwork", "dense", "to_network"),
     "spikesim.learning": ("check_gradient", "evaluate", "fit"),
     "spikesim.network": (
         "AllToAll",
@@ -120,7 +120,7 @@ if TYPE_CHECKING:
     )
     from spikesim.distributions import LogNormal, Normal, Uniform
     from spikesim.errors import SpikesimError, SpikesimWarning
-    from spikesim.layered import Layer, LayeredNetwork, dense
+    from spikesim.layered import Layer, LayeredNetwork, dense, to_network
     from spikesim.learning import check_gradient, evaluate, fit
     from spikesim.network import (
         AllToAll,

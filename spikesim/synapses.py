@@ -153,7 +153,9 @@ class Exponential(Synapse):
         """Return one exact step of `dt` (ms) for membranes of `tau_m` (ms) and `c_m` (pF)."""
         rate_m, rate_syn = -1.0 / np.asarray(tau_m), -1.0 / self.tau_syn
         p_vi = _divided_difference(rate_m, rate_syn, dt) / c_m
-        return Propagators(np.exp(rate_syn * dt), 0.0, 1.0, 0.0, p_vi, np.zeros_like(p_vi))
+        # As in at_nodes(), bit for bit: the engine takes it from there.
+        decay_syn = np.exp(-dt / self.tau_syn)
+        return Propagators(decay_syn, 0.0, 1.0, 0.0, p_vi, np.zeros_like(p_vi))
 
     def at_nodes(self, dt: float) -> Nodes:
         """Return one exact step of `dt` (ms) and the values within it."""

@@ -17,7 +17,7 @@ SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSourc
 SpikesimWarning Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient
 comparison connections datasets dense distributions encoding errors evaluate fit grid_positions
 layered learning ledger load_recording load_state memory_needed network neurons plotting recording
-simulate simulation surrogates synapses
+simulate simulation surrogates synapses to_network
 """.split()
 
 

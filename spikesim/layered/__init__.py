@@ -5,6 +5,7 @@ from spikesim.layered.forward import Trace, forward
 from spikesim.layered.network import Layer, LayeredNetwork, dense
 from spikesim.layered.rate_code import Agreement, agreement, to_spiking
 from spikesim.layered.spike_times import SpikeTimes
+from spikesim.layered.to_network import to_network
 
 __all__ = [
     "Agreement",
@@ -16,5 +17,6 @@ __all__ = [
     "backward",
     "dense",
     "forward",
+    "to_network",
     "to_spiking",
 ]
