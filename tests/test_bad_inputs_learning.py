@@ -5,7 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from spikesim.encoding import Analog, LatencyEncoder, PopulationEncoder, RateEncoder
+from spikesim.encoding import (
+    Analog,
+    LatencyEncoder,
+    PopulationEncoder,
+    RateEncoder,
+    SpikeTrains,
+)
 from spikesim.errors import SpikesimError
 from spikesim.layered import Layer, LayeredNetwork, dense
 from spikesim.learning import (
@@ -76,6 +82,9 @@ HYPERPARAMETERS = [
     (LatencyEncoder, {"t_max": 30.0}, ValueError),
     (LatencyEncoder, {"low": [0.0, 3.0], "high": [1.0, 2.0]}, ValueError),
     (LatencyEncoder, {"low": [0.0, 3.0], "high": [1.0, 4.0, 5.0]}, ValueError),
+    (LatencyEncoder, {"early": "late"}, ValueError),
+    (SpikeTrains, {"n_lines": 0}, ValueError),
+    (SpikeTrains, {"n_lines": 2.0}, TypeError),
     (PopulationEncoder, {"n_fields": 0}, ValueError),
     (PopulationEncoder, {"n_fields": 2.0}, TypeError),
     (PopulationEncoder, {"n_fields": True}, TypeError),
@@ -165,6 +174,29 @@ def test_encoding_refuses_what_it_cannot_do(kind):
         fitted.encode(np.eye(2), dt=0.7)
     with pytest.raises(ValueError, match=rf"{name}\.features must hold at least one sample"):
         kind().fit(np.zeros((0, 2)))
+
+
+def test_spike_trains_refuse_what_they_are_not():
+    encoder = SpikeTrains(2, dt=0.5)
+    with pytest.raises(ValueError, match=r"SpikeTrains\.features must have n_steps \* 2 columns"):
+        encoder.fit(np.eye(3))
+    with pytest.raises(ValueError, match=r"SpikeTrains\.features\[0, 1\] is 0\.5; spikes are"):
+        encoder.fit([[0.0, 0.5]])
+    with pytest.raises(ValueError, match=r"SpikeTrains\.features\[0, 1\] is nan"):
+        encoder.fit([[0.0, np.nan]])
+    with pytest.raises(ValueError, match=r"SpikeTrains\.dt = 0\.5 ms .* the network has 1 ms"):
+        encoder.encode(np.eye(2), dt=1.0)
+    with pytest.raises(ValueError, match="SpikeTrains.dt must be greater than 0"):
+        SpikeTrains(2, dt=0.0)
+
+
+def test_exact_times_need_one_spike_a_line():
+    for mode in ("regular", "poisson"):
+        fitted = PopulationEncoder(mode=mode).fit(np.eye(2))
+        with pytest.raises(ValueError, match=r"PopulationEncoder\.spike_times needs one spike"):
+            fitted.spike_times(np.eye(2))
+    with pytest.raises(ValueError, match=r"LatencyEncoder\.low and .* call fit\(features\) first"):
+        LatencyEncoder().spike_times(np.eye(2))
 
 
 def test_rates_and_times_must_fit_the_grid():

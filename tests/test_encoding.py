@@ -1,13 +1,20 @@
 """Encoders: where the spikes fall, how many there are, and that data is left alone."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikesim.encoding import Analog, LatencyEncoder, PopulationEncoder, RateEncoder
+from spikesim.encoding import (
+    Analog,
+    LatencyEncoder,
+    PopulationEncoder,
+    RateEncoder,
+    SpikeTrains,
+)
 
 ENCODERS = {
     "analog": Analog(),
@@ -18,8 +25,10 @@ ENCODERS = {
     "population regular": PopulationEncoder(n_fields=5, mode="regular"),
     "population poisson": PopulationEncoder(n_fields=5, mode="poisson"),
     "bias": LatencyEncoder(bias_spike=True),
+    "early low": LatencyEncoder(early="low", bias_spike=True),
 }
 FEATURES = np.random.default_rng(0).uniform(-3.0, 5.0, (20, 3))
+SINGLE = ["latency", "population", "bias", "early low"]
 SPIKING = [name for name in ENCODERS if name != "analog"]
 
 
@@ -163,3 +172,58 @@ def test_the_range_cannot_be_changed_from_outside():
     assert encoder.low[0] == 0.0
     with pytest.raises(ValueError, match="read-only"):
         encoder.low[0] = 1.0
+
+
+@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("dt", [0.1, 0.5, 1.0])
+def test_spikes_on_the_grid_are_the_exact_times_rounded(name, dt):
+    encoder = ENCODERS[name].fit(FEATURES)
+    x, times = encoder.encode(FEATURES, dt=dt), encoder.spike_times(FEATURES)
+    assert times.shape == x.shape[1:] and times.dtype == np.float64
+    expected = np.zeros_like(x)
+    for sample, line in np.ndindex(times.shape):
+        if times[sample, line] < np.inf:
+            expected[round(times[sample, line] / dt), sample, line] = 1.0
+    np.testing.assert_array_equal(x, expected)
+    assert (np.isinf(times).any()) == (name == "population")
+    fires = times[np.isfinite(times)]
+    assert fires.min() >= 0.0 and fires.max() <= encoder.t_max
+    # Most of them lie between the points of the grid.
+    assert np.mean(fires / dt == np.rint(fires / dt)) < 0.6
+
+
+def test_exact_times_by_hand():
+    features = [[0.0, 0.26, 1.0]]
+    high = LatencyEncoder(t_max=20.0, low=0.0, high=1.0, bias_spike=True)
+    np.testing.assert_allclose(high.spike_times(features), [[20.0, 14.8, 0.0, 0.0]], rtol=1e-15)
+    low = dataclasses.replace(high, early="low")
+    np.testing.assert_allclose(low.spike_times(features), [[0.0, 5.2, 20.0, 0.0]], rtol=1e-15)
+    assert low.encode(features, dt=1.0)[:, 0].argmax(axis=0).tolist() == [0, 5, 20, 0]
+    population = PopulationEncoder(n_fields=3, width=0.5, low=0.0, high=1.0, cutoff=0.1)
+    near = 20.0 * (1.0 - np.exp(-2.0))
+    np.testing.assert_allclose(population.spike_times([[0.5]]), [[near, 0.0, near]], rtol=1e-15)
+    assert np.isinf(population.spike_times([[0.0]])).tolist() == [[False, False, True]]
+
+
+def test_spike_trains_are_taken_as_they_are():
+    x = (np.random.default_rng(1).random((7, 5, 3)) < 0.3).astype(np.uint8)
+    rows = x.transpose(1, 0, 2).reshape(5, 21)
+    encoder = SpikeTrains(3, dt=0.5)
+    assert encoder.fit(rows) is encoder and encoder.n_inputs(21) == 3 and not encoder.stochastic
+    back = encoder.encode(rows, dt=0.5)
+    assert back.dtype == np.float64 and back.flags.c_contiguous
+    np.testing.assert_array_equal(back, x)
+    assert rows[2, 4 * 3 + 1] == x[4, 2, 1]
+    back[:] = 2.0
+    assert rows.max() == 1
+
+
+def test_the_codes_have_not_moved():
+    """Zeros and ones, so that the bits are those of any machine."""
+    digest = hashlib.sha256()
+    features = np.random.default_rng(0).uniform(-3.0, 5.0, (50, 4))
+    for name in ENCODERS:
+        if name != "early low":
+            encoder = ENCODERS[name].fit(features)
+            digest.update(encoder.encode(features, dt=0.5, rng=3).astype(np.float64).tobytes())
+    assert digest.hexdigest() == "3a93162ed4524d5fa1e2a8aa487c58a58510637e39d94c0048900cecde6ea23e"
