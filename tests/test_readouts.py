@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from spikesim.layered import Layer, Trace
-from spikesim.learning import FirstSpike, MaxMembrane, RateOutput, SpikeCount, default_readout
+from spikesim.learning import (
+    FirstSpike,
+    MaxMembrane,
+    MeanMembrane,
+    RateOutput,
+    SpikeCount,
+    default_readout,
+)
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
 
 SPIKES = np.array([[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 0]], dtype=float)[:, None, :]
@@ -73,6 +80,17 @@ def test_max_membrane():
     assert MaxMembrane().targets_of(ONE) == (0.0, 2.0)
 
 
+def test_mean_membrane():
+    trace = Trace(SPIKES, V, None)
+    scores = MeanMembrane().scores(trace, SILENT, 1.0)
+    assert scores.tolist() == [[sum(V[k, 0, j] for k in range(4)) / 4 for j in range(3)]]
+    none, grad_v = MeanMembrane().backward(trace, SILENT, np.array([[1.0, 2.0, 4.0]]), 1.0)
+    assert none is None
+    assert grad_v[:, 0].tolist() == [[0.25, 0.5, 1.0]] * 4
+    assert MeanMembrane().decide(np.array([[0.49], [0.5]]), ONE).tolist() == [0, 1]
+    assert MeanMembrane(targets=(-1.0, 2.0)).targets_of(ONE) == (-1.0, 2.0)
+
+
 @pytest.mark.parametrize(
     ("neuron", "threshold", "targets"),
     [
@@ -110,6 +128,7 @@ def test_the_usual_readout():
         (FirstSpike(), Tanh()),
         (FirstSpike(), LIF.non_spiking()),
         (MaxMembrane(), Sigmoid()),
+        (MeanMembrane(), Sigmoid()),
     ],
 )
 def test_a_readout_refuses_what_it_cannot_read(readout, neuron):
@@ -126,6 +145,8 @@ def test_a_readout_refuses_what_it_cannot_read(readout, neuron):
         (lambda: FirstSpike(0.0), ValueError, r"FirstSpike\.scale"),
         (lambda: FirstSpike(targets=(0.0, "1")), TypeError, r"FirstSpike\.targets\[1\]"),
         (lambda: MaxMembrane("high"), TypeError, r"MaxMembrane\.threshold"),
+        (lambda: MeanMembrane(np.nan), ValueError, r"MeanMembrane\.threshold"),
+        (lambda: MeanMembrane(targets=(1.0, 1.0)), ValueError, r"MeanMembrane\.targets"),
     ],
 )
 def test_bad_parameters_are_refused(make, error, name):

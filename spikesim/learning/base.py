@@ -19,7 +19,7 @@ class Metrics(NamedTuple):
     loss : float
         Sum of the losses of the trials; for local rules the number of errors.
     n_correct : int
-        Trials classified right.
+        Trials classified right; NaN where a rule learns real targets.
     n_trials : int
         Trials in the batch.
     update_norms : tuple of float
@@ -30,7 +30,7 @@ class Metrics(NamedTuple):
     """
 
     loss: float
-    n_correct: int
+    n_correct: float
     n_trials: int
     update_norms: tuple[float, ...]
     traces: tuple[Any, ...]
@@ -71,6 +71,7 @@ class LearningRule(Protocol):
         x : ndarray, shape (n_steps, n_trials, n_inputs)
             Encoded inputs.
         labels : ndarray of int64, shape (n_trials,)
-            Class of each trial, from 0.
+            Class of each trial, from 0. A rule that has an attribute `real_targets` that is True
+            takes targets instead, an ndarray of float64, shape (n_trials, n_outputs).
         """
         ...

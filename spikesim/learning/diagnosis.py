@@ -149,7 +149,8 @@ class Diagnosis:
         n_spikes = 0.0
         for index, layer in enumerate(self._layers):
             n_spikes += layer.close()
-            if accuracy < 1.0 and index in self._to_warn:
+            # Not "below 1": there is no accuracy, NaN, where targets are real.
+            if not accuracy >= 1.0 and index in self._to_warn:
                 text = _complaint(layer, epoch)
                 if text:
                     self._to_warn.discard(index)

@@ -34,7 +34,7 @@ from spikesim.layered.forward import Trace, checked_x, run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.layered.relaxed import relaxed_forward
 from spikesim.learning.backprop import Backprop
-from spikesim.learning.inputs import checked_labels
+from spikesim.learning.inputs import checked_answers
 
 __all__ = ["GradientCheck", "check_gradient"]
 
@@ -94,7 +94,7 @@ def check_gradient(
     x : array_like, shape (n_steps, n_trials, n_inputs)
         Encoded input.
     labels : array_like of int, shape (n_trials,)
-        Classes.
+        Classes, or real targets for a loss that takes them.
     step : float, default 1
         Half the distance of the two points of the widest difference, times the root mean square
         of the array where that is above 1. Each next one is four times narrower;
@@ -113,7 +113,7 @@ def check_gradient(
     _check.instance("check_gradient.network", network, LayeredNetwork, "a LayeredNetwork")
     _check.instance("check_gradient.rule", rule, Backprop, "a Backprop rule")
     x = checked_x("check_gradient.x", x, network)
-    classes = checked_labels("check_gradient.labels", labels, x.shape[1], network)
+    classes = checked_answers("check_gradient.labels", labels, x.shape[1], network, rule)
     step = _check.positive("check_gradient.step", step)
     rule.init(network)
 

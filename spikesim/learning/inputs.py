@@ -13,7 +13,16 @@ from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.forward import checked_x
 from spikesim.layered.network import LayeredNetwork
 
-__all__ = ["checked_batch", "checked_encoder", "checked_features", "checked_labels", "encoded"]
+__all__ = [
+    "checked_answers",
+    "checked_batch",
+    "checked_encoder",
+    "checked_features",
+    "checked_labels",
+    "checked_targets",
+    "encoded",
+    "takes_targets",
+]
 
 
 def checked_encoder(name: str, encoder: Any) -> Any:
@@ -82,8 +91,35 @@ def checked_labels(name: str, labels: Any, n_trials: int, network: LayeredNetwor
     return array.astype(np.int64)
 
 
+def takes_targets(rule: Any) -> bool:
+    """Return whether `rule` learns real targets instead of classes."""
+    return bool(getattr(rule, "real_targets", False))
+
+
+def checked_targets(name: str, targets: Any, n_trials: int, network: LayeredNetwork) -> np.ndarray:
+    """Return real targets as float64, shape (n_trials, n_outputs); one output may lack its axis."""
+    array = _check.float_array(name, targets)
+    if array.shape == (n_trials,) and network.n_outputs == 1:
+        return array[:, np.newaxis]
+    if array.shape != (n_trials, network.n_outputs):
+        raise ParameterError(
+            f"{name} must have a number for each of the {n_trials} samples and the "
+            f"{network.n_outputs} output unit(s), shape ({n_trials}, {network.n_outputs}), "
+            f"got {array.shape}"
+        )
+    return array
+
+
+def checked_answers(
+    name: str, labels: Any, n_trials: int, network: LayeredNetwork, rule: Any
+) -> np.ndarray:
+    """Return what `rule` is to learn: real targets if it takes them, else classes."""
+    check = checked_targets if takes_targets(rule) else checked_labels
+    return check(name, labels, n_trials, network)
+
+
 def checked_batch(
-    name: str, x: Any, labels: Any, network: LayeredNetwork
+    name: str, x: Any, labels: Any, network: LayeredNetwork, real_targets: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the batch of a step as arrays that `network` can take, or say what is wrong.
 
@@ -100,11 +136,14 @@ def checked_batch(
         and x.size
         and x.shape[2] == network.n_inputs
         and labels.shape == (x.shape[1],)
+        and not real_targets
         and math.isfinite(np.vdot(x, x))
         and labels.view(np.uint64).max() < max(2, network.n_outputs)
     ):
         return x, labels
     x = checked_x(f"{name}.x", x, network)
+    if real_targets:
+        return x, checked_targets(f"{name}.labels", labels, x.shape[1], network)
     return x, checked_labels(f"{name}.labels", labels, x.shape[1], network)
 
 

@@ -4,18 +4,20 @@ A network with one output unit tells class 1 from class 0; one with K > 1 output
 each class. Mean absolute and mean squared errors compare scores y with targets t, a low one and
 a high one that the readout names (0 and 1 for logistic units, -1 and +1 for tanh); the output of
 the right class aims high, the others low. Several outputs are summed.
+
+:class:`SquaredError` is for regression: it is given numbers to come close to in place of classes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from spikesim import _check
 
-__all__ = ["MAE", "MSE", "CrossEntropy", "Loss", "target_values"]
+__all__ = ["MAE", "MSE", "CrossEntropy", "Loss", "SquaredError", "target_values"]
 
 
 class Loss(Protocol):
@@ -37,7 +39,8 @@ class Loss(Protocol):
         scores : ndarray, shape (n_trials, n_outputs)
             What the readout made of the output.
         labels : ndarray of int64, shape (n_trials,)
-            Right class of each trial.
+            Right class of each trial; for a loss whose `real_targets` is True an ndarray of
+            float64, shape (n_trials, n_outputs).
         n_outputs : int
             Number of output units.
         targets : tuple of float, default (0, 1)
@@ -89,6 +92,31 @@ class MSE:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return losses and gradient, see :class:`Loss`."""
         error = scores - target_values(labels, n_outputs, targets)
+        return 0.5 * (error * error).sum(axis=1), error
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class SquaredError:
+    r"""Half the squared error of real targets, :math:`\tfrac12 \sum_k (y_k - t_k)^2`.
+
+    The labels of a trial are the numbers :math:`t_k` that the scores are to come close to, one for
+    each output unit, in the unit of the scores.
+    """
+
+    real_targets: ClassVar[bool] = True
+
+    def value_and_grad(
+        self,
+        scores: np.ndarray,
+        labels: np.ndarray,
+        n_outputs: int,
+        *,
+        targets: tuple[float, float] = (0.0, 1.0),
+        threshold: float = 0.0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return losses and gradient, see :class:`Loss`; `targets` of classes play no part."""
+        error = scores - labels
         return 0.5 * (error * error).sum(axis=1), error
 
 

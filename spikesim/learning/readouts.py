@@ -20,7 +20,15 @@ from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import Layer
 
-__all__ = ["FirstSpike", "MaxMembrane", "RateOutput", "Readout", "SpikeCount", "default_readout"]
+__all__ = [
+    "FirstSpike",
+    "MaxMembrane",
+    "MeanMembrane",
+    "RateOutput",
+    "Readout",
+    "SpikeCount",
+    "default_readout",
+]
 
 Gradients = tuple[np.ndarray | None, np.ndarray | None]
 
@@ -263,6 +271,53 @@ class MaxMembrane(_Decides):
         """Return `v_rest` and the potential as far above the threshold as that is below it."""
         low, middle = _highest(layer.neuron.v_rest), self.threshold_of(layer)
         return low, 2.0 * middle - low
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class MeanMembrane(_Decides):
+    """The membrane potential (mV), before any reset, averaged over the steps of the trial.
+
+    On a unit without threshold (:meth:`LIF.non_spiking`) it is linear in the weights of the
+    output layer and may have either sign, as regression asks for.
+
+    Parameters
+    ----------
+    threshold : float, default 0.5
+        Mean potential from which on a single unit says class 1 (mV).
+    targets : tuple of float, default (0, 1)
+        Potentials (mV) to aim at with :class:`MAE` and :class:`MSE`.
+    """
+
+    threshold: float = 0.5
+    targets: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        _check.scalar("MeanMembrane.threshold", self.threshold)
+        _check_targets("MeanMembrane.targets", self.targets)
+
+    def check(self, layer: Layer) -> None:
+        """Refuse rate units."""
+        if not layer.neuron.spiking:
+            raise ParameterError(
+                "MeanMembrane reads LIF neurons, the output layer has rate units; use RateOutput"
+            )
+
+    def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
+        """Return the mean over the steps."""
+        return trace.v.mean(axis=0)
+
+    def backward(self, trace: Trace, layer: Layer, grad_scores: np.ndarray, dt: float) -> Gradients:
+        """Return the gradient by v, equal in all steps."""
+        return None, np.broadcast_to(grad_scores / len(trace.v), trace.v.shape)
+
+    def threshold_of(self, layer: Layer) -> float:
+        """Return `threshold`."""
+        return self.threshold
+
+    def targets_of(self, layer: Layer) -> tuple[float, float]:
+        """Return `targets`."""
+        return self.targets
 
 
 def default_readout(layer: Layer) -> Any:

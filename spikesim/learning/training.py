@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import NonFiniteStateError, ParameterTypeError
+from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.diagnosis import Diagnosis, LayerHistory
 from spikesim.learning.inputs import (
+    checked_answers,
     checked_encoder,
     checked_features,
     checked_labels,
     encoded,
+    takes_targets,
 )
 from spikesim.learning.progress import Progress
 from spikesim.learning.readouts import default_readout
@@ -39,7 +41,7 @@ class History:
         Sum of the losses of all trials over their number; for rules without a loss the share
         of errors.
     accuracy : ndarray, shape (n_epochs,)
-        Share of the trials classified right.
+        Share of the trials classified right; NaN where the rule learns real targets.
     seconds : ndarray, shape (n_epochs,)
         Time that each epoch took (s), without the validation.
     spikes_per_trial : ndarray, shape (n_epochs,)
@@ -65,16 +67,17 @@ class History:
     @property
     def solved_epoch(self) -> int | None:
         """First epoch of the unbroken run of all-right epochs at the end; None without one."""
-        wrong = np.flatnonzero(self.accuracy < 1.0)
+        wrong = np.flatnonzero(~(self.accuracy >= 1.0))
         first = int(wrong[-1]) + 1 if len(wrong) else 0
         return first if first < len(self.accuracy) else None
 
     def __repr__(self) -> str:
         if not self.n_epochs:
             return "History(no epochs)"
-        return (
-            f"History({self.n_epochs} epochs, loss {self.loss[0]:.4g} to {self.loss[-1]:.4g}, "
-            f"accuracy {self.accuracy[0]:.3g} to {self.accuracy[-1]:.3g})"
+        return f"History({self.n_epochs} epochs, loss {self.loss[0]:.4g} to {self.loss[-1]:.4g}" + (
+            ")"
+            if np.isnan(self.accuracy[0])
+            else f", accuracy {self.accuracy[0]:.3g} to {self.accuracy[-1]:.3g})"
         )
 
 
@@ -111,6 +114,8 @@ class FitResult:
     def predict(self, features: Any, seed: Any = None) -> np.ndarray:
         """Return the class of each row of `features`, shape (n_samples,), int64.
 
+        After a rule that learns real targets use :meth:`scores`, which has the predictions.
+
         Parameters
         ----------
         features : array_like, shape (n_samples, n_features)
@@ -119,6 +124,7 @@ class FitResult:
             Source of the spikes of a stochastic encoder; by default a stream of its own that
             belongs to the run, the same in every call.
         """
+        self._refuse_targets("predict")
         return _predict(
             "FitResult.predict",
             self.network,
@@ -128,8 +134,30 @@ class FitResult:
             self._stream(seed),
         )
 
+    def scores(self, features: Any, seed: Any = None) -> np.ndarray:
+        """Return what the readout makes of the output, shape (n_samples, n_outputs).
+
+        For a rule that learns real targets this is the prediction.
+
+        Parameters
+        ----------
+        features : array_like, shape (n_samples, n_features)
+            Samples.
+        seed : int, SeedSequence or Generator, optional
+            As in :meth:`predict`.
+        """
+        return _scores(
+            "FitResult.scores",
+            self.network,
+            self.readout,
+            features,
+            self.encoder,
+            self._stream(seed),
+        )
+
     def score(self, features: Any, labels: Any, seed: Any = None) -> float:
         """Return the share of rows of `features` that get their label, see :meth:`predict`."""
+        self._refuse_targets("score")
         return _accuracy(
             "FitResult.score",
             self.network,
@@ -139,6 +167,12 @@ class FitResult:
             self.encoder,
             self._stream(seed),
         )
+
+    def _refuse_targets(self, method: str) -> None:
+        if takes_targets(self.rule):
+            raise ParameterError(
+                f"FitResult.{method} is for classes, the rule learnt real targets; use scores"
+            )
 
     def _stream(self, seed: Any) -> Any:
         return _streams(self.seed)[2] if seed is None else seed
@@ -180,7 +214,8 @@ def fit(
         Training samples; never modified.
     labels : array_like of int, shape (n_trials,)
         Class of each sample: 0 or 1 for a network with one output, 0 to n_outputs - 1
-        otherwise. One class alone is allowed.
+        otherwise. One class alone is allowed. For a rule that learns real targets, such as
+        ``Backprop(SquaredError())``, the numbers to come close to, shape (n_trials, n_outputs).
     encoder : Encoder, optional
         How features become input, fitted to `features` here; by default
         :class:`~spikesim.encoding.Analog`. A stochastic encoder draws anew every epoch.
@@ -227,7 +262,7 @@ def fit(
     if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
         raise ParameterTypeError(f"fit.rule must be a learning rule, got {rule!r}")
     table = checked_features("fit.features", features)
-    classes = checked_labels("fit.labels", labels, len(table), network)
+    classes = checked_answers("fit.labels", labels, len(table), network, rule)
     epochs = _check.integer("fit.epochs", epochs, minimum=1)
     n_trials = len(table)
     if batch_size is None:
@@ -247,6 +282,8 @@ def fit(
         if not isinstance(validation, tuple) or len(validation) != 2:
             raise ParameterTypeError("fit.validation must be a tuple (features, labels)")
         held_out = checked_features("fit.validation[0]", validation[0])
+        if takes_targets(rule):
+            raise ParameterError("fit.validation needs classes, fit.rule learns real targets")
         held_out_labels = checked_labels("fit.validation[1]", validation[1], len(held_out), network)
         encoded("fit.validation[0]", encoder, held_out[:1], network, np.random.default_rng(0))
 
@@ -278,7 +315,7 @@ def fit(
                 if epoch and encoder.stochastic:
                     x = encoded("fit.features", encoder, table, network, encode_rng)
                 order = order_rng.permutation(n_trials) if shuffle else None
-                loss, n_correct = 0.0, 0
+                loss, n_correct = 0.0, 0.0
                 for start in range(0, n_trials, batch_size):
                     x_batch, y_batch = _batch(x, classes, order, start, start + batch_size)
                     try:
@@ -375,12 +412,18 @@ def _accuracy(
 def _predict(
     name: str, network: LayeredNetwork, readout: Any, features: Any, encoder: Any, seed: Any
 ) -> np.ndarray:
+    scores = _scores(name, network, readout, features, encoder, seed)
+    return readout.decide(scores, network.layers[-1])
+
+
+def _scores(
+    name: str, network: LayeredNetwork, readout: Any, features: Any, encoder: Any, seed: Any
+) -> np.ndarray:
     table = checked_features(f"{name}.features", features)
     rng = np.random.default_rng(_copied(_check.seed_sequence(f"{name}.seed", seed)))
     x = encoded(f"{name}.features", encoder, table, network, rng)
     trace = run(network, x)[-1]
-    layer = network.layers[-1]
-    return readout.decide(readout.scores(trace, layer, network.dt), layer)
+    return readout.scores(trace, network.layers[-1], network.dt)
 
 
 def _batch(
