@@ -44,7 +44,9 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
     Simulate the result with ``dt=network.dt``: all delays are one step of it. A spike that
     ``forward(network, x)`` has in ``output[k]`` of a layer is then in the recording at the time
     ``(k + 1) * dt``, and the other way round: the spikes are the same, and so are the potentials
-    in every bit (the recording has them after the reset, a :class:`Trace` before it).
+    in every bit (the recording has them after the reset, a :class:`Trace` before it). A network in
+    single precision has other roundings, as the simulation is in double precision; a spike of it
+    may then be elsewhere.
 
     Parameters
     ----------
@@ -68,7 +70,8 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
     Raises
     ------
     ParameterError
-        A layer of rate units or with delays of its own, an `x` of another shape.
+        A layer of rate units or with delays of its own, a network in continuous time, an `x` of
+        another shape.
     ParameterIndexError
         A trial that `x` does not have.
 
@@ -84,6 +87,11 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
     True
     """
     _check.instance("to_network.network", network, LayeredNetwork, "a LayeredNetwork")
+    if network.continuous:
+        raise ParameterError(
+            "to_network.network must be on a grid, its spikes fall at any time; "
+            "LayeredNetwork(network.layers, dt) puts it on one, which moves spikes by up to a step"
+        )
     for index, layer in enumerate(network.layers):
         _refuse(index, layer)
     model, w = _source(network, x, trial)
@@ -140,8 +148,9 @@ def _source(network: LayeredNetwork, x: Any, trial: Any) -> tuple[Any, np.ndarra
     if isinstance(x, _SOURCES):
         return x, w
     array = checked_x("to_network.x", x, network)
+    trial = _check.integer("to_network.trial", trial)
     _check.indices("to_network.trial", trial, array.shape[1])
-    rows = array[:, trial]
+    rows = array[:, trial].astype(np.float64)
     steps, lines = np.nonzero(rows)
     values = rows[steps, lines]
     ids = lines
