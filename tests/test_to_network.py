@@ -130,7 +130,7 @@ def test_what_was_trained_is_what_is_simulated(recurrent, synapse):
         [2, 6, 5, 2], hidden, output=sp.LIF.non_spiking(), synapse=synapse, recurrent=recurrent,
         gain=2.0, bias_sd=0.2, rng=3,
     )  # fmt: skip
-    encoder = sp.encoding.RateEncoder(25.0, 900.0, "poisson")
+    encoder = sp.encoding.RateEncoder(25.0, 900.0, "poisson", low=0.0, high=1.0)
     fitted = sp.fit(
         network, sp.learning.Backprop(), data.features, data.labels, encoder=encoder, epochs=3,
         seed=1,
