@@ -33,7 +33,7 @@ import math
 
 from spikesim._jit import kernel
 
-__all__ = ["GENERAL", "crossing", "difference", "lambert_w", "potential"]
+__all__ = ["DOUBLE", "EQUAL", "GENERAL", "crossing", "difference", "lambert_w", "potential"]
 
 # Which formula a unit is solved by.
 GENERAL, EQUAL, DOUBLE = 0, 1, 2
