@@ -1,0 +1,217 @@
+"""What rules that descend a loss share: its parts checked, the loss, and one step of the optimiser.
+
+Such a rule differs from another in how it comes by the gradient, or by what it takes for one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
+from spikesim.layered.forward import Trace
+from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.learning.base import Metrics
+from spikesim.learning.inputs import takes_targets
+from spikesim.learning.losses import CrossEntropy
+from spikesim.learning.readouts import RateOutput, default_readout
+from spikesim.neurons import Sigmoid
+
+__all__ = ["GradientRule", "angles", "random_feedback"]
+
+Arrays = list[dict[str, np.ndarray]]
+
+
+class GradientRule:
+    """A rule with a loss, an optimiser and a readout.
+
+    Rules derive from it and call :meth:`_check_parts` when they are made,
+    :meth:`_optimiser_state` in `init` and :meth:`_descended` at the end of `step`.
+    """
+
+    loss: Any
+    optimiser: Any
+    readout: Any
+
+    def _check_parts(self) -> None:
+        """Refuse a loss, optimiser, surrogate or readout that is none."""
+        name = type(self).__name__
+        for part, method in (
+            ("loss", "value_and_grad"),
+            ("optimiser", "update"),
+            ("surrogate", "derivative"),
+        ):
+            if not hasattr(self, part):
+                continue
+            value = getattr(self, part)
+            if isinstance(value, type) or not hasattr(value, method):
+                raise ParameterTypeError(
+                    f"{name}.{part} must be an object with a method {method!r}, got {value!r}"
+                )
+        if self.readout is not None and (
+            isinstance(self.readout, type) or not hasattr(self.readout, "scores")
+        ):
+            raise ParameterTypeError(f"{name}.readout must be a readout, got {self.readout!r}")
+
+    def _optimiser_state(self, network: LayeredNetwork) -> Any:
+        """Check that the network can be descended; return the state of the optimiser."""
+        parameters = [layer.parameters() for layer in network.layers]
+        if not any(parameters):
+            raise ParameterError(
+                f"{type(self).__name__} found nothing to train: no layer has trainable arrays"
+            )
+        self.readout_for(network).check(network.layers[-1])
+        for index, layer in enumerate(network.layers):
+            neuron = layer.neuron
+            if neuron.spiking and np.any(np.asarray(neuron.v_th) <= np.asarray(neuron.v_rest)):
+                raise ParameterError(
+                    f"layer {index}: LIF.v_th must lie above LIF.v_rest for surrogate gradients"
+                )
+        return self.optimiser.init(parameters)
+
+    def _only_trains(self, network: LayeredNetwork, names: Sequence[str]) -> None:
+        """Refuse layers with delays, continuous time, or trainable arrays besides `names`."""
+        rule = type(self).__name__
+        if network.continuous:
+            raise ParameterError(f"{rule} trains networks on a grid, not in continuous time")
+        for index, layer in enumerate(network.layers):
+            if layer.delay is not None:
+                raise ParameterError(
+                    f"{rule} takes connections of one step, layer {index} has delays"
+                )
+            for name in layer.parameters():
+                if name not in names:
+                    raise ParameterError(
+                        f"{rule} trains {', '.join(names)}; layer {index} has {name!r} as trainable"
+                    )
+
+    def _descended(
+        self,
+        network: LayeredNetwork,
+        state: Any,
+        gradients: Arrays,
+        losses: np.ndarray,
+        correct: np.ndarray,
+        traces: tuple[Trace, ...],
+    ) -> tuple[LayeredNetwork, Any, Metrics]:
+        """Return the network and state after one update, and what the batch was like before it.
+
+        Raises
+        ------
+        NonFiniteStateError
+            Weights, loss or gradients that overflowed.
+        """
+        norms = tuple(_norm(layer) for layer in gradients)
+        loss = float(losses.sum())
+        parameters = [layer.parameters() for layer in network.layers]
+        parameters, state = self.optimiser.update(parameters, gradients, state)
+        try:
+            if not (math.isfinite(loss) and all(map(math.isfinite, norms))):
+                raise ParameterError("the loss or its gradient is not finite")
+            layers = [
+                layer.updated(**arrays) if arrays else layer
+                for layer, arrays in zip(network.layers, parameters, strict=True)
+            ]
+        except ParameterError as error:
+            raise NonFiniteStateError(
+                f"training diverged ({error}): loss {loss:g}, gradient norms "
+                f"{', '.join(f'{norm:g}' for norm in norms)}; lower the learning rate"
+            ) from None
+        n_correct = float(correct.sum()) if self.real_targets else int(correct.sum())
+        metrics = Metrics(loss, n_correct, len(correct), norms, traces)
+        return network.updated(layers), state, metrics
+
+    @property
+    def real_targets(self) -> bool:
+        """Whether the loss compares the scores with real targets, given in place of labels."""
+        return takes_targets(self.loss)
+
+    def readout_for(self, network: LayeredNetwork) -> Any:
+        """Return the readout, or the usual one of the output layer if none was given."""
+        return default_readout(network.layers[-1]) if self.readout is None else self.readout
+
+    def loss_and_gradient(
+        self, network: LayeredNetwork, traces: tuple[Trace, ...], labels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Return the loss of each trial, which are right, and the gradient of the mean loss.
+
+        Parameters
+        ----------
+        network : LayeredNetwork
+            The network.
+        traces : tuple of Trace
+            What its forward run left.
+        labels : ndarray of int64, shape (n_trials,)
+            Right classes, or real targets, shape (n_trials, n_outputs), for a loss of those.
+
+        Returns
+        -------
+        losses : ndarray, shape (n_trials,)
+        correct : ndarray of bool, shape (n_trials,)
+            NaN where the loss has real targets.
+        grad_output, grad_v : ndarray, shape (n_steps, n_trials, n_outputs), or None
+            By output and v of the last layer.
+        """
+        readout, layer, trace = self.readout_for(network), network.layers[-1], traces[-1]
+        scores = readout.scores(trace, layer, network.dt)
+        n_trials = len(labels)
+        if self.real_targets:
+            correct = np.full(n_trials, np.nan)
+        else:
+            correct = readout.decide(scores, layer) == labels
+        if (
+            isinstance(self.loss, CrossEntropy)
+            and isinstance(readout, RateOutput)
+            and isinstance(layer.neuron, Sigmoid)
+        ):
+            losses, grad_u = self.loss.of_logistic_units(trace.v, labels)
+            return losses, correct, None, grad_u / n_trials
+        losses, grad_scores = self.loss.value_and_grad(
+            scores,
+            labels,
+            layer.n_post,
+            targets=readout.targets_of(layer),
+            threshold=readout.threshold_of(layer),
+        )
+        grads = readout.backward(trace, layer, grad_scores / n_trials, network.dt)
+        return losses, correct, *grads
+
+
+def angles(gradients: Arrays, others: Arrays) -> tuple[float, ...]:
+    """Return for each layer the angle (degrees) between two gradients, NaN where one is zero."""
+    found = []
+    for one, other in zip(gradients, others, strict=True):
+        lengths = _norm(one) * _norm(other)
+        if lengths == 0.0:
+            found.append(math.nan)
+            continue
+        product = sum(float(np.vdot(one[name], other[name])) for name in one)
+        found.append(math.degrees(math.acos(max(-1.0, min(1.0, product / lengths)))))
+    return tuple(found)
+
+
+def random_feedback(
+    rng: np.random.Generator, shape: tuple[int, int], like: np.ndarray
+) -> np.ndarray:
+    """Return fixed weights for errors: normal, mean 0, as large as the weights `like`.
+
+    Their standard deviation is the root mean square of `like`, so that they have its unit too;
+    1 / sqrt(n_pre) if all of `like` is zero.
+    """
+    size = math.sqrt(float(np.mean(np.square(like, dtype=np.float64))))
+    feedback = rng.standard_normal(shape) * (size or len(like) ** -0.5)
+    feedback = feedback.astype(like.dtype)
+    feedback.flags.writeable = False
+    return feedback
+
+
+def frozen_feedback(layer: Layer, rng: np.random.Generator) -> np.ndarray | None:
+    """Return random weights in place of the recurrent ones of a layer, None if it has none."""
+    return None if layer.w_rec is None else random_feedback(rng, layer.w_rec.shape, layer.w_rec)
+
+
+def _norm(arrays: dict[str, np.ndarray]) -> float:
+    return math.sqrt(sum(float(np.vdot(a, a)) for a in arrays.values()))
