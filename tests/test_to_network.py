@@ -10,7 +10,7 @@ import spikesim as sp
 from spikesim.layered import forward
 from tests import naive_to_network
 
-MANY, SLOW = (6, 3) if config.DISABLE_JIT else (300, 20)
+MANY, SLOW = (50, 10) if config.DISABLE_JIT else (300, 20)
 RESETS = ("to_potential", "subtract")
 # Without leak a weight counts in full: sums of decimal weights meet the threshold, or just fail to.
 ENDLESS = 1e300
@@ -128,7 +128,7 @@ def test_what_was_trained_is_what_is_simulated(recurrent, synapse):
     hidden = sp.LIF.normalised(8.0, 2.0, "subtract")
     network = sp.dense(
         [2, 6, 5, 2], hidden, output=sp.LIF.non_spiking(), synapse=synapse, recurrent=recurrent,
-        gain=4.0, bias_sd=0.2, rng=3,
+        gain=10.0, bias_sd=0.2, rng=3,
     )  # fmt: skip
     encoder = sp.encoding.RateEncoder(25.0, 900.0, "poisson", low=0.0, high=1.0)
     fitted = sp.fit(
