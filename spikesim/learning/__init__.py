@@ -5,6 +5,7 @@ from spikesim.learning.base import LearningRule, Metrics
 from spikesim.learning.committee import Committee
 from spikesim.learning.committees import committee_network
 from spikesim.learning.delta_rule import DeltaRule
+from spikesim.learning.eprop import EProp
 from spikesim.learning.evolution import Evolution
 from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
@@ -53,6 +54,7 @@ __all__ = [
     "CosineDecay",
     "CrossEntropy",
     "DeltaRule",
+    "EProp",
     "Evolution",
     "ExponentialDecay",
     "ExponentiatedGradient",

@@ -1,0 +1,192 @@
+"""e-prop: eligibility traces forward in time, and an error that goes straight to each unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spikesim import _check
+from spikesim.errors import ParameterError
+from spikesim.layered.forward import Trace, run
+from spikesim.layered.network import LayeredNetwork
+from spikesim.learning.base import Metrics
+from spikesim.learning.gradient_rule import Arrays, GradientRule, random_feedback
+from spikesim.learning.inputs import checked_batch
+from spikesim.learning.losses import CrossEntropy
+from spikesim.learning.optimisers import Adam
+from spikesim.learning.synaptic_traces import carried, constants_of, slope_of, weighed
+from spikesim.surrogates import FastSigmoid
+
+__all__ = ["EProp"]
+
+
+class EPropState(NamedTuple):
+    """State of the optimiser, and for each hidden layer the weights that bring it the error."""
+
+    optimiser: Any
+    feedback: tuple[np.ndarray, ...]
+
+
+@_check.suggest_keywords
+@dataclass(frozen=True)
+class EProp(GradientRule):
+    r"""Eligibility propagation: an online approximation of backpropagation through time.
+
+    .. math::
+
+        \Delta w_{ij} = -\eta \sum_k L_{j,k}\; F\!\left(\varphi_{j,k}\, \hat\epsilon_{ij,k}\right),
+        \qquad L_{j,k} = \sum_o B_{jo}\, \frac{\partial C}{\partial v_{o,k}}
+
+    with :math:`\hat\epsilon_{ij,k}` the derivative of the potential of unit j in step k by the
+    weight, given all spikes. It is carried forward in time with the membrane
+    (:mod:`spikesim.learning.synaptic_traces` has its equations, for either synapse and either
+    reset). :math:`\varphi` is the surrogate, F the filter that synapse and membrane of an output
+    unit are, L the learning signal of a unit and B the feedback. The output layer is trained by
+    its own potential and eligibilities, with :math:`L_o = \partial C / \partial v_o`, which for
+    spikes is by way of the surrogate. The optimiser makes the weight change. Nothing goes back
+    through recurrent connections or resets. Over a trial the order of the sum does not matter, so
+    the filter F is put on the error, once for each unit, in place of one for each synapse.
+
+    *Each synapse must know* its eligibility, which depends on its input and on the potential and
+    spikes of its own unit, and the learning signal of the unit. Of the other units it hears
+    nothing, nor of what comes later than the error itself.
+
+    *Works* as backpropagation does where there is nothing to cut: with one hidden layer without
+    recurrent connections and symmetric feedback it is the exact same gradient as that of
+    :class:`~spikesim.learning.Backprop` with detached resets. *Fails* to give credit for what a
+    spike does by way of other hidden units: tasks that need recurrent connections to carry
+    something over many steps are learnt more slowly or not at all. With random feedback the
+    direction is worse still at first.
+
+    Parameters
+    ----------
+    loss : MAE, MSE or CrossEntropy, default CrossEntropy()
+        What is descended, averaged over the trials of a batch.
+    optimiser : Optimiser, default Adam()
+        How to descend.
+    readout : Readout, optional
+        How the output is turned into scores; by default
+        :func:`~spikesim.learning.readouts.default_readout` of the output layer.
+    surrogate : Surrogate, default FastSigmoid()
+        Stands for the derivative of a spike.
+    feedback : {"symmetric", "random", "adaptive"}, default "symmetric"
+        B: the weights of the output layer; fixed random weights; or weights that begin random and
+        take each change that the output weights take, while both decay. The first and the last
+        need a network of one hidden layer, as others have no weights to the output.
+    feedback_decay : float, default 0.001
+        For adaptive feedback: the share of the output weights and of B that every update takes
+        away, in [0, 1). Their difference shrinks by it, too.
+    seed : int, default 0
+        Source of random feedback, at least 0. It is drawn as large as the output weights are.
+
+    References
+    ----------
+    Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein & Maass 2020, Nat. Commun. 11:3625;
+    adaptive feedback: Kolen & Pollack 1994, IEEE Int. Conf. Neural Netw.
+    """
+
+    loss: Any = CrossEntropy()
+    optimiser: Any = Adam()
+    readout: Any = None
+    surrogate: Any = FastSigmoid()
+    feedback: str = "symmetric"
+    feedback_decay: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_parts()
+        _check.choice("EProp.feedback", self.feedback, ("symmetric", "random", "adaptive"))
+        if _check.in_range("EProp.feedback_decay", self.feedback_decay, 0.0, 1.0) == 1.0:
+            raise ParameterError("EProp.feedback_decay must be below 1, got 1")
+        _check.integer("EProp.seed", self.seed, minimum=0)
+
+    def init(self, network: LayeredNetwork) -> EPropState:
+        """Check that the rule can train `network`; return its state with the feedback.
+
+        Raises
+        ------
+        ParameterError
+            Units that do not spike, nothing to train, more than one hidden layer with feedback
+            that is not random, or a readout that cannot read the output layer.
+        """
+        if not all(layer.neuron.spiking for layer in network.layers):
+            raise ParameterError("EProp trains LIF units; rate units have no time to go through")
+        self._only_trains(network, ("w", "bias", "w_rec"))
+        state = self._optimiser_state(network)
+        hidden, output = network.layers[:-1], network.layers[-1]
+        if self.feedback != "random" and len(hidden) > 1:
+            raise ParameterError(
+                f"EProp with {self.feedback} feedback needs a network of one hidden layer, for "
+                f"others have no weights to the output; feedback='random' takes {len(hidden)}"
+            )
+        if self.feedback == "symmetric":
+            return EPropState(state, ())
+        if self.feedback == "adaptive" and "w" not in output.trainable:
+            raise ParameterError("EProp with adaptive feedback needs output weights that it trains")
+        rng = np.random.default_rng(self.seed)
+        return EPropState(
+            state,
+            tuple(random_feedback(rng, (a.n_post, output.n_post), output.w) for a in hidden),
+        )
+
+    def step(
+        self, network: LayeredNetwork, state: EPropState, x: np.ndarray, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, EPropState, Metrics]:
+        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
+
+        Raises
+        ------
+        ParameterError, ParameterTypeError
+            A batch that `network` cannot take.
+        NonFiniteStateError
+            Weights, loss or gradients that overflowed.
+        """
+        x, labels = checked_batch("EProp", x, labels, network, self.real_targets)
+        traces = run(network, x)
+        losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
+        gradients = self._gradients(network, state, x, traces, grad_output, grad_v)
+        trained, optimiser, metrics = self._descended(
+            network, state.optimiser, gradients, losses, correct, traces
+        )
+        feedback = state.feedback
+        if self.feedback == "adaptive" and feedback:
+            old, new = network.layers[-1].w, trained.layers[-1].w
+            left = 1.0 - self.feedback_decay
+            feedback = ((feedback[0] + (new - old)) * left,)
+            last = trained.layers[-1].updated(w=new * left)
+            trained = trained.updated((*trained.layers[:-1], last))
+        return trained, EPropState(optimiser, feedback), metrics
+
+    def _gradients(
+        self,
+        network: LayeredNetwork,
+        state: EPropState,
+        x: np.ndarray,
+        traces: tuple[Trace, ...],
+        grad_output: np.ndarray | None,
+        grad_v: np.ndarray | None,
+    ) -> Arrays:
+        """Return for each layer the sums of learning signals times filtered eligibilities."""
+        output, dt = network.layers[-1], network.dt
+        p = constants_of(output, dt)
+        to_spike = None
+        if grad_output is not None:
+            to_spike = slope_of(p, traces[-1], self.surrogate) * grad_output
+        by_drive = carried(p, traces[-1], to_spike, grad_v)
+        feedback = (output.w,) if self.feedback == "symmetric" else state.feedback
+        gradients = []
+        for index, layer in enumerate(network.layers):
+            if layer is output:
+                signal = sum(part for part in (to_spike, grad_v) if part is not None)
+            else:
+                # A spike reaches the output one step later, so nothing comes of the last one.
+                learning = np.zeros(traces[index].v.shape, traces[index].v.dtype)
+                learning[:-1] = by_drive[1:] @ feedback[index].T
+                signal = learning * slope_of(
+                    constants_of(layer, dt), traces[index], self.surrogate
+                )
+            before = traces[index - 1].output if index else x
+            gradients.append(weighed(layer, dt, before, traces[index], signal))
+        return gradients

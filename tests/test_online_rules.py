@@ -1,0 +1,183 @@
+"""Rules that take another way to the gradient, or another gradient: what theory says of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spikesim.datasets import xor
+from spikesim.encoding import LatencyEncoder
+from spikesim.errors import ParameterError
+from spikesim.layered import Layer, LayeredNetwork, backward, dense, forward
+from spikesim.learning import (
+    SGD,
+    Adam,
+    CrossEntropy,
+    EProp,
+    FirstSpike,
+    MaxMembrane,
+    SpikeCount,
+    fit,
+)
+from spikesim.learning.synaptic_traces import constants_of, slope_of, weighed
+from spikesim.neurons import LIF, Sigmoid
+from spikesim.surrogates import FastSigmoid
+from spikesim.synapses import Delta, Exponential
+from tests import naive_online as naive
+
+XOR = xor()
+LATENCY = LatencyEncoder(30.0, 20.0, bias_spike=True)
+SURROGATE = FastSigmoid(3.0)
+RESETS = ("to_potential", "subtract")
+SYNAPSES = (Delta(), Exponential(4.0))
+
+
+def solves_xor(network, rule, **options):
+    options = {"epochs": 300, "seed": 1, "until": "solved", "warn": False, **options}
+    result = fit(network, rule, XOR.features, XOR.labels, **options)
+    return result.score(XOR.features, XOR.labels) == 1.0
+
+
+def random_spikes(n_steps=30, n_trials=3, n=3, seed=1):
+    rng = np.random.default_rng(seed)
+    return (rng.random((n_steps, n_trials, n)) < 0.3).astype(float)
+
+
+def spiking(reset, synapse, t_ref=0.0, recurrent=True, output=None, tau_m=8.0, seed=0):
+    """Make a network that fires a lot in all of its layers."""
+    network = dense(
+        [3, 4, 2], LIF.normalised(tau_m, t_ref, reset), output=output, synapse=synapse,
+        gain=1.5 if isinstance(synapse, Delta) else 6.0, bias_sd=0.2, recurrent=recurrent,
+        rng=seed,
+    )  # fmt: skip
+    return network
+
+
+def gradients_of(rule, network, x, labels):
+    """Return what a rule takes for the gradient, found from a step of plain descent."""
+    rate = 1e-3
+    rule = type(rule)(**{**vars(rule), "optimiser": SGD(rate)})
+    new, _, _ = rule.step(network, rule.init(network), x, labels)
+    return [
+        {name: (layer.parameters()[name] - array) / -rate for name, array in old.items()}
+        for layer, old in zip(new.layers, (a.parameters() for a in network.layers), strict=True)
+    ]
+
+
+def assert_close(found, wanted, rtol=1e-12):
+    for a, b in zip(found, wanted, strict=True):
+        for name in b:
+            scale = np.abs(b[name]).max()
+            assert scale > 0.0
+            np.testing.assert_allclose(a[name], b[name], rtol=0.0, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("synapse", SYNAPSES, ids=repr)
+@pytest.mark.parametrize("t_ref", [0.0, 2.0])
+@pytest.mark.parametrize("tau_m", [8.0, np.array([8.0, 5.0, 8.0, 3.0])], ids=["one", "several"])
+def test_sums_over_traces_equal_their_slow_twin(reset, synapse, t_ref, tau_m):
+    layer = spiking(reset, synapse, t_ref, recurrent=False, output=LIF.non_spiking(),
+                    tau_m=tau_m).layers[0]  # fmt: skip
+    x = random_spikes()
+    trace = forward(LayeredNetwork([layer]), x)[0]
+    assert trace.output.sum() > 20
+    # Signals while a unit is held count, too.
+    signal = np.random.default_rng(0).standard_normal(trace.v.shape)
+    found = weighed(layer, 1.0, x, trace, signal)
+    by_w, by_bias = naive.weighed(layer, 1.0, x, trace, signal)
+    assert_close([found], [{"w": by_w, "bias": by_bias}])
+
+
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("synapse", SYNAPSES, ids=repr)
+@pytest.mark.parametrize("t_ref", [0.0, 2.0])
+@pytest.mark.parametrize("readout", [MaxMembrane(), SpikeCount(), FirstSpike()], ids=repr)
+@pytest.mark.parametrize("leaky", [True, False])
+def test_eprop_is_backpropagation_with_reset_and_recurrence_cut(
+    reset, synapse, t_ref, readout, leaky
+):
+    if leaky and not isinstance(readout, MaxMembrane):
+        readout = MaxMembrane(threshold=0.3)
+    network = spiking(reset, synapse, t_ref, output=LIF.non_spiking(15.0) if leaky else None)
+    x, labels = random_spikes(), np.array([0, 1, 1])
+    rule = EProp(CrossEntropy(0.7), readout=readout, surrogate=SURROGATE)
+    traces = forward(network, x)
+    *_, grad_output, grad_v = rule.loss_and_gradient(network, traces, labels)
+    found = rule._gradients(network, rule.init(network), x, traces, grad_output, grad_v)
+    # Recurrent spikes as so much more input, which nothing goes back through.
+    hidden, output = network.layers
+    cut = Layer(np.vstack([hidden.w, hidden.w_rec]), hidden.neuron, hidden.bias, synapse)
+    wanted = backward(
+        LayeredNetwork([cut, output]), np.concatenate([x, traces[0].output], axis=2), traces,
+        grad_output, grad_v, surrogate=SURROGATE, detach_reset=True,
+    )  # fmt: skip
+    wanted[0]["w"], wanted[0]["w_rec"] = wanted[0]["w"][:3], wanted[0]["w"][3:]
+    assert traces[0].output.sum() > 20
+    assert_close(found, wanted)
+    whole = backward(
+        network, x, traces, grad_output, grad_v, surrogate=SURROGATE, detach_reset=True
+    )
+    assert np.abs(whole[0]["w"] - found[0]["w"]).max() > 1e-6
+
+
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("synapse", SYNAPSES, ids=repr)
+@pytest.mark.parametrize("t_ref", [0.0, 2.0])
+def test_eprop_equals_its_slow_twin_online(reset, synapse, t_ref):
+    """The filter of the readout on the trace of each synapse, or on the error: the same sum."""
+    network = spiking(reset, synapse, t_ref, output=LIF.non_spiking(15.0))
+    x = random_spikes()
+    rule = EProp(surrogate=SURROGATE, feedback="random", seed=4)
+    traces, state = forward(network, x), rule.init(network)
+    to_v = np.random.default_rng(2).standard_normal(traces[1].v.shape)
+    found = rule._gradients(network, state, x, traces, None, to_v)[0]
+    hidden, output = network.layers
+    slopes = slope_of(constants_of(hidden, 1.0), traces[0], SURROGATE)
+    for name, source in (("w", x), ("w_rec", traces[0].output)):
+        lines = Layer(getattr(hidden, name), hidden.neuron, synapse=synapse)
+        wanted = naive.eprop(
+            lines, output, 1.0, source, traces, slopes, to_v, state.feedback[0]
+        )
+        assert_close([found], [{name: wanted}])
+
+
+@pytest.mark.parametrize("feedback", ["symmetric", "random", "adaptive"])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_eprop_learns_xor(feedback, recurrent):
+    network = dense([3, 10, 2], LIF.normalised(10.0), output=LIF.non_spiking(),
+                    synapse=Exponential(5.0), gain=8.0, recurrent=recurrent, rng=0)  # fmt: skip
+    rule = EProp(CrossEntropy(5.0), Adam(0.1), surrogate=FastSigmoid(5.0), feedback=feedback)
+    assert solves_xor(network, rule, encoder=LATENCY)
+
+
+def test_adaptive_feedback_comes_to_the_output_weights_at_the_rate_of_its_decay():
+    network = spiking("subtract", Delta(), output=LIF.non_spiking())
+    rule = EProp(feedback="adaptive", feedback_decay=0.1, seed=3)
+    x, labels = random_spikes(), np.array([0, 1, 1])
+    state = rule.init(network)
+    before = state.feedback[0] - network.layers[1].w
+    for _ in range(5):
+        network, state, _ = rule.step(network, state, x, labels)
+    after = state.feedback[0] - network.layers[1].w
+    np.testing.assert_allclose(after, 0.9**5 * before, rtol=1e-12)
+
+
+def test_random_feedback_stays_and_is_drawn_from_the_seed():
+    network = spiking("subtract", Delta(), output=LIF.non_spiking())
+    one, two = EProp(feedback="random", seed=1), EProp(feedback="random", seed=2)
+    assert np.any(one.init(network).feedback[0] != two.init(network).feedback[0])
+    state = one.init(network)
+    _, after, _ = one.step(network, state, random_spikes(), np.array([0, 1, 1]))
+    assert after.feedback[0].tobytes() == state.feedback[0].tobytes()
+
+
+def test_what_eprop_cannot_train_is_refused():
+    deep = dense([3, 4, 4, 2], LIF.normalised(), rng=0)
+    with pytest.raises(ParameterError, match="one hidden layer"):
+        EProp().init(deep)
+    assert len(EProp(feedback="random").init(deep).feedback) == 2
+    with pytest.raises(ParameterError, match="rate units"):
+        EProp().init(dense([2, 2, 1], Sigmoid(), rng=0))
+    with pytest.raises(ParameterError, match="delays"):
+        EProp().init(LayeredNetwork([Layer(np.ones((2, 1)), LIF.normalised(), delay=2.0)]))
