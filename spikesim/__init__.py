@@ -66,10 +66,13 @@ _HOMES = {
         "ArcTan",
         "Boxcar",
         "FastSigmoid",
+        "Gaussian",
         "Logistic",
+        "MultiGaussian",
         "OneSided",
         "StraightThrough",
         "Triangle",
+        "Truncated",
     ),
     "spikesim.synapses": (
         "Alpha",
@@ -170,10 +173,13 @@ if TYPE_CHECKING:
         ArcTan,
         Boxcar,
         FastSigmoid,
+        Gaussian,
         Logistic,
+        MultiGaussian,
         OneSided,
         StraightThrough,
         Triangle,
+        Truncated,
     )
     from spikesim.synapses import (
         Alpha,

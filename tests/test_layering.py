@@ -27,7 +27,7 @@ RANKS = {
     "surrogates": 2,
     "synapses": 2,
     "encoding": 2,
-    "datasets": 2,
+    "datasets": 3,
     "neurons": 3,
     "network": 4,
     "recording": 5,
@@ -42,7 +42,7 @@ RANKS = {
     "cli": 10,
     "__main__": 11,
 }
-KERNELS = {"neurons", "synapses", "engine", "layered", "learning"}
+KERNELS = {"surrogates", "neurons", "synapses", "engine", "layered", "learning"}
 # The last two report its version.
 NUMBA = KERNELS | {"_jit", "doctor", "comparison"}
 MATPLOTLIB = {"plotting", "comparison", "ledger", "cli"}

@@ -11,18 +11,54 @@ from spikesim.surrogates import (
     ArcTan,
     Boxcar,
     FastSigmoid,
+    Gaussian,
     Logistic,
+    MultiGaussian,
     OneSided,
     StraightThrough,
     Triangle,
+    Truncated,
 )
 
-WITH_SLOPE = [FastSigmoid, Logistic, ArcTan, Triangle, Boxcar, OneSided]
-FINITE = [cls(slope) for cls in WITH_SLOPE for slope in (0.5, 1.0, 25.0)]
+WITH_SLOPE = [FastSigmoid, Logistic, ArcTan, Triangle, Boxcar, OneSided, Gaussian, MultiGaussian]
+FINITE = [
+    *(cls(slope) for cls in WITH_SLOPE for slope in (0.5, 1.0, 25.0)),
+    Truncated(FastSigmoid(25.0), 0.2),
+    Truncated(Triangle(2.0), 3.0),
+]
 ALL = [*FINITE, StraightThrough()]
+FALLING = [surrogate for surrogate in ALL if not isinstance(surrogate, MultiGaussian)]
 
 
 @pytest.mark.parametrize("surrogate", ALL, ids=repr)
+def test_the_kernel_computes_the_derivative(surrogate):
+    x = np.linspace(-2.003, 2.004, 100)
+    inside = np.abs(x) <= surrogate.reach
+    for dtype, tolerance in ((np.float64, 1e-13), (np.float32, 1e-4)):
+        slope, one = dtype(surrogate.slope), dtype(1.0)
+        ours = np.array([surrogate.scalar(value, slope, one) for value in x.astype(dtype)])
+        wanted = surrogate.derivative(x)
+        np.testing.assert_allclose(ours[inside], wanted[inside], rtol=tolerance, atol=tolerance)
+        assert not wanted[~inside].any()
+
+
+def test_the_flanks_of_the_multi_gaussian():
+    """1.15 N(0, s) - 0.15 N(s, 6s) - 0.15 N(-s, 6s) with s = 0.5: lowest -0.032, area 0.85."""
+    x = np.linspace(-6.0, 6.0, 12001)
+    scale = (1.15 - 0.3 / 6.0 * np.exp(-0.5 / 36.0)) / (0.5 * np.sqrt(2.0 * np.pi))
+    density = scale * MultiGaussian(2.0).derivative(x)
+    assert density.min() == pytest.approx(-0.032, abs=5e-4)
+    assert scale * MultiGaussian(2.0).integral == pytest.approx(0.85)
+
+
+def test_what_is_cut_off_must_be_a_surrogate():
+    with pytest.raises(TypeError, match=r"Truncated\.surrogate must be a surrogate"):
+        Truncated(10.0)
+    with pytest.raises(ValueError, match=r"Truncated\.distance"):
+        Truncated(FastSigmoid(), 0.0)
+
+
+@pytest.mark.parametrize("surrogate", FALLING, ids=repr)
 def test_peak_symmetry_and_fall(surrogate):
     x = np.linspace(0.0, 3.0, 301)
     y = surrogate.derivative(x)
@@ -38,7 +74,7 @@ def test_peak_symmetry_and_fall(surrogate):
 
 @pytest.mark.parametrize("surrogate", ALL, ids=repr)
 def test_the_derivative_is_that_of_the_primitive(surrogate):
-    x = np.linspace(-2.003, 2.004, 400)
+    x = np.linspace(-2.003, 2.004, 401)
     h = 1e-6
     difference = (surrogate.primitive(x + h) - surrogate.primitive(x - h)) / (2 * h)
     np.testing.assert_allclose(difference, surrogate.derivative(x), atol=2e-5)
@@ -61,7 +97,7 @@ def test_the_integral(surrogate):
 def test_nothing_overflows(surrogate):
     x = np.array([-1e300, -1e3, 1e3, 1e300])
     # The square of a large number is infinite, and its reciprocal 0, as it should be.
-    overflows = (ArcTan, FastSigmoid, OneSided)
+    overflows = (ArcTan, FastSigmoid, Gaussian, MultiGaussian, OneSided, Truncated)
     with np.errstate(over="ignore" if isinstance(surrogate, overflows) else "raise"):
         assert np.all(np.isfinite(surrogate.derivative(x)))
         assert np.all(np.isfinite(surrogate.primitive(x)))
