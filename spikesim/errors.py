@@ -33,6 +33,10 @@ class StorageError(SpikesimError, OSError):
     """A file that a run renews cannot be written; the message says which, and how to go on."""
 
 
+class MissingDataError(SpikesimError, FileNotFoundError):
+    """A file of a data set is not where it was looked for; the message says which, and where."""
+
+
 class MissingExtraError(SpikesimError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 
