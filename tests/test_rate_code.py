@@ -9,13 +9,8 @@ from scipy.stats import binomtest, norm, sem
 
 from spikesim.datasets import iris
 from spikesim.layered import Layer, LayeredNetwork, agreement, dense, forward, to_spiking
-from spikesim.layered.rate_code import (
-    DEFAULT_SLOPE,
-    _root_interval,
-    _wilson,
-    corner_line,
-    largest_deviation,
-)
+from spikesim.layered.conversion import DEFAULT_SLOPE, corner_line, largest_deviation
+from spikesim.layered.rate_code import _root_interval, _wilson
 from spikesim.learning import Adam, Backprop, fit
 from spikesim.neurons import Sigmoid, Tanh
 

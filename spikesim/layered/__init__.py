@@ -1,9 +1,10 @@
 """Trial-batched layered networks: described, run forward, differentiated backward."""
 
 from spikesim.layered.backward import backward
+from spikesim.layered.conversion import largest_count_error, to_spiking
 from spikesim.layered.forward import Trace, forward
 from spikesim.layered.network import Layer, LayeredNetwork, dense
-from spikesim.layered.rate_code import Agreement, agreement, to_spiking
+from spikesim.layered.rate_code import Agreement, agreement
 from spikesim.layered.spike_times import SpikeTimes
 from spikesim.layered.to_network import to_network
 
@@ -17,6 +18,7 @@ __all__ = [
     "backward",
     "dense",
     "forward",
+    "largest_count_error",
     "to_network",
     "to_spiking",
 ]

@@ -1,30 +1,7 @@
-r"""A trained sigmoid network run on spikes: rate coding with the same weights.
+"""How a converted network agrees with the rate network that it was made from.
 
-A firing rate stands for the output of a unit: :math:`y = r / r_{max}`. A LIF neuron with a long
-time constant and reset by subtraction counts: each spike takes exactly one threshold away from
-what the input has brought, so that its rate is proportional to its mean input, from 0 up to one
-spike a step. With the step chosen as :math:`dt = 1 / r_{max}`, one spike a step is the largest
-rate, and
-
-.. math::
-
-    y = \mathrm{clip}\!\left(\tfrac12 + s\,u,\; 0,\; 1\right), \qquad u = a\,(x w) + b,
-
-if a spike on input i moves the potential by :math:`s\,a\,w_i` thresholds and a constant current
-brings :math:`\tfrac12 + s\,b` thresholds a step. The weights are those of the sigmoid network
-times the scale :math:`s\,a`; the bias current, in pA, is
-:math:`(\tfrac12 + s\,b) / \ell` with :math:`\ell = (1 - e^{-dt/\tau_m})\,r_m`.
-
-The straight line with its two corners replaces the logistic curve. With s = 1/4 it is the tangent
-at the origin, and off by 0.119 at the corners, u = -2 and 2; with s = 0.17706, the default, the
-largest deviation is smallest: 0.056. That deviation, carried through the layers, is the plateau
-that remains however long the spikes are counted.
-
-Rest lies midway between reset and threshold, where the potential of a neuron that fires
-regularly spends its time on average, so that the leak pulls neither way.
-
-Source: Rueckauer et al. 2017, Front. Neurosci. 11:682, for reset by subtraction, which makes
-rates exact; the corner line and its scale are worked out here.
+The conversion, :func:`to_spiking`, and what it does to a unit are in
+:mod:`spikesim.layered.conversion`.
 """
 
 from __future__ import annotations
@@ -38,94 +15,25 @@ import numpy as np
 from spikesim import _check
 from spikesim.encoding import RateEncoder
 from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.layered.conversion import (
+    DEFAULT_SLOPE,
+    checked_features,
+    endless_rates,
+    largest_deviation,
+    output_scales,
+    refuse_other_units,
+    to_spiking,
+)
 from spikesim.layered.forward import run
-from spikesim.layered.network import Layer, LayeredNetwork
-from spikesim.neurons import LIF, Sigmoid
-from spikesim.synapses import Delta
+from spikesim.layered.network import LayeredNetwork
+from spikesim.neurons import Sigmoid
 
-__all__ = ["Agreement", "agreement", "corner_line", "largest_deviation", "to_spiking"]
-
-DEFAULT_SLOPE = 0.17706
-
-
-def corner_line(u: Any, slope: float = DEFAULT_SLOPE) -> np.ndarray:
-    """Return ``clip(1/2 + slope * u, 0, 1)``, the relative rate of the spiking unit."""
-    return np.clip(0.5 + slope * np.asarray(u, dtype=np.float64), 0.0, 1.0)
-
-
-def largest_deviation(slope: float = DEFAULT_SLOPE) -> float:
-    r"""Return the largest distance between the corner line and the logistic curve.
-
-    It is at the corner, :math:`1 - \sigma(1/(2s))`, or, for s < 1/4, where the curve is as steep
-    as the line, :math:`\sigma(u)(1 - \sigma(u)) = s`, whichever is larger.
-
-    Parameters
-    ----------
-    slope : float, default 0.17706
-        Slope s > 0 of the line.
-    """
-    slope = _check.positive("largest_deviation.slope", slope)
-    corner = 1.0 / (1.0 + np.exp(0.5 / slope))
-    if slope >= 0.25:
-        return float(corner)
-    top = 0.5 + np.sqrt(0.25 - slope)
-    u = np.log(top / (1.0 - top))
-    return float(max(corner, top - 0.5 - slope * u))
-
-
-@_check.suggest_keywords
-def to_spiking(
-    network: LayeredNetwork,
-    *,
-    max_rate: float = 100.0,
-    tau_m: float = 1e6,
-    slope: float = DEFAULT_SLOPE,
-) -> LayeredNetwork:
-    """Turn a network of sigmoid units into one of LIF neurons with the same weights.
-
-    Parameters
-    ----------
-    network : LayeredNetwork
-        All layers have :class:`~spikesim.neurons.Sigmoid` units.
-    max_rate : float, default 100
-        Firing rate (Hz) that stands for an output of 1. The step of the spiking network is its
-        inverse, ``dt = 1000 / max_rate`` ms.
-    tau_m : float, default 1e6
-        Membrane time constant (ms). The longer, the better the neuron counts: the leak shifts
-        the relative rate by up to ``dt / (2 tau_m)``.
-    slope : float, default 0.17706
-        Scale s of the weights, in thresholds (1 mV); 0.25 gives the tangent of the sigmoid.
-
-    Returns
-    -------
-    LayeredNetwork
-        Inputs and outputs are spikes at up to `max_rate`. Weights are
-        ``slope * steepness * w`` (mV).
-
-    Raises
-    ------
-    ParameterError
-        A layer of other units.
-    """
-    _check.instance("to_spiking.network", network, LayeredNetwork, "a LayeredNetwork")
-    dt = 1000.0 / _check.positive("to_spiking.max_rate", max_rate)
-    tau_m = _check.positive("to_spiking.tau_m", tau_m)
-    slope = _check.positive("to_spiking.slope", slope)
-    _refuse_other_units("to_spiking.network", network)
-    neuron = LIF(
-        tau_m=tau_m, c_m=tau_m, v_rest=0.5, v_th=1.0, v_reset=0.0, t_ref=0.0, reset="subtract"
-    )
-    leak_gain = neuron.constants(dt).leak_gain
-    layers = []
-    for layer in network.layers:
-        bias = (0.5 + slope * layer.bias) / leak_gain
-        layers.append(Layer(slope * layer.steepness * layer.w, neuron, bias, Delta()))
-    return LayeredNetwork(layers, dt)
+__all__ = ["Agreement", "agreement"]
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How a spiking network agrees with the sigmoid network it was made from.
+    """How a spiking network agrees with the rate network it was made from.
 
     Arrays have one value for each counting window.
 
@@ -140,10 +48,11 @@ class Agreement:
         Root mean square difference of the relative rates of the output units, with a 95 %
         normal interval over the samples.
     plateau_share, plateau_rms : float
-        What is left of both in an endless window with constant input rates: that of the network
-        of corner lines (:func:`corner_line`) in place of the sigmoid units.
+        What is left of both in an endless window with constant input rates: that of the lines
+        in place of sigmoid units, and of outputs that are cut off in ReLU layers.
     deviation : float
-        Largest difference that a single unit makes, :func:`largest_deviation`.
+        Largest difference that a single sigmoid unit makes,
+        :func:`~spikesim.layered.conversion.largest_deviation`; 0 without any.
     """
 
     windows: np.ndarray
@@ -170,13 +79,15 @@ def agreement(
     max_rate: float = 100.0,
     tau_m: float = 1e6,
     slope: float = DEFAULT_SLOPE,
+    percentile: float = 99.9,
+    balance: Any = None,
 ) -> Agreement:
-    """Compare a sigmoid network with its spiking twin, as the counting window grows.
+    """Compare a rate network with its spiking twin, as the counting window grows.
 
     Parameters
     ----------
     network : LayeredNetwork
-        Sigmoid units in all layers.
+        Sigmoid or ReLU units in all layers.
     features : array_like, shape (n_samples, n_features)
         In [0, 1]; each is the rate of an input relative to `max_rate`.
     windows : sequence of float
@@ -188,8 +99,10 @@ def agreement(
         Source of the Poisson spikes.
     n_repeats : int, default 10
         Draws of each sample with Poisson spikes; regular ones need a single run.
-    max_rate, tau_m, slope
+    max_rate, tau_m, slope, percentile
         As in :func:`to_spiking`.
+    balance : array_like, shape (n_samples, n_features), optional
+        Data that ReLU layers are balanced over; by default `features`.
 
     Returns
     -------
@@ -201,17 +114,9 @@ def agreement(
         Features outside [0, 1], windows off the grid, other units.
     """
     _check.instance("agreement.network", network, LayeredNetwork, "a LayeredNetwork")
-    _refuse_other_units("agreement.network", network)
-    table = _check.float_array("agreement.features", features)
-    _check.shape("agreement.features", table, (None, network.n_inputs))
-    if len(table) == 0:
-        raise ParameterError("agreement.features must hold at least one sample")
-    if table.min() < 0.0 or table.max() > 1.0:
-        bad = (table < 0.0) | (table > 1.0)
-        raise ParameterError(
-            f"agreement.features{_check._first(bad)} is {table[bad].flat[0]:g}; rates relative "
-            "to max_rate lie in [0, 1], scale the features first"
-        )
+    refuse_other_units("agreement.network", network)
+    table = checked_features("agreement.features", features, network)
+    data = table if balance is None else checked_features("agreement.balance", balance, network)
     _check.choice("agreement.mode", mode, ("regular", "poisson"))
     if np.ndim(windows) != 1:
         raise ParameterTypeError(
@@ -221,7 +126,9 @@ def agreement(
     n_repeats = (
         1 if mode == "regular" else _check.integer("agreement.n_repeats", n_repeats, minimum=1)
     )
-    spiking = to_spiking(network, max_rate=max_rate, tau_m=tau_m, slope=slope)
+    spiking = to_spiking(
+        network, data, max_rate=max_rate, tau_m=tau_m, slope=slope, percentile=percentile
+    )
     steps = [
         _check.n_steps(f"agreement.windows[{i}]", window, spiking.dt, minimum=1)
         for i, window in enumerate(windows)
@@ -229,10 +136,9 @@ def agreement(
     if not steps:
         raise ParameterError("agreement.windows must hold at least one window")
 
-    wanted = run(network, table[np.newaxis])[-1].output[0]
-    line = table
-    for layer in network.layers:
-        line = corner_line(layer.steepness * (line @ layer.w) + layer.bias, slope)
+    scales = output_scales(network, data, percentile)
+    wanted = run(network, table[np.newaxis])[-1].output[0] / scales[-1]
+    line = endless_rates(network, table, scales, slope)
     # The input reaches the last layer after as many steps as there are layers; counting starts
     # there, so that short windows do not measure the wait.
     wait, dt = len(network.layers), spiking.dt
@@ -249,6 +155,7 @@ def agreement(
         square = ((rates - wanted[:, np.newaxis]) ** 2).mean(axis=(1, 2))
         columns.append((*_wilson(equal), *_root_interval(square)))
     share, share_low, share_high, rms, rms_low, rms_high = np.array(columns).T.copy()
+    sigmoid = any(isinstance(layer.neuron, Sigmoid) for layer in network.layers)
     return Agreement(
         np.array(windows, dtype=np.float64),
         share,
@@ -259,7 +166,7 @@ def agreement(
         rms_high,
         plateau_share=float(np.mean(_decisions(line) == _decisions(wanted))),
         plateau_rms=float(np.sqrt(np.mean((line - wanted) ** 2))),
-        deviation=largest_deviation(slope),
+        deviation=largest_deviation(slope) if sigmoid else 0.0,
     )
 
 
@@ -285,12 +192,3 @@ def _root_interval(square: np.ndarray) -> tuple[float, float, float]:
     mean = float(np.mean(square))
     half = 1.959964 * float(np.std(square, ddof=1)) / np.sqrt(len(square)) if len(square) > 1 else 0
     return np.sqrt(mean), np.sqrt(max(0.0, mean - half)), np.sqrt(mean + half)
-
-
-def _refuse_other_units(name: str, network: LayeredNetwork) -> None:
-    for index, layer in enumerate(network.layers):
-        if not isinstance(layer.neuron, Sigmoid):
-            raise ParameterError(
-                f"{name} must have Sigmoid units in every layer, layer {index} has "
-                f"{type(layer.neuron).__name__}"
-            )

@@ -111,8 +111,8 @@ def _refuse(index: int, layer: Layer) -> None:
     if not layer.neuron.spiking:
         raise ParameterError(
             f"to_network.network must have LIF units in every layer, layer {index} has "
-            f"{type(layer.neuron).__name__}; to_spiking and balanced make spiking networks of "
-            "rate networks"
+            f"{type(layer.neuron).__name__}; to_spiking makes a spiking network of sigmoid "
+            "or ReLU units"
         )
     if layer.delay is not None:
         raise ParameterError(
