@@ -16,11 +16,11 @@ for a mean input of m thresholds a step. The layers before decide what m has to 
 * ReLU, exactly as long as :math:`y \le \lambda`: :math:`m = u / \lambda`. The scale is the largest
   output in the layer over given data (threshold balancing, Diehl et al. 2015), or a percentile of
   its outputs (Rueckauer et al. 2017), which leaves more spikes to the others.
-* Sigmoid, :math:`\lambda = 1`, nearly: :math:`m = \tfrac12 + s\,u`. A straight line with two corners
-  replaces the logistic curve. With s = 1/4 it is the tangent at the origin, and off by 0.119 at
-  the corners, u = -2 and 2; with s = 0.17706, the default, the largest deviation is smallest:
-  0.056. That deviation, carried through the layers, is the plateau that remains however long the
-  spikes are counted.
+* Sigmoid, :math:`\lambda = 1`, nearly: :math:`m = \tfrac12 + s\,u`. A straight line with two
+  corners replaces the logistic curve. With s = 1/4 it is the tangent at the origin, and off by
+  0.119 at the corners, u = -2 and 2; with s = 0.17706, the default, the largest deviation is
+  smallest: 0.056. That deviation, carried through the layers, is the plateau that remains however
+  long the spikes are counted.
 
 A spike on input i brings :math:`\lambda' a w_i / \lambda` thresholds, or :math:`\lambda' s\,a\,w_i`
 for a sigmoid unit, with :math:`\lambda'` of the layer before, 1 for inputs. What is constant is
