@@ -84,10 +84,16 @@ def test_bad_targets_are_refused(targets, message):
         sp.fit(rates(2), Backprop(SquaredError()), FEATURES, targets)
 
 
+def test_a_validation_with_targets_has_a_loss_and_no_accuracy():
+    data = FEATURES, TARGETS[:, 0]
+    result = sp.fit(rates(1), Backprop(SquaredError()), *data, epochs=2, validation=data)
+    error = result.scores(FEATURES)[:, 0] - TARGETS[:, 0]
+    assert result.history.validation_loss[-1] == pytest.approx(0.5 * np.mean(error**2), rel=1e-12)
+    assert np.isnan(result.history.validation_accuracy).all()
+
+
 def test_what_is_for_classes_is_refused():
     rule = Backprop(SquaredError())
-    with pytest.raises(ValueError, match=r"fit\.validation needs classes"):
-        sp.fit(rates(1), rule, FEATURES, TARGETS[:, 0], validation=(FEATURES, TARGETS[:, 0]))
     result = sp.fit(rates(1), rule, FEATURES, TARGETS[:, 0], epochs=1)
     with pytest.raises(ValueError, match=r"FitResult\.predict is for classes.* use scores"):
         result.predict(FEATURES)

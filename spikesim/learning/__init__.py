@@ -9,6 +9,7 @@ from spikesim.learning.eprop import EProp
 from spikesim.learning.evolution import Evolution
 from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
+from spikesim.learning.history import History
 from spikesim.learning.local import NetInput
 from spikesim.learning.losses import MAE, MSE, CrossEntropy, SquaredError
 from spikesim.learning.madaline_i import MadalineI
@@ -26,6 +27,7 @@ from spikesim.learning.readouts import (
     default_readout,
 )
 from spikesim.learning.relaxation import Relaxation
+from spikesim.learning.result import FitResult, evaluate, load_fit
 from spikesim.learning.resume import NearestTrain, ReSuMe
 from spikesim.learning.reward_stdp import RewardSTDP
 from spikesim.learning.schedules import (
@@ -37,8 +39,9 @@ from spikesim.learning.schedules import (
 )
 from spikesim.learning.shares import update_shares
 from spikesim.learning.stdp import STDP
+from spikesim.learning.stopping import EarlyStopping
 from spikesim.learning.tempotron import Tempotron
-from spikesim.learning.training import FitResult, History, TrainingInterrupted, evaluate, fit
+from spikesim.learning.training import TrainingInterrupted, fit, partial_fit
 from spikesim.learning.winnow import Winnow
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
     "CrossEntropy",
     "DeltaRule",
     "EProp",
+    "EarlyStopping",
     "Evolution",
     "ExponentialDecay",
     "ExponentiatedGradient",
@@ -90,5 +94,7 @@ __all__ = [
     "default_readout",
     "evaluate",
     "fit",
+    "load_fit",
+    "partial_fit",
     "update_shares",
 ]

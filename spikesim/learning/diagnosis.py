@@ -9,12 +9,13 @@ for a gradient to hold on to.
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import DeadLayerWarning
 from spikesim.layered.network import LayeredNetwork
@@ -106,12 +107,17 @@ class _Layer:
         if self.spiking:
             mean *= 1000.0 / self.dt
         norm = (self.square / max(1, self.n_batches)) ** 0.5
-        self.log.append((silent, saturated, mean, norm))
+        self.keep((silent, saturated, mean, norm))
+        return total if self.spiking else 0.0
+
+    def keep(self, row: tuple[float, float, float, float]) -> None:
+        """Log what the layer did in an epoch, and count for how many in a row it did nothing."""
+        silent, saturated, _, norm = row
+        self.log.append(row)
         streaks = self.streaks
         streaks["silent"] = streaks["silent"] + 1 if silent >= _DEAD_SHARE else 0
         streaks["saturated"] = streaks["saturated"] + 1 if saturated >= _DEAD_SHARE else 0
         streaks["still"] = streaks["still"] + 1 if self.trained and norm == 0.0 else 0
-        return total if self.spiking else 0.0
 
     def history(self, n_epochs: int) -> LayerHistory:
         columns = np.array(self.log[:n_epochs]).reshape(-1, 4).T.copy()
@@ -127,11 +133,26 @@ class Diagnosis:
         The network at the start.
     warn : bool
         Whether to give :class:`~spikesim.errors.DeadLayerWarning`, once a layer.
+    histories : sequence of LayerHistory, optional
+        What each layer did in the epochs before.
+    warned : iterable of int, optional
+        Layers that were warned of then.
     """
 
-    def __init__(self, network: LayeredNetwork, warn: bool):
+    def __init__(
+        self,
+        network: LayeredNetwork,
+        warn: bool,
+        histories: Sequence[LayerHistory] = (),
+        warned: Iterable[int] = (),
+    ):
         self._layers = [_Layer(layer, i, network.dt) for i, layer in enumerate(network.layers)]
-        self._to_warn = set(range(len(self._layers))) if warn else set()
+        self._warn = warn
+        self.warned = tuple(warned)
+        for layer, history in zip(self._layers, histories, strict=False):
+            h = history
+            for row in zip(h.silent, h.saturated, h.mean_rate, h.update_norm, strict=True):
+                layer.keep(row)
 
     def add(self, metrics: Metrics) -> None:
         """Take in one batch."""
@@ -150,11 +171,11 @@ class Diagnosis:
         for index, layer in enumerate(self._layers):
             n_spikes += layer.close()
             # Not "below 1": there is no accuracy, NaN, where targets are real.
-            if not accuracy >= 1.0 and index in self._to_warn:
+            if not accuracy >= 1.0 and self._warn and index not in self.warned:
                 text = _complaint(layer, epoch)
                 if text:
-                    self._to_warn.discard(index)
-                    warnings.warn(f"layer {index}: {text}", DeadLayerWarning, stacklevel=3)
+                    self.warned += (index,)
+                    _check.warn(f"layer {index}: {text}", DeadLayerWarning)
         for layer in self._layers:
             layer.start()
         return n_spikes

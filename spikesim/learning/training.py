@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,169 +14,23 @@ from spikesim import _check
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
-from spikesim.learning.diagnosis import Diagnosis, LayerHistory
+from spikesim.learning.checkpoint import TrainingCheckpoint
+from spikesim.learning.diagnosis import Diagnosis
+from spikesim.learning.history import History, Log
 from spikesim.learning.inputs import (
     checked_answers,
     checked_encoder,
     checked_features,
-    checked_labels,
     encoded,
-    takes_targets,
 )
+from spikesim.learning.optimisers.base import at_epoch
+from spikesim.learning.packing import classes_in
 from spikesim.learning.progress import Progress
 from spikesim.learning.readouts import default_readout
+from spikesim.learning.result import FitResult, Standing, copied, seed_of, seed_parts, streams
+from spikesim.learning.stopping import EarlyStopping
 
-__all__ = ["FitResult", "History", "TrainingInterrupted", "evaluate", "fit"]
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """The course of a training run, one value an epoch.
-
-    Losses and accuracies are running ones: each batch is measured before it is learnt from. With
-    one batch an epoch they are those of the network as it stood before the epoch.
-
-    Attributes
-    ----------
-    loss : ndarray, shape (n_epochs,)
-        Sum of the losses of all trials over their number; for rules without a loss the share
-        of errors.
-    accuracy : ndarray, shape (n_epochs,)
-        Share of the trials classified right; NaN where the rule learns real targets.
-    seconds : ndarray, shape (n_epochs,)
-        Time that each epoch took (s), without the validation.
-    spikes_per_trial : ndarray, shape (n_epochs,)
-        Spikes of all spiking layers together, without the input.
-    layers : list of LayerHistory
-        What each layer did.
-    validation_accuracy : ndarray, shape (n_epochs,), or None
-        Accuracy on the validation set after each epoch.
-    """
-
-    loss: np.ndarray
-    accuracy: np.ndarray
-    seconds: np.ndarray
-    spikes_per_trial: np.ndarray
-    layers: list[LayerHistory]
-    validation_accuracy: np.ndarray | None = None
-
-    @property
-    def n_epochs(self) -> int:
-        """Number of epochs that were run."""
-        return len(self.loss)
-
-    @property
-    def solved_epoch(self) -> int | None:
-        """First epoch of the unbroken run of all-right epochs at the end; None without one."""
-        wrong = np.flatnonzero(~(self.accuracy >= 1.0))
-        first = int(wrong[-1]) + 1 if len(wrong) else 0
-        return first if first < len(self.accuracy) else None
-
-    def __repr__(self) -> str:
-        if not self.n_epochs:
-            return "History(no epochs)"
-        return f"History({self.n_epochs} epochs, loss {self.loss[0]:.4g} to {self.loss[-1]:.4g}" + (
-            ")"
-            if np.isnan(self.accuracy[0])
-            else f", accuracy {self.accuracy[0]:.3g} to {self.accuracy[-1]:.3g})"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class FitResult:
-    """A trained network with all that is needed to use it.
-
-    Attributes
-    ----------
-    network : LayeredNetwork
-        With the trained weights, after the last update.
-    history : History
-        The course of the training.
-    rule : LearningRule
-        The rule as given.
-    encoder : Encoder
-        Fitted to the training features.
-    readout : Readout
-        How the output is turned into decisions.
-    seed : SeedSequence
-        Reproduces the run when given to :func:`fit`; not used up by it.
-    """
-
-    network: LayeredNetwork
-    history: History
-    rule: Any
-    encoder: Any
-    readout: Any
-    seed: np.random.SeedSequence
-
-    def __repr__(self) -> str:
-        return f"FitResult({self.rule!r} on {self.network!r}: {self.history!r})"
-
-    def predict(self, features: Any, seed: Any = None) -> np.ndarray:
-        """Return the class of each row of `features`, shape (n_samples,), int64.
-
-        After a rule that learns real targets use :meth:`scores`, which has the predictions.
-
-        Parameters
-        ----------
-        features : array_like, shape (n_samples, n_features)
-            Samples.
-        seed : int, SeedSequence or Generator, optional
-            Source of the spikes of a stochastic encoder; by default a stream of its own that
-            belongs to the run, the same in every call.
-        """
-        self._refuse_targets("predict")
-        return _predict(
-            "FitResult.predict",
-            self.network,
-            self.readout,
-            features,
-            self.encoder,
-            self._stream(seed),
-        )
-
-    def scores(self, features: Any, seed: Any = None) -> np.ndarray:
-        """Return what the readout makes of the output, shape (n_samples, n_outputs).
-
-        For a rule that learns real targets this is the prediction.
-
-        Parameters
-        ----------
-        features : array_like, shape (n_samples, n_features)
-            Samples.
-        seed : int, SeedSequence or Generator, optional
-            As in :meth:`predict`.
-        """
-        return _scores(
-            "FitResult.scores",
-            self.network,
-            self.readout,
-            features,
-            self.encoder,
-            self._stream(seed),
-        )
-
-    def score(self, features: Any, labels: Any, seed: Any = None) -> float:
-        """Return the share of rows of `features` that get their label, see :meth:`predict`."""
-        self._refuse_targets("score")
-        return _accuracy(
-            "FitResult.score",
-            self.network,
-            self.readout,
-            features,
-            labels,
-            self.encoder,
-            self._stream(seed),
-        )
-
-    def _refuse_targets(self, method: str) -> None:
-        if takes_targets(self.rule):
-            raise ParameterError(
-                f"FitResult.{method} is for classes, the rule learnt real targets; use scores"
-            )
-
-    def _stream(self, seed: Any) -> Any:
-        return _streams(self.seed)[2] if seed is None else seed
+__all__ = ["TrainingInterrupted", "fit", "partial_fit"]
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -196,11 +51,13 @@ def fit(
     batch_size: int | None = None,
     shuffle: bool = True,
     seed: Any = None,
-    until: str | Callable[[History], bool] | None = None,
+    until: str | EarlyStopping | Callable[[History], bool] | None = None,
     patience: int = 20,
     validation: tuple[Any, Any] | None = None,
     warn: bool = True,
     progress: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_interval: float = 60.0,
 ) -> FitResult:
     """Train a layered network.
 
@@ -230,19 +87,29 @@ def fit(
         Source of all randomness here, the order and the encoding of the samples; equal seeds
         give equal bits. None takes fresh entropy, kept in the result. A rule that draws, such as
         :class:`~spikesim.learning.Evolution`, does so from a seed of its own.
-    until : "solved" or callable, optional
+    until : "solved", EarlyStopping or callable, optional
         Stop early: "solved" after `patience` epochs in a row with every trial right, as
-        :class:`History` measures it; a callable is given the history so far after every epoch
-        and returns whether to stop.
+        :class:`History` measures it; :class:`~spikesim.learning.EarlyStopping` when `validation`
+        has not become better for a while; a callable is given the history so far after every
+        epoch and returns whether to stop.
     patience : int, default 20
         For ``until="solved"``.
     validation : tuple of (features, labels), optional
-        Samples to measure the accuracy on after each epoch.
+        Samples to measure loss and accuracy on after each epoch.
     warn : bool, default True
         Warn of layers that stopped to take part, see :mod:`spikesim.learning.diagnosis`.
     progress : bool or callable, optional
         None shows a bar on a terminal if training lasts longer than 2 s, True always, False
         never; a callable is given (epochs done, epochs) after each.
+    checkpoint : path-like, optional
+        File from which the same call, made again after the process was killed, goes on, to the
+        same bits as without the interruption. Its folder must exist. It is renewed after an
+        epoch, at the end and at Ctrl-C, and may then be used to train for more epochs. Rule and
+        encoder must be dataclasses of numbers, text, arrays and such dataclasses, as those of
+        spikesim are. A callable `until` is asked again of the history that was stored.
+    checkpoint_interval : float, default 60
+        Seconds between two versions of the file, or more where writing takes long: at most one
+        twentieth of the time goes into it. 0 asks for one after every epoch, as far as that.
 
     Returns
     -------
@@ -252,6 +119,10 @@ def fit(
     ------
     ParameterError, ParameterTypeError
         Arguments that are not allowed or do not fit together, by name.
+    DamagedFileError
+        A checkpoint that is damaged or of another version.
+    StorageError
+        An OSError, too: the checkpoint cannot be written any more, as when the disk is full.
     NonFiniteStateError
         Training that diverged; the message names the epoch.
     TrainingInterrupted
@@ -262,64 +133,267 @@ def fit(
     if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
         raise ParameterTypeError(f"fit.rule must be a learning rule, got {rule!r}")
     table = checked_features("fit.features", features)
-    classes = checked_answers("fit.labels", labels, len(table), network, rule)
+    answers = checked_answers("fit.labels", labels, len(table), network, rule)
     epochs = _check.integer("fit.epochs", epochs, minimum=1)
-    n_trials = len(table)
-    if batch_size is None:
-        batch_size = n_trials
-    batch_size = _check.integer("fit.batch_size", batch_size, minimum=1)
+    if batch_size is not None:
+        batch_size = _check.integer("fit.batch_size", batch_size, minimum=1)
     shuffle = _check.boolean("fit.shuffle", shuffle)
-    patience = _check.integer("fit.patience", patience, minimum=1)
-    if until is not None and not callable(until):
-        _check.choice("fit.until", until, ("solved",))
+    stop = _Stop("fit", until, patience, validation)
     warn = _check.boolean("fit.warn", warn)
-    sequence = _check.seed_sequence("fit.seed", seed)
+    sequence = copied(_check.seed_sequence("fit.seed", seed))
+    keeper = _keeper("fit", checkpoint, checkpoint_interval)
     encoder = checked_encoder("fit.encoder", encoder).fit(table)
-    order_stream, encode_stream, evaluate_stream = _streams(sequence)
-    order_rng = np.random.default_rng(order_stream)
-    encode_rng = np.random.default_rng(encode_stream)
-    if validation is not None:
+    order, encode, _ = (np.random.default_rng(s).bit_generator.state for s in streams(sequence))
+    task = _Task("fit", rule, _readout(rule, network), encoder, table, answers, stop, warn)
+    standing = Standing(network, None, order, encode, None, (), batch_size, shuffle)
+    # The encoder's mistakes are said first: the rule may take them for some of the network.
+    encoded("fit.features", encoder, table[:1], network, np.random.default_rng(0))
+    held_out = task.held_out(validation, network)
+    standing = standing._replace(state=rule.init(network))
+    with nullcontext() if keeper is None else keeper.alone():
+        history = None
+        if keeper is not None:
+            about = _about(task, {"network": network}, validation, standing)
+            about["seed"] = None if seed is None else seed_parts(sequence)
+            found = keeper.find(about, classes_in((rule, encoder, standing)))
+            if found is not None:
+                standing, history, parts = found
+                sequence = seed_of(parts)
+                if history.n_epochs > epochs:
+                    raise ParameterError(
+                        f"fit.epochs is {epochs}, {keeper.path} (fit.checkpoint) has "
+                        f"{history.n_epochs} done already"
+                    )
+        return _train(task, standing, history, 0, epochs, held_out, sequence, progress, keeper)
+
+
+@_check.suggest_keywords
+def partial_fit(
+    result: FitResult,
+    features: Any,
+    labels: Any,
+    *,
+    epochs: int = 1,
+    until: str | EarlyStopping | Callable[[History], bool] | None = None,
+    patience: int = 20,
+    validation: tuple[Any, Any] | None = None,
+    warn: bool = True,
+    progress: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_interval: float = 60.0,
+) -> FitResult:
+    """Train a network further, from where an earlier training ended.
+
+    The state of the rule and of its optimiser, the random numbers, the size of the batches and
+    whether samples are shuffled are those of the earlier training, so that on the same samples
+    3 epochs and 7 further ones give the bits of 10. The samples may also be new ones, which the
+    encoder, as it was fitted to the first ones, must be able to take.
+
+    Parameters
+    ----------
+    result : FitResult
+        What :func:`fit` or this function returned; never modified. Under early stopping it goes
+        on from the last weights, not from the best.
+    features, labels
+        As in :func:`fit`.
+    epochs : int, default 1
+        Further passes through the samples at most, at least 1.
+    until, patience, validation, warn, progress
+        As in :func:`fit`; `validation` must be given if it was before, and only then.
+    checkpoint, checkpoint_interval
+        As in :func:`fit`; a file of its own for each call.
+
+    Returns
+    -------
+    FitResult
+        Its history begins with that of `result`.
+
+    Raises
+    ------
+    As :func:`fit`.
+
+    Examples
+    --------
+    >>> import spikesim as sp
+    >>> from spikesim.learning import Backprop, partial_fit
+    >>> network, data = sp.dense([2, 4, 1], sp.Sigmoid(), rng=0), sp.datasets.xor()
+    >>> result = sp.fit(network, Backprop(), *data[:2], epochs=3, seed=0)
+    >>> partial_fit(result, *data[:2], epochs=7).history.n_epochs
+    10
+    """
+    _check.instance("partial_fit.result", result, FitResult, "a FitResult")
+    standing, rule = result.standing, result.rule
+    table = checked_features("partial_fit.features", features)
+    answers = checked_answers("partial_fit.labels", labels, len(table), standing.network, rule)
+    epochs = _check.integer("partial_fit.epochs", epochs, minimum=1)
+    stop = _Stop("partial_fit", until, patience, validation)
+    warn = _check.boolean("partial_fit.warn", warn)
+    done = result.history.n_epochs
+    if done and (result.history.validation_loss is None) != (validation is None):
+        given = "without" if validation is not None else "with"
+        raise ParameterError(f"partial_fit.validation: the epochs before were {given} one")
+    keeper = _keeper("partial_fit", checkpoint, checkpoint_interval)
+    task = _Task("partial_fit", rule, result.readout, result.encoder, table, answers, stop, warn)
+    held_out = task.held_out(validation, standing.network)
+    history = result.history
+    with nullcontext() if keeper is None else keeper.alone():
+        if keeper is not None:
+            about = _about(task, {"result": standing}, validation, standing)
+            about["seed"] = seed_parts(result.seed)
+            found = keeper.find(about, classes_in((rule, result.encoder, standing)))
+            if found is not None:
+                standing, history, _ = found
+                if history.n_epochs > done + epochs:
+                    raise ParameterError(
+                        f"partial_fit.epochs is {epochs}, {keeper.path} (partial_fit.checkpoint) "
+                        f"has {history.n_epochs - done} done already"
+                    )
+        return _train(
+            task, standing, history, done, epochs, held_out, result.seed, progress, keeper
+        )
+
+
+class _Stop:
+    """When to end early, and which weights to hand back.
+
+    Parameters
+    ----------
+    name : str
+        The function that was called.
+    until, patience, validation
+        As they were given to it.
+    """
+
+    def __init__(self, name: str, until: Any, patience: Any, validation: Any):
+        self.until = until
+        self.patience = _check.integer(f"{name}.patience", patience, minimum=1)
+        if until is not None and not callable(until):
+            _check.choice(f"{name}.until", until, ("solved",))
+        self.best_of = until if isinstance(until, EarlyStopping) else None
+        if self.best_of is not None and validation is None:
+            raise ParameterError(f"{name}.until=EarlyStopping(...) needs {name}.validation")
+
+    def ends(self, log: Log, n_epochs: int, solved: int) -> bool:
+        """Return whether to stop, `solved` being the epochs in a row with every trial right."""
+        if self.until == "solved":
+            return solved >= self.patience
+        return callable(self.until) and bool(self.until(log.history(n_epochs)))
+
+    def about(self) -> Any:
+        """Return what a checkpoint can hold of it."""
+        return self.best_of if self.best_of is not None else "no EarlyStopping"
+
+
+class _Task(NamedTuple):
+    """What is the same in all epochs."""
+
+    name: str
+    rule: Any
+    readout: Any
+    encoder: Any
+    table: np.ndarray
+    answers: np.ndarray
+    stop: _Stop
+    warn: bool
+
+    def encoded(self, network: LayeredNetwork, rng: np.random.Generator) -> np.ndarray:
+        """Return the samples as input."""
+        return encoded(f"{self.name}.features", self.encoder, self.table, network, rng)
+
+    def held_out(
+        self, validation: Any, network: LayeredNetwork
+    ) -> Callable[[np.random.SeedSequence], tuple[np.ndarray, np.ndarray]] | None:
+        """Check the samples to validate with; return what encodes them, for a seed."""
+        if validation is None:
+            return None
+        name = f"{self.name}.validation"
         if not isinstance(validation, tuple) or len(validation) != 2:
-            raise ParameterTypeError("fit.validation must be a tuple (features, labels)")
-        held_out = checked_features("fit.validation[0]", validation[0])
-        if takes_targets(rule):
-            raise ParameterError("fit.validation needs classes, fit.rule learns real targets")
-        held_out_labels = checked_labels("fit.validation[1]", validation[1], len(held_out), network)
-        encoded("fit.validation[0]", encoder, held_out[:1], network, np.random.default_rng(0))
+            raise ParameterTypeError(f"{name} must be a tuple (features, labels)")
+        table = checked_features(f"{name}[0]", validation[0])
+        answers = checked_answers(f"{name}[1]", validation[1], len(table), network, self.rule)
+        encoded(f"{name}[0]", self.encoder, table[:1], network, np.random.default_rng(0))
 
-    readout = _readout(rule, network)
-    x = encoded("fit.features", encoder, table, network, encode_rng)
-    state = rule.init(network)
-    diagnosis = Diagnosis(network, warn)
-    log: list[tuple[float, float, float, float]] = []
-    validated: list[float] = []
-    streak = 0
+        def made(sequence: np.random.SeedSequence) -> tuple[np.ndarray, np.ndarray]:
+            rng = np.random.default_rng(streams(sequence)[2])
+            return encoded(f"{name}[0]", self.encoder, table, network, rng), answers
 
-    # The network and the number of epochs that belongs to it, replaced at once.
-    finished = network, 0
+        return made
 
-    def history(n_epochs: int) -> History:
-        loss, accuracy, seconds, spikes = np.array(log[:n_epochs]).reshape(-1, 4).T.copy()
-        accuracies = None if validation is None else np.array(validated[:n_epochs])
-        layers = diagnosis.histories(n_epochs)
-        return History(loss, accuracy, seconds, spikes, layers, accuracies)
+    def validate(
+        self, network: LayeredNetwork, x: np.ndarray, answers: np.ndarray
+    ) -> tuple[float, float]:
+        """Return accuracy and mean loss; the accuracy is NaN for real targets."""
+        traces = run(network, x)
+        measure = getattr(self.rule, "loss_and_gradient", None)
+        if measure is not None:
+            losses, correct, *_ = measure(network, traces, answers)
+            return float(np.mean(correct)), float(np.mean(losses))
+        layer = network.layers[-1]
+        scores = self.readout.scores(traces[-1], layer, network.dt)
+        accuracy = float(np.mean(self.readout.decide(scores, layer) == answers))
+        return accuracy, 1.0 - accuracy
+
+
+def _train(
+    task: _Task,
+    standing: Standing,
+    history: History | None,
+    before: int,
+    epochs: int,
+    held_out: Any,
+    sequence: np.random.SeedSequence,
+    progress: Any,
+    keeper: TrainingCheckpoint | None,
+) -> FitResult:
+    """Train until `epochs` epochs are done beside those `before` this call.
+
+    `standing` and `history` may be further than those: they were found in a checkpoint.
+    """
+    rule, stop, n_trials = task.rule, task.stop, len(task.table)
+    network, state, best = standing.network, standing.state, standing.best
+    order_rng, encode_rng = _generator(standing.order), _generator(standing.encode)
+    batch_size = n_trials if standing.batch_size is None else standing.batch_size
+    x = task.encoded(network, encode_rng)
+    to_validate = None if held_out is None else held_out(sequence)
+    first, solved, layers = 0, 0, []
+    if history is not None:
+        first, layers = history.n_epochs, history.layers
+        solved = first - int(np.max(np.flatnonzero(history.accuracy != 1.0), initial=-1)) - 1
+        if best is not None and (not stop.best_of or stop.best_of.best_epoch(history) != best[0]):
+            best = None  # Of another measure.
+    diagnosis = Diagnosis(network, task.warn, layers, standing.warned)
+    log = Log(diagnosis, held_out is not None, history)
+
+    # Where training stands and the number of epochs that belongs to it, replaced at once.
+    finished = standing, first
 
     def result() -> FitResult:
-        trained, n_epochs = finished
-        return FitResult(trained, history(n_epochs), rule, encoder, readout, _copied(sequence))
+        last, n_epochs = finished
+        network = last.network
+        if stop.best_of is not None and stop.best_of.restore_best and last.best is not None:
+            network = last.best[1]
+        course = log.history(n_epochs)
+        return FitResult(network, course, rule, task.encoder, task.readout, copied(sequence), last)
 
+    def keep() -> None:
+        if keeper is not None:
+            keeper.write(finished[0], log.history(finished[1]), seed_parts(sequence))
+
+    if first > before and stop.ends(log, first, solved):
+        return result()
     try:
-        with Progress("fit.progress", progress, epochs, "epoch") as bar:
-            for epoch in range(epochs):
+        with Progress(f"{task.name}.progress", progress, epochs, "epoch") as bar:
+            for epoch in range(first, before + epochs):
                 started = time.perf_counter()
-                if epoch and encoder.stochastic:
-                    x = encoded("fit.features", encoder, table, network, encode_rng)
-                order = order_rng.permutation(n_trials) if shuffle else None
+                if epoch > first and task.encoder.stochastic:
+                    x = task.encoded(network, encode_rng)
+                order = order_rng.permutation(n_trials) if standing.shuffle else None
+                state = at_epoch(state, epoch)
                 loss, n_correct = 0.0, 0.0
                 for start in range(0, n_trials, batch_size):
-                    x_batch, y_batch = _batch(x, classes, order, start, start + batch_size)
+                    batch = _batch(x, task.answers, order, start, start + batch_size)
                     try:
-                        network, state, metrics = rule.step(network, state, x_batch, y_batch)
+                        network, state, metrics = rule.step(network, state, *batch)
                     except NonFiniteStateError as error:
                         raise NonFiniteStateError(f"epoch {epoch}: {error}") from None
                     loss += metrics.loss
@@ -328,102 +402,66 @@ def fit(
                 accuracy = n_correct / n_trials
                 n_spikes = diagnosis.close_epoch(epoch, accuracy)
                 seconds = time.perf_counter() - started
-                log.append((loss / n_trials, accuracy, seconds, n_spikes / n_trials))
-                if validation is not None:
-                    validated.append(
-                        _accuracy(
-                            "fit.validation",
-                            network,
-                            readout,
-                            held_out,
-                            held_out_labels,
-                            encoder,
-                            evaluate_stream,
-                        )
-                    )
-                finished = network, epoch + 1
-                bar.update(epoch + 1)
-                streak = streak + 1 if n_correct == n_trials else 0
-                if until == "solved":
-                    if streak >= patience:
-                        break
-                elif callable(until) and until(history(epoch + 1)):
+                log.add(loss / n_trials, accuracy, seconds, n_spikes / n_trials)
+                if to_validate is not None:
+                    log.add_validation(*task.validate(network, *to_validate))
+                if stop.best_of and stop.best_of.best_epoch(log.history(epoch + 1)) == epoch:
+                    best = epoch, network
+                standing = standing._replace(
+                    network=network,
+                    state=state,
+                    order=order_rng.bit_generator.state,
+                    encode=encode_rng.bit_generator.state,
+                    best=best,
+                    warned=diagnosis.warned,
+                )
+                finished = standing, epoch + 1
+                if keeper is not None and keeper.due():
+                    keep()
+                bar.update(epoch + 1 - before)
+                solved = solved + 1 if n_correct == n_trials else 0
+                if stop.ends(log, epoch + 1, solved):
                     break
+            keep()
     except KeyboardInterrupt:
+        keep()
         interruption = TrainingInterrupted(
-            f"interrupted with {finished[1]} of {epochs} epochs done"
+            f"interrupted with {finished[1] - before} of {epochs} epochs done"
         )
         interruption.result = result()
         raise interruption from None
     return result()
 
 
-@_check.suggest_keywords
-def evaluate(
-    network: LayeredNetwork,
-    readout: Any,
-    features: Any,
-    labels: Any,
-    *,
-    encoder: Any = None,
-    seed: Any = None,
-) -> float:
-    """Return the share of samples that a network classifies right.
-
-    Parameters
-    ----------
-    network : LayeredNetwork
-        What to run.
-    readout : Readout or None
-        How its output is turned into decisions; None for the usual one of the output layer.
-    features : array_like, shape (n_samples, n_features)
-        Samples.
-    labels : array_like of int, shape (n_samples,)
-        Their classes.
-    encoder : Encoder, optional
-        Fitted already; by default :class:`~spikesim.encoding.Analog`.
-    seed : int, SeedSequence or Generator, optional
-        Source of the spikes of a stochastic encoder.
-    """
-    _check.instance("evaluate.network", network, LayeredNetwork, "a LayeredNetwork")
-    if readout is None:
-        readout = default_readout(network.layers[-1])
-    if isinstance(readout, type) or not hasattr(readout, "decide"):
-        raise ParameterTypeError(f"evaluate.readout must be a readout, got {readout!r}")
-    readout.check(network.layers[-1])
-    encoder = checked_encoder("evaluate.encoder", encoder)
-    return _accuracy("evaluate", network, readout, features, labels, encoder, seed)
+def _about(
+    task: _Task, start: dict[str, Any], validation: Any, standing: Standing
+) -> dict[str, Any]:
+    """Return what decides the course of a training, by the names of the arguments."""
+    return {
+        **start,
+        "rule": task.rule,
+        "encoder": task.encoder,
+        "features": task.table,
+        "labels": task.answers,
+        "validation": None if validation is None else tuple(np.asarray(v) for v in validation),
+        "batch_size": standing.batch_size,
+        "shuffle": standing.shuffle,
+        "until": task.stop.about(),
+    }
 
 
-def _accuracy(
-    name: str,
-    network: LayeredNetwork,
-    readout: Any,
-    features: Any,
-    labels: Any,
-    encoder: Any,
-    seed: Any,
-) -> float:
-    decisions = _predict(name, network, readout, features, encoder, seed)
-    classes = checked_labels(f"{name}.labels", labels, len(decisions), network)
-    return float(np.mean(decisions == classes))
+def _keeper(name: str, checkpoint: Any, interval: Any) -> TrainingCheckpoint | None:
+    interval = _check.non_negative(f"{name}.checkpoint_interval", interval)
+    if checkpoint is None:
+        return None
+    return TrainingCheckpoint(f"{name}.checkpoint", checkpoint, interval)
 
 
-def _predict(
-    name: str, network: LayeredNetwork, readout: Any, features: Any, encoder: Any, seed: Any
-) -> np.ndarray:
-    scores = _scores(name, network, readout, features, encoder, seed)
-    return readout.decide(scores, network.layers[-1])
-
-
-def _scores(
-    name: str, network: LayeredNetwork, readout: Any, features: Any, encoder: Any, seed: Any
-) -> np.ndarray:
-    table = checked_features(f"{name}.features", features)
-    rng = np.random.default_rng(_copied(_check.seed_sequence(f"{name}.seed", seed)))
-    x = encoded(f"{name}.features", encoder, table, network, rng)
-    trace = run(network, x)[-1]
-    return readout.scores(trace, network.layers[-1], network.dt)
+def _generator(state: Mapping[str, Any]) -> np.random.Generator:
+    """Return a generator in a state."""
+    generator = np.random.default_rng(0)
+    generator.bit_generator.state = state
+    return generator
 
 
 def _batch(
@@ -441,15 +479,3 @@ def _batch(
 def _readout(rule: Any, network: LayeredNetwork) -> Any:
     readout = getattr(rule, "readout", None)
     return default_readout(network.layers[-1]) if readout is None else readout
-
-
-def _streams(sequence: np.random.SeedSequence) -> list[np.random.SeedSequence]:
-    """Return the streams for the order, the encoder in training and in evaluation."""
-    return _copied(sequence).spawn(3)
-
-
-def _copied(sequence: np.random.SeedSequence) -> np.random.SeedSequence:
-    """Return an equal sequence that has spawned no children yet."""
-    return np.random.SeedSequence(
-        sequence.entropy, spawn_key=sequence.spawn_key, pool_size=sequence.pool_size
-    )
