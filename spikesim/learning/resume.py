@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
+from spikesim._jit import kernel
 from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered import Layer, LayeredNetwork, Trace
 from spikesim.learning.spike_timing import TrialRule, spikes_into
@@ -66,7 +67,7 @@ class NearestTrain:
 
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
         """Return minus the squared distance to each class, shape (n_trials, n_classes)."""
-        desired = desired_spikes(self.targets, len(trace.output), layer.n_post, dt)
+        desired = desired_spikes("NearestTrain", self.targets, len(trace.output), layer.n_post, dt)
         distances = [squared_distance(trace.output - d[:, None], dt / self.tau) for d in desired]
         return -np.stack(distances, axis=1)
 
@@ -122,7 +123,7 @@ class ReSuMe(TrialRule):
         Times (ms) as ``targets[class][unit]``, the stamps of the desired spikes, rounded to the
         nearest step. By default the unit of the class is to spike once, half way through the
         trial, and the others not at all; a single unit is the unit of class 1.
-    learning_rate : float, default 0.05
+    learning_rate : float, default 0.1
         Step :math:`\eta`, greater than 0, in the unit of a weight.
     non_hebbian : float, default 0.05
         Term a, at least 0.
@@ -136,7 +137,7 @@ class ReSuMe(TrialRule):
     """
 
     targets: Any = None
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     non_hebbian: float = 0.05
     tau: float = 10.0
 
@@ -154,8 +155,16 @@ class ReSuMe(TrialRule):
     def _taught(self, network: LayeredNetwork) -> tuple[Layer, ...]:
         return (network.layers[-1],)
 
-    def _n_classes(self, network: LayeredNetwork) -> int:
-        return super()._n_classes(network) if self.targets is None else len(self.targets)
+    def _check_batch(self, network: LayeredNetwork, x: np.ndarray, labels: np.ndarray) -> None:
+        super()._check_batch(network, x, labels)
+        n_classes = len(
+            desired_spikes("ReSuMe", self.targets, len(x), network.n_outputs, network.dt)
+        )
+        if labels.max() >= n_classes:
+            raise ParameterError(
+                f"ReSuMe.labels{_check._first(labels >= n_classes)} is {labels.max()}; there are "
+                f"targets for the classes 0 to {n_classes - 1}"
+            )
 
     def _learn(
         self,
@@ -168,9 +177,12 @@ class ReSuMe(TrialRule):
     ) -> tuple[list[Layer], Any]:
         last = len(network.layers) - 1
         layer = network.layers[last]
-        desired = desired_spikes(self.targets, len(inputs), layer.n_post, network.dt)[label]
+        desired = desired_spikes("ReSuMe", self.targets, len(inputs), layer.n_post, network.dt)[
+            label
+        ]
         error = desired - traces[last].output[:, 0]
-        trace = _traces_before(spikes_into(inputs, traces, last), network.dt / self.tau)
+        spikes = spikes_into(inputs, traces, last)[:, np.newaxis]
+        trace = traces_before(spikes, math.exp(-network.dt / self.tau))[:, 0]
         change = self.learning_rate * ((self.non_hebbian + trace).T @ error)
         return [*network.layers[:last], layer.updated(w=layer.w + change)], state
 
@@ -182,7 +194,7 @@ class ReSuMe(TrialRule):
         n_correct: int,
     ) -> float:
         output = traces[-1].output
-        desired = desired_spikes(self.targets, len(output), network.n_outputs, network.dt)
+        desired = desired_spikes("ReSuMe", self.targets, len(output), network.n_outputs, network.dt)
         error = output - desired[labels].transpose(1, 0, 2)
         return float(squared_distance(error, network.dt / self.tau).sum())
 
@@ -205,7 +217,9 @@ def checked_targets(name: str, value: Any) -> _Targets | None:
     return tuple(classes)
 
 
-def desired_spikes(targets: _Targets | None, n_steps: int, n_units: int, dt: float) -> np.ndarray:
+def desired_spikes(
+    name: str, targets: _Targets | None, n_steps: int, n_units: int, dt: float
+) -> np.ndarray:
     """Return the desired trains on the grid, shape (n_classes, n_steps, n_units).
 
     Raises
@@ -226,11 +240,11 @@ def desired_spikes(targets: _Targets | None, n_steps: int, n_units: int, dt: flo
                 where = f"targets[{c}][{k}][{n}] is {time:g} ms"
                 if not 0 <= index < n_steps:
                     raise ParameterError(
-                        f"ReSuMe.{where}; spikes of this trial are stamped "
+                        f"{name}.{where}; spikes of this trial are stamped "
                         f"{dt:g} to {n_steps * dt:g} ms"
                     )
                 if desired[c, index, k]:
-                    raise ParameterError(f"ReSuMe.{where}, in the same step as another one")
+                    raise ParameterError(f"{name}.{where}, in the same step as another one")
                 desired[c, index, k] = 1.0
     return desired
 
@@ -245,16 +259,18 @@ def squared_distance(error: np.ndarray, dt_by_tau: float) -> np.ndarray:
     dt_by_tau : float
         Time step in units of the time constant.
     """
-    earlier = _traces_before(error, dt_by_tau)
+    earlier = traces_before(error.astype(np.float64), math.exp(-dt_by_tau))
     return (error * (0.5 * error + earlier)).sum(axis=(0, 2))
 
 
-def _traces_before(spikes: np.ndarray, dt_by_tau: float) -> np.ndarray:
-    """Return what spikes before each step left of themselves, shape of `spikes`."""
-    decay = math.exp(-dt_by_tau)
+@kernel
+def traces_before(spikes, decay):
+    """Return what spikes before each step left of themselves, shape (n_steps, n_trials, n)."""
     trace = np.zeros(spikes.shape)
-    for t in range(1, len(spikes)):
-        trace[t] = decay * (trace[t - 1] + spikes[t - 1])
+    for t in range(1, spikes.shape[0]):
+        for trial in range(spikes.shape[1]):
+            for k in range(spikes.shape[2]):
+                trace[t, trial, k] = decay * (trace[t - 1, trial, k] + spikes[t - 1, trial, k])
     return trace
 
 

@@ -76,17 +76,7 @@ class TrialRule(ABC):
         """
         name = type(self).__name__
         x, labels = checked_batch(name, x, labels, network)
-        if np.any(x < 0.0):
-            raise ParameterError(
-                f"{name}.x{_check._first(x < 0.0)} is {x[x < 0.0].flat[0]:g}; "
-                "spikes cannot be negative, take an encoder that makes spikes"
-            )
-        n_classes = self._n_classes(network)
-        if labels.max() >= n_classes:
-            raise ParameterError(
-                f"{name}.labels{_check._first(labels >= n_classes)} is {labels.max()}; "
-                f"the rule knows the classes 0 to {n_classes - 1}"
-            )
+        self._check_batch(network, x, labels)
         readout = default_readout(network.layers[-1]) if self.readout is None else self.readout
         before = network
         recorded = []
@@ -152,9 +142,12 @@ class TrialRule(ABC):
         """Return the layers that the rule can train."""
         return tuple(network.layers)
 
-    def _n_classes(self, network: LayeredNetwork) -> int:
-        """Return how many classes the rule can tell apart."""
-        return max(2, network.n_outputs)
+    def _check_batch(self, network: LayeredNetwork, x: np.ndarray, labels: np.ndarray) -> None:
+        if np.any(x < 0.0):
+            raise ParameterError(
+                f"{type(self).__name__}.x{_check._first(x < 0.0)} is {x[x < 0.0].flat[0]:g}; "
+                "spikes cannot be negative, take an encoder that makes spikes"
+            )
 
     def _loss(
         self,
