@@ -150,5 +150,7 @@ class TrainingCheckpoint:
 def _described(key: str, value: Any) -> tuple[str, str]:
     """Return what tells a value from others, and what to show of it."""
     shape = getattr(value, "shape", None)
+    if key == "seed" and value is not None:
+        return digest(pack(key, value)), str(value[0])
     shown = f"shape {shape}" if shape is not None else repr(value)
     return digest(pack(key, value)), shown if len(shown) <= 300 else shown[:297] + "..."

@@ -31,7 +31,7 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 class Packed(NamedTuple):
-    """A value in parts: what JSON can hold, and arrays by the names it has for them."""
+    """A value in parts: what JSON can hold, and arrays by their digests, which it names."""
 
     tree: Any
     arrays: dict[str, np.ndarray]
@@ -96,11 +96,7 @@ def unpack(
 
 def digest(packed: Packed) -> str:
     """Return a number for a value, equal for equal values and, in practice, for no others."""
-    total = hashlib.sha256(json.dumps(packed.tree).encode())
-    for array in packed.arrays.values():
-        total.update(f"{array.dtype.str}{array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
+    return hashlib.sha256(json.dumps(packed.tree).encode()).hexdigest()
 
 
 class _UnknownClassError(ParameterError):
@@ -137,10 +133,13 @@ def _packed_array(name: str, value: Any, arrays: dict[str, np.ndarray]) -> Any:
     kind = array.dtype.name
     if kind not in _KEPT + _WIDER:
         raise ParameterTypeError(f"{name} is an array of {array.dtype}, which a file cannot hold")
-    # One that is met twice, as the weights of a network that two parts have, is kept once.
-    key = next((k for k, kept in arrays.items() if kept is array), str(len(arrays)))
     # As bits, for whole numbers of 64 bits without sign go beyond those with one.
-    arrays[key] = array if kind in _KEPT else array.astype(np.uint64).astype(np.int64)
+    kept = array if kind in _KEPT else array.astype(np.uint64).astype(np.int64)
+    # Named by what it holds: weights that two networks share are stored once.
+    content = hashlib.sha256(f"{kept.dtype.str}{kept.shape}".encode())
+    content.update(np.ascontiguousarray(kept).tobytes())
+    key = content.hexdigest()[:32]
+    arrays[key] = kept
     about = {"array": key, "type": kind}
     return about | {"scalar": True} if isinstance(value, np.generic) else about
 
