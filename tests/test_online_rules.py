@@ -13,14 +13,17 @@ from spikesim.learning import (
     SGD,
     Adam,
     CrossEntropy,
+    DirectFeedbackAlignment,
     EProp,
+    FeedbackAlignment,
     FirstSpike,
     MaxMembrane,
+    MeanMembrane,
     SpikeCount,
     fit,
 )
 from spikesim.learning.synaptic_traces import constants_of, slope_of, weighed
-from spikesim.neurons import LIF, Sigmoid
+from spikesim.neurons import LIF, Sigmoid, Tanh
 from spikesim.surrogates import FastSigmoid
 from spikesim.synapses import Delta, Exponential
 from tests import naive_online as naive
@@ -136,9 +139,7 @@ def test_eprop_equals_its_slow_twin_online(reset, synapse, t_ref):
     slopes = slope_of(constants_of(hidden, 1.0), traces[0], SURROGATE)
     for name, source in (("w", x), ("w_rec", traces[0].output)):
         lines = Layer(getattr(hidden, name), hidden.neuron, synapse=synapse)
-        wanted = naive.eprop(
-            lines, output, 1.0, source, traces, slopes, to_v, state.feedback[0]
-        )
+        wanted = naive.eprop(lines, output, 1.0, source, traces, slopes, to_v, state.feedback[0])
         assert_close([found], [{name: wanted}])
 
 
@@ -147,7 +148,7 @@ def test_eprop_equals_its_slow_twin_online(reset, synapse, t_ref):
 def test_eprop_learns_xor(feedback, recurrent):
     network = dense([3, 10, 2], LIF.normalised(10.0), output=LIF.non_spiking(),
                     synapse=Exponential(5.0), gain=8.0, recurrent=recurrent, rng=0)  # fmt: skip
-    rule = EProp(CrossEntropy(5.0), Adam(0.1), surrogate=FastSigmoid(5.0), feedback=feedback)
+    rule = EProp(CrossEntropy(20.0), Adam(0.03), MeanMembrane(), FastSigmoid(5.0), feedback)
     assert solves_xor(network, rule, encoder=LATENCY)
 
 
@@ -181,3 +182,109 @@ def test_what_eprop_cannot_train_is_refused():
         EProp().init(dense([2, 2, 1], Sigmoid(), rng=0))
     with pytest.raises(ParameterError, match="delays"):
         EProp().init(LayeredNetwork([Layer(np.ones((2, 1)), LIF.normalised(), delay=2.0)]))
+
+
+def rates(sizes=(3, 6, 5, 2), seed=0):
+    return dense(sizes, Tanh(), output=Sigmoid(), gain=1.5, bias_sd=0.5, rng=seed)
+
+
+RATE_X = np.random.default_rng(7).standard_normal((1, 5, 3))
+RATE_LABELS = np.array([0, 1, 1, 0, 1])
+
+
+def deltas_of_a_rate_network(rule, network, state, traces):
+    """Return the errors by u of each layer, from the equations."""
+    *_, error = rule.loss_and_gradient(network, traces, RATE_LABELS)
+    deltas = [error[0]]
+    for index in range(len(network.layers) - 2, -1, -1):
+        if isinstance(rule, FeedbackAlignment):
+            back, feedback = deltas[0], state.feedback[index + 1].w
+        else:
+            back, feedback = deltas[-1], state.feedback[index].w.T
+            feedback = feedback.T
+        sent = np.einsum("bk,jk->bj", back, feedback)
+        deltas.insert(0, sent * (1.0 - traces[index].output[0] ** 2))
+    return deltas
+
+
+@pytest.mark.parametrize("kind", [FeedbackAlignment, DirectFeedbackAlignment])
+def test_errors_of_rate_networks_go_back_by_the_random_weights(kind):
+    network, rule = rates(), kind(seed=5)
+    state = rule.init(network)
+    traces = forward(network, RATE_X)
+    grads = rule.loss_and_gradient(network, traces, RATE_LABELS)[2:]
+    found = rule._gradients(network, state.feedback, RATE_X, traces, *grads)
+    sources = [RATE_X[0], *(trace.output[0] for trace in traces)]
+    deltas = deltas_of_a_rate_network(rule, network, state, traces)
+    assert_close(
+        found,
+        [{"w": a.T @ b, "bias": b.sum(axis=0)} for a, b in zip(sources, deltas, strict=False)],
+    )
+
+
+@pytest.mark.parametrize("kind", [FeedbackAlignment, DirectFeedbackAlignment])
+@pytest.mark.parametrize("detach_reset", [True, False])
+def test_with_the_weights_themselves_as_feedback_it_is_backpropagation(kind, detach_reset):
+    network = spiking("to_potential", Exponential(4.0), 1.0)
+    x, labels = random_spikes(), np.array([0, 1, 1])
+    rule = kind(surrogate=SURROGATE, readout=SpikeCount(), detach_reset=detach_reset)
+    state = rule.init(network)
+    hidden, output = network.layers
+    own = [None, output.w] if kind is FeedbackAlignment else [output.w, None]
+    feedback = tuple(
+        b._replace(w=w, w_rec=layer.w_rec)
+        for b, w, layer in zip(state.feedback, own, network.layers, strict=True)
+    )
+    assert [np.shape(b.w) for b in feedback] == [np.shape(b.w) for b in state.feedback]
+    state = state._replace(feedback=feedback)
+    np.testing.assert_allclose(rule.angles(network, state, x, labels), 0.0, atol=1e-5)
+    other = rule.angles(network, rule.init(network), x, labels)
+    assert other[0] > 1.0 and other[1] < 1e-5
+
+
+def test_one_hidden_layer_makes_all_ways_of_random_feedback_one():
+    network = spiking("subtract", Exponential(4.0), 2.0, recurrent=False, output=LIF.non_spiking())
+    x, labels = random_spikes(), np.array([0, 1, 1])
+    options = {"surrogate": SURROGATE, "seed": 3}
+    wanted = gradients_of(DirectFeedbackAlignment(**options), network, x, labels)
+    assert_close(gradients_of(FeedbackAlignment(**options), network, x, labels), wanted, 1e-9)
+    online = gradients_of(EProp(feedback="random", **options), network, x, labels)
+    assert_close(online, wanted, 1e-9)
+
+
+@pytest.mark.parametrize("kind", [FeedbackAlignment, DirectFeedbackAlignment])
+@pytest.mark.parametrize("sizes", [(2, 8, 1), (2, 8, 8, 1)])
+def test_random_feedback_teaches_rate_networks_xor_and_they_align(kind, sizes):
+    network = dense(sizes, Tanh(), output=Sigmoid(), gain=1.5, bias_sd=1.0, rng=1)
+    rule = kind(optimiser=Adam(0.02), record_angles=True)
+    x, state = XOR.features[None], rule.init(network)
+    recorded = []
+    for _ in range(300):
+        expected = rule.angles(network, state, x, XOR.labels)
+        network, state, metrics = rule.step(network, state, x, XOR.labels)
+        assert metrics.angles == expected
+        recorded.append(metrics.angles[:-1])
+        assert metrics.angles[-1] < 1e-5
+    assert metrics.n_correct == 4
+    recorded = np.array(recorded)
+    assert np.mean(recorded[-50:]) < 80.0
+    assert np.mean(recorded[-50:]) < np.mean(recorded[:20])
+
+
+@pytest.mark.parametrize("kind", [FeedbackAlignment, DirectFeedbackAlignment])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_random_feedback_teaches_spiking_networks_xor(kind, recurrent):
+    network = dense([3, 10, 2], LIF.normalised(10.0), output=LIF.non_spiking(),
+                    synapse=Exponential(5.0), gain=8.0, recurrent=recurrent, rng=1)  # fmt: skip
+    rule = kind(CrossEntropy(20.0), Adam(0.03), MeanMembrane(), FastSigmoid(5.0))
+    assert solves_xor(network, rule, encoder=LATENCY)
+
+
+def test_what_random_feedback_cannot_train_is_refused():
+    mixed = LayeredNetwork([Layer(np.ones((1, 2)), Sigmoid()), Layer(np.ones((2, 1)), LIF())])
+    assert FeedbackAlignment(readout=SpikeCount()).init(mixed)
+    with pytest.raises(ParameterError, match="not of both"):
+        DirectFeedbackAlignment().init(mixed)
+    steep = LayeredNetwork([Layer(np.ones((1, 1)), Sigmoid(), trainable=("w", "steepness"))])
+    with pytest.raises(ParameterError, match="'steepness'"):
+        FeedbackAlignment().init(steep)

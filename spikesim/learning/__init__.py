@@ -8,6 +8,7 @@ from spikesim.learning.delta_rule import DeltaRule
 from spikesim.learning.eprop import EProp
 from spikesim.learning.evolution import Evolution
 from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
+from spikesim.learning.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
 from spikesim.learning.gradient_check import GradientCheck, check_gradient
 from spikesim.learning.history import History
 from spikesim.learning.local import NetInput
@@ -26,6 +27,7 @@ from spikesim.learning.readouts import (
     SpikeCount,
     default_readout,
 )
+from spikesim.learning.regularisers import RateBounds
 from spikesim.learning.relaxation import Relaxation
 from spikesim.learning.result import FitResult, evaluate, load_fit
 from spikesim.learning.resume import NearestTrain, ReSuMe
@@ -57,11 +59,13 @@ __all__ = [
     "CosineDecay",
     "CrossEntropy",
     "DeltaRule",
+    "DirectFeedbackAlignment",
     "EProp",
     "EarlyStopping",
     "Evolution",
     "ExponentialDecay",
     "ExponentiatedGradient",
+    "FeedbackAlignment",
     "FirstSpike",
     "FitResult",
     "GradientCheck",
@@ -78,6 +82,7 @@ __all__ = [
     "Perceptron",
     "Proportional",
     "RMSprop",
+    "RateBounds",
     "RateOutput",
     "ReSuMe",
     "Relaxation",

@@ -27,6 +27,9 @@ class Metrics(NamedTuple):
         that have no gradient; 0 for a layer that is not trained.
     traces : tuple
         The traces of all layers, for the diagnosis.
+    angles : tuple of float, optional
+        For each layer the angle (degrees) between the weight change and the true gradient, NaN
+        where one of both is zero; empty unless the rule records it.
     """
 
     loss: float
@@ -34,6 +37,7 @@ class Metrics(NamedTuple):
     n_trials: int
     update_norms: tuple[float, ...]
     traces: tuple[Any, ...]
+    angles: tuple[float, ...] = ()
 
 
 class LearningRule(Protocol):

@@ -179,14 +179,15 @@ class EProp(GradientRule):
         gradients = []
         for index, layer in enumerate(network.layers):
             if layer is output:
-                signal = sum(part for part in (to_spike, grad_v) if part is not None)
+                signal = np.zeros(traces[index].v.shape, traces[index].v.dtype)
+                for part in (to_spike, grad_v):
+                    if part is not None:
+                        signal += part
             else:
                 # A spike reaches the output one step later, so nothing comes of the last one.
                 learning = np.zeros(traces[index].v.shape, traces[index].v.dtype)
                 learning[:-1] = by_drive[1:] @ feedback[index].T
-                signal = learning * slope_of(
-                    constants_of(layer, dt), traces[index], self.surrogate
-                )
+                signal = learning * slope_of(constants_of(layer, dt), traces[index], self.surrogate)
             before = traces[index - 1].output if index else x
             gradients.append(weighed(layer, dt, before, traces[index], signal))
         return gradients

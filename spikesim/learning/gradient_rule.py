@@ -13,7 +13,7 @@ import numpy as np
 
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
 from spikesim.layered.forward import Trace
-from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.learning.inputs import takes_targets
 from spikesim.learning.losses import CrossEntropy
@@ -206,11 +206,6 @@ def random_feedback(
     feedback = feedback.astype(like.dtype)
     feedback.flags.writeable = False
     return feedback
-
-
-def frozen_feedback(layer: Layer, rng: np.random.Generator) -> np.ndarray | None:
-    """Return random weights in place of the recurrent ones of a layer, None if it has none."""
-    return None if layer.w_rec is None else random_feedback(rng, layer.w_rec.shape, layer.w_rec)
 
 
 def _norm(arrays: dict[str, np.ndarray]) -> float:

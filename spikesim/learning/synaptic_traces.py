@@ -34,6 +34,7 @@ from spikesim._jit import kernel
 from spikesim.layered import lif
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import Layer
+from spikesim.surrogates import Surrogate
 
 __all__ = ["carried", "constants_of", "slope_of", "weighed"]
 
@@ -43,10 +44,10 @@ def constants_of(layer: Layer, dt: float) -> lif.LIFLayer:
     return lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt)
 
 
-def slope_of(p: lif.LIFLayer, trace: Trace, surrogate: object) -> np.ndarray:
+def slope_of(p: lif.LIFLayer, trace: Trace, surrogate: Surrogate) -> np.ndarray:
     """Return what stands for the derivative of a spike by v, 0 where there could be none."""
-    slope = surrogate.derivative((trace.v - p.v_th_finite) / p.scale) / p.scale  # type: ignore[attr-defined]
-    slope *= ~trace.held & p.fires  # type: ignore[operator]
+    slope = surrogate.derivative((trace.v - p.v_th_finite) / p.scale) / p.scale
+    slope *= ~np.asarray(trace.held) & p.fires
     return slope.astype(trace.v.dtype, copy=False)
 
 
@@ -114,6 +115,7 @@ def carried(
     -------
     ndarray, shape (n_steps, n_trials, n_units)
     """
+    held = np.asarray(trace.held)
     drive = np.zeros(trace.v.shape, trace.v.dtype)
     after = np.zeros(trace.v.shape[1:])
     current = np.zeros(trace.v.shape[1:])
@@ -123,8 +125,8 @@ def carried(
             passed = passed + to_spike[k]
         if to_v is not None:
             passed = passed + to_v[k]
-        moved = passed * ~trace.held[k]
-        after = np.where(trace.held[k], passed, p.decay_m * passed)
+        moved = passed * ~held[k]
+        after = np.where(held[k], passed, p.decay_m * passed)
         drive[k] = moved if p.delta else current
         current = p.decay_syn * current + p.p_vi * moved
     return drive
@@ -165,10 +167,10 @@ def _sum(
     p: lif.LIFLayer, units: np.ndarray, z: np.ndarray, trace: Trace, signal: np.ndarray
 ) -> np.ndarray:
     """Return the sum of signal times eligibility, shape (len(units), n_lines)."""
-    output, held = trace.output, trace.held
+    output, held = trace.output, np.asarray(trace.held)
     if len(units) < signal.shape[2]:
-        signal, output, held = signal[..., units], output[..., units], held[..., units]  # type: ignore[index]
-    free = signal * ~held  # type: ignore[operator]
+        signal, output, held = signal[..., units], output[..., units], held[..., units]
+    free = signal * ~held
     total = free.reshape(-1, len(units)).T @ z.reshape(-1, z.shape[2])
     if not p.subtract or p.ref_steps[units].any():
         _add_resets(z, signal, output, held, p.decay_m[units[0]], p.subtract, total)
