@@ -16,6 +16,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "spikesim.distributions": ("LogNormal", "Normal", "Uniform"),
     "spikesim.errors": ("SpikesimError", "SpikesimWarning"),
+    "spikesim.estimators": (
+        "EncoderTransformer",
+        "RateClassifier",
+        "SpikingClassifier",
+        "SpikingRegressor",
+        "ThresholdClassifier",
+    ),
     "spikesim.layered": ("Layer", "LayeredNetwork", "dense", "to_network"),
     "spikesim.learning": ("check_gradient", "evaluate", "fit"),
     "spikesim.network": (
@@ -89,6 +96,7 @@ _SUBMODULES = (
     "distributions",
     "encoding",
     "errors",
+    "estimators",
     "layered",
     "learning",
     "ledger",
@@ -110,6 +118,7 @@ if TYPE_CHECKING:
         distributions,
         encoding,
         errors,
+        estimators,
         layered,
         learning,
         ledger,
@@ -123,6 +132,13 @@ if TYPE_CHECKING:
     )
     from spikesim.distributions import LogNormal, Normal, Uniform
     from spikesim.errors import SpikesimError, SpikesimWarning
+    from spikesim.estimators import (
+        EncoderTransformer,
+        RateClassifier,
+        SpikingClassifier,
+        SpikingRegressor,
+        ThresholdClassifier,
+    )
     from spikesim.layered import Layer, LayeredNetwork, dense, to_network
     from spikesim.learning import check_gradient, evaluate, fit
     from spikesim.network import (

@@ -20,8 +20,8 @@ PAGES = sorted(
     if path.name != "CHANGELOG.md"
 )
 MODULES = [
-    sp, sp.comparison, sp.datasets, sp.encoding, sp.layered, sp.learning, sp.ledger, sp.plotting,
-    sp.recording,
+    sp, sp.comparison, sp.datasets, sp.encoding, sp.estimators, sp.layered, sp.learning, sp.ledger,
+    sp.plotting, sp.recording,
 ]  # fmt: skip
 
 

@@ -35,6 +35,7 @@ RANKS = {
     "layered": 5,
     "simulation": 6,
     "learning": 7,
+    "estimators": 8,
     "plotting": 8,
     "comparison": 9,
     "ledger": 9,
@@ -46,7 +47,7 @@ KERNELS = {"surrogates", "neurons", "synapses", "engine", "layered", "learning"}
 # The last two report its version.
 NUMBA = KERNELS | {"_jit", "doctor", "comparison"}
 MATPLOTLIB = {"plotting", "comparison", "ledger", "cli"}
-SKLEARN = {"datasets", "comparison"}
+SKLEARN = {"datasets", "estimators", "comparison"}
 
 
 def _sources():

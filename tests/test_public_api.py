@@ -9,15 +9,16 @@ import spikesim as sp
 # A name that leaves this list breaks somebody's program; a new one is added here on purpose.
 PUBLIC = """
 AllToAll Alpha ArcTan Boxcar ConductanceAlpha ConductanceExponential Delta DistanceDependent
-ExplicitList Exponential ExponentialProfile FastSigmoid FixedInDegree FixedOutDegree
-FixedProbability FixedTotalNumber GaussianProfile InhomogeneousPoissonSource LIF Layer
-LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne PoissonInput
-PoissonSource Population Projection RampCurrent ReLU Record Recording SampledCurrent Sigmoid
-SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource SpikesimError
-SpikesimWarning Step StepCurrent StraightThrough Tanh Triangle Uniform __version__ check_gradient
-comparison connections datasets dense distributions encoding errors evaluate fit grid_positions
-layered learning ledger load_recording load_state memory_needed network neurons plotting recording
-simulate simulation surrogates synapses to_network
+EncoderTransformer ExplicitList Exponential ExponentialProfile FastSigmoid FixedInDegree
+FixedOutDegree FixedProbability FixedTotalNumber GaussianProfile InhomogeneousPoissonSource LIF
+Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne PoissonInput
+PoissonSource Population Projection RampCurrent RateClassifier ReLU Record Recording SampledCurrent
+Sigmoid SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource
+SpikesimError SpikesimWarning SpikingClassifier SpikingRegressor Step StepCurrent StraightThrough
+Tanh ThresholdClassifier Triangle Uniform __version__ check_gradient comparison connections
+datasets dense distributions encoding errors estimators evaluate fit grid_positions layered
+learning ledger load_recording load_state memory_needed network neurons plotting recording simulate
+simulation surrogates synapses to_network
 """.split()
 
 
@@ -51,6 +52,7 @@ def test_an_unknown_name_is_an_attribute_error():
         "datasets",
         "distributions",
         "encoding",
+        "estimators",
         "layered",
         "learning",
         "ledger",

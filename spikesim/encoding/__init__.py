@@ -25,6 +25,7 @@ from spikesim.encoding.latency import LatencyEncoder
 from spikesim.encoding.population import PopulationEncoder
 from spikesim.encoding.rate import RateEncoder
 from spikesim.encoding.spike_trains import SpikeTrains
+from spikesim.encoding.standardised import Standardised
 
 __all__ = [
     "Analog",
@@ -33,4 +34,5 @@ __all__ = [
     "PopulationEncoder",
     "RateEncoder",
     "SpikeTrains",
+    "Standardised",
 ]
