@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -239,6 +241,20 @@ def test_samples_can_be_taken_by_number_or_by_mask():
         data.take([0, 150])
     with pytest.raises(ValueError, match=r"Dataset\.take\.rows must have shape \(150,\)"):
         data.take([True, False])
+
+
+def test_sizes_on_the_page_are_those_of_the_data():
+    """Every data set that needs no file of the user has its row, and every loader is named."""
+    text = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)\(\)` \|((?: \d+ \|)+)", text, re.MULTILINE))
+    for name, cells in rows.items():
+        data = getattr(datasets, name)()
+        shape = getattr(data, "spikes", data.features).shape
+        numbers = [int(cell) for cell in cells.split("|") if cell.strip()]
+        assert numbers == [*shape, len(data.class_names)], name
+    made = {name for name in datasets.__all__ if name.islower()} - set(rows)
+    assert made == {"fashion_mnist", "load_csv", "load_idx", "load_npz", "mnist", "read_idx"}
+    assert all(f"`{name}(" in text for name in made)
 
 
 BAD = [

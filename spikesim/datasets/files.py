@@ -139,13 +139,14 @@ def load_npz(
     """
     path = _check.path("load_npz.path", path)
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise DamagedFileError(f"{path} is a single array, not an archive of several")
-        with loaded as archive:
-            _check.choice("load_npz.features", features, tuple(archive))
-            _check.choice("load_npz.labels", labels, tuple(archive))
-            table, classes = archive[features], archive[labels]
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DamagedFileError(f"{path} is a single array, not an archive of several")
+            with archive:
+                _check.choice("load_npz.features", features, tuple(archive))
+                _check.choice("load_npz.labels", labels, tuple(archive))
+                table, classes = archive[features], archive[labels]
     except (DamagedFileError, ParameterError):
         raise
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
