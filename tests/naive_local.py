@@ -68,6 +68,19 @@ def last_maximum(path):
     return len(path) - 1 - int(np.argmax(path[::-1]))
 
 
+def shunted(layer, dt, trial, unit):
+    """Responses to the inputs and to a constant current at the maximum, if a unit that has fired
+    feels no input from then on."""
+    path = free_excess(layer, dt, trial, unit)
+    fired = np.flatnonzero(path >= 0)
+    if len(fired) and layer.neuron.spiking:
+        # What is stamped with the step of the spike would arrive after it.
+        trial = np.where(np.arange(len(trial))[:, None] < fired[0], trial, 0.0)
+    e, constant = eligibility(layer, dt, trial)
+    t_max = last_maximum(free_excess(layer, dt, trial, unit, (e, constant)))
+    return e[t_max], constant[t_max]
+
+
 def fires(layer, excess):
     if not layer.neuron.spiking and layer.neuron.fire_on == "gt":
         return excess > 0
@@ -124,6 +137,8 @@ def step(rule, network, x, labels):
         for k, (t_max, excess) in enumerate(best):
             target = label == (k if n_units > 1 else 1)
             line_e = np.append(e[t_max], constant[t_max])
+            if getattr(rule, "shunting", False):
+                line_e = np.append(*shunted(current, network.dt, trial, k))
             counts = np.append(trial.sum(axis=0), 1.0)
             line_w = np.append(w[:, k], bias[k])
             if not trains_bias:

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 
-from tests import naive_local
-
 
 def times_of(train):
     """Indices of the spikes of one train, each as often as it has spikes there."""
@@ -94,17 +92,3 @@ def van_rossum(one, other, tau):
         return sum(math.exp(-abs(s - t) / tau) for s in a for t in b)
 
     return 0.5 * (product(one, one) + product(other, other) - 2.0 * product(one, other))
-
-
-def tempotron_eligibility(layer, dt, trial, unit):
-    """Responses to the inputs at the maximum, where inputs after a spike are shunted."""
-    e, constant = naive_local.eligibility(layer, dt, trial)
-    path = naive_local.free_excess(layer, dt, trial, unit, (e, constant))
-    fired = np.flatnonzero(path >= 0.0)
-    if len(fired):
-        # What is stamped with the step of the spike would arrive after it.
-        felt = np.where(np.arange(len(trial))[:, None] < fired[0], trial, 0.0)
-        e, constant = naive_local.eligibility(layer, dt, felt)
-        path = naive_local.free_excess(layer, dt, felt, unit, (e, constant))
-    t_max = naive_local.last_maximum(path)
-    return e[t_max], constant[t_max]

@@ -66,6 +66,7 @@ HYPERPARAMETERS = [
     (Proportional, {"hidden": "goal"}, ValueError),
     (Tempotron, {"momentum": 1.0}, ValueError),
     (Tempotron, {"momentum": -0.5}, ValueError),
+    (Tempotron, {"shunting": 1}, TypeError),
     (RateEncoder, {"duration": 0.0}, ValueError),
     (RateEncoder, {"duration": -5.0}, ValueError),
     (RateEncoder, {"duration": float("nan")}, ValueError),

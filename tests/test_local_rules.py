@@ -33,6 +33,7 @@ RULES = [
     Proportional(0.1, reading="active"),
     Tempotron(0.3),
     Tempotron(0.3, momentum=0.5),
+    Tempotron(0.3, momentum=0.5, shunting=True),
 ]
 LIF_MV = LIF(tau_m=10.0, c_m=5.0, v_rest=-65.0, v_th=-63.0, v_reset=-66.0, t_ref=0.0, v_init=-64.5,
              i_ext=0.2)  # fmt: skip
@@ -248,6 +249,23 @@ def test_one_spike_at_its_peak_changes_a_tempotron_weight_by_the_rate(tau_m, tau
     rule = Tempotron(0.25)
     trained, *_ = rule.step(network, rule.init(network), x, np.array([1]))
     assert trained.layers[0].w[0, 0] - 0.1 == pytest.approx(0.25, rel=1e-4)
+
+
+@pytest.mark.parametrize("shunting", [False, True])
+def test_inputs_after_the_spike_of_a_tempotron_learn_unless_they_are_shunted(shunting):
+    x = np.zeros((30, 1, 3))
+    x[1, 0, 0] = x[4, 0, 0] = 1.0  # two spikes of an input that make the unit fire,
+    x[15, 0, 1] = 1.0  # a stronger input later,
+    x[28, 0, 2] = 1.0  # and one after the maximum
+    layer = Layer([[4.0], [12.0], [0.0]], LIF.normalised(10.0), synapse=Exponential(2.5),
+                  trainable=("w",))  # fmt: skip
+    network, rule = LayeredNetwork([layer]), Tempotron(0.1, shunting=shunting)
+    assert np.flatnonzero(forward(network, x)[0].output)[0] < 10
+    trained, *_ = rule.step(network, rule.init(network), x, np.array([0]))
+    change = trained.layers[0].w[:, 0] - layer.w[:, 0]
+    assert change[0] < 0.0
+    assert (change[1] < 0.0) != shunting
+    assert change[2] == 0.0
 
 
 def test_tempotron_learns_as_many_spike_patterns_as_it_has_inputs():

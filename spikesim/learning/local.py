@@ -351,10 +351,18 @@ def along_sinh(w, push, spread):
     return 2.0 * spread * math.sinh(s) if abs(s) <= _LARGEST_EXPONENT else math.inf
 
 
-def online(gain: Any, changed: Any) -> Any:
+@kernel
+def felt_at_maximum(x, trial, response, bias_line, w, rest, e, t_max, v, hyper, felt):
+    """Fill `felt` with the eligibilities of a unit at the maximum of its free potential `v`."""
+    for i in range(felt.shape[0]):
+        felt[i] = e[i, t_max]
+
+
+def online(gain: Any, changed: Any, feel: Any = felt_at_maximum) -> Any:
     """Return the loop over trials for the rule made of the kernels `gain` and `changed`.
 
-    With momentum a push is what is left of the one before and what the trial adds.
+    With momentum a push is what is left of the one before and what the trial adds. A rule that
+    takes the eligibilities at another time gives a kernel `feel` like :func:`felt_at_maximum`.
     """
 
     @kernel
@@ -383,8 +391,9 @@ def online(gain: Any, changed: Any) -> Any:
             respond(x, trial, response, bias_line, e)
             for k in range(n_units):
                 t_max, excess[k] = strongest(e, w[k], rest[k], v)
+                feel(x, trial, response, bias_line, w[k], rest[k], e, t_max, v, hyper, eligible[k])
                 for i in range(n_lines):
-                    eligible[k, i] = e[i, t_max] * scale[i]
+                    eligible[k, i] *= scale[i]
                 if counts:
                     for i in range(n_inputs):
                         eligible[k, i] = x[:, trial, i].sum()
