@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from spikesim import _check
 from spikesim._archive import read_archive, write_archive
 from spikesim._files import locked
@@ -107,8 +109,8 @@ class TrainingCheckpoint:
             prefix = self._name.partition(".")[0]
             what = f"had {old}, not {new}" if old != new else f"had other values in {old}"
             raise ParameterError(
-                f"{self._name}: {self.path} is of a training with another {key} ({prefix}.{key}), "
-                f"which {what}; delete it to start afresh"
+                f"{self._name}: {self.path} is of a training with another {key} ({prefix}.{key}): "
+                f"it {what}; delete it to start afresh"
             )
         self._about["seed"] = theirs["seed"]
         standing, history = unpack(self.path, tree, archive.arrays, known)
@@ -149,8 +151,12 @@ class TrainingCheckpoint:
 
 def _described(key: str, value: Any) -> tuple[str, str]:
     """Return what tells a value from others, and what to show of it."""
-    shape = getattr(value, "shape", None)
-    if key == "seed" and value is not None:
-        return digest(pack(key, value)), str(value[0])
-    shown = f"shape {shape}" if shape is not None else repr(value)
+    if isinstance(value, np.ndarray):
+        shown = f"shape {value.shape}"
+    elif key == "validation" and value is not None:
+        shown = " and ".join(f"shape {part.shape}" for part in value)
+    elif key == "seed" and value is not None:
+        shown = str(value[0])
+    else:
+        shown = repr(value)
     return digest(pack(key, value)), shown if len(shown) <= 300 else shown[:297] + "..."
