@@ -18,6 +18,7 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import DeadLayerWarning
+from spikesim.layered.continuous_trace import ContinuousTrace
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.neurons import Step
@@ -82,6 +83,14 @@ class _Layer:
     def add(self, trace: Any, norm: float) -> None:
         self.square += norm * norm
         self.n_batches += 1
+        if isinstance(trace, ContinuousTrace):
+            # Never made on the grid for this: no unit of it can fire at all times.
+            spikes = trace.counts.sum(axis=0)
+            self.n_values += trace.n_steps * trace.n_trials
+            self.total += spikes
+            self.active |= spikes > 0
+            self.free[:] = True
+            return
         self.n_values += trace.output.shape[0] * trace.output.shape[1]
         if self.spiking:
             _count_spikes(

@@ -10,8 +10,10 @@ import numpy as np
 from spikesim import _check
 from spikesim.encoding import Analog
 from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.layered.continuous import spikes_of
 from spikesim.layered.forward import checked_x
 from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.spike_times import SpikeTimes
 
 __all__ = [
     "checked_answers",
@@ -128,7 +130,8 @@ def checked_batch(
     of them is not, and as an unsigned number a negative label is a large one.
     """
     if (
-        type(x) is type(labels) is np.ndarray
+        not network.continuous
+        and type(x) is type(labels) is np.ndarray
         and x.dtype == np.float64
         and labels.dtype == np.int64
         and x.ndim == 3
@@ -142,30 +145,41 @@ def checked_batch(
     ):
         return x, labels
     x = checked_x(f"{name}.x", x, network)
+    n_trials = x.n_trials if isinstance(x, SpikeTimes) else x.shape[1]
     if real_targets:
-        return x, checked_targets(f"{name}.labels", labels, x.shape[1], network)
-    return x, checked_labels(f"{name}.labels", labels, x.shape[1], network)
+        return x, checked_targets(f"{name}.labels", labels, n_trials, network)
+    return x, checked_labels(f"{name}.labels", labels, n_trials, network)
 
 
 def encoded(
     name: str, encoder: Any, table: np.ndarray, network: LayeredNetwork, rng: np.random.Generator
-) -> np.ndarray:
-    """Return encoded samples, an input that `network` can take."""
+) -> Any:
+    """Return encoded samples, an input that `network` can take; SpikeTimes in continuous time."""
+    if network.continuous and hasattr(encoder, "spike_times"):
+        times = encoder.spike_times(table)
+        _check_lines(name, encoder, table, times.shape[1], network)
+        return SpikeTimes.from_table(times, encoder.duration)
     x = _check.float_array(name, encoder.encode(table, dt=network.dt, rng=rng))
     if x.ndim != 3 or x.shape[1] != len(table) or len(x) == 0:
         raise ParameterError(
             f"{name}: {type(encoder).__name__}.encode must return (n_steps, {len(table)}, "
             f"n_inputs), got shape {x.shape}"
         )
-    if x.shape[2] != network.n_inputs:
-        raise ParameterError(
-            f"{name} has {table.shape[1]} features, which {type(encoder).__name__} turns into "
-            f"{x.shape[2]} inputs; the first layer takes {network.n_inputs}"
-        )
+    _check_lines(name, encoder, table, x.shape[2], network)
     if len(x) == 1 and network.layers[0].neuron.spiking:
         raise ParameterError(
             f"{name}: {type(encoder).__name__} gives a single step, and spiking units feel an "
             "input one step later; take an encoder that spreads samples over time, such as "
             "RateEncoder or LatencyEncoder"
         )
-    return x
+    return spikes_of(name, x, network) if network.continuous else x
+
+
+def _check_lines(
+    name: str, encoder: Any, table: np.ndarray, n_lines: int, network: LayeredNetwork
+) -> None:
+    if n_lines != network.n_inputs:
+        raise ParameterError(
+            f"{name} has {table.shape[1]} features, which {type(encoder).__name__} turns into "
+            f"{n_lines} inputs; the first layer takes {network.n_inputs}"
+        )

@@ -14,6 +14,7 @@ from spikesim import _check
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.spike_times import SpikeTimes
 from spikesim.learning.checkpoint import TrainingCheckpoint
 from spikesim.learning.diagnosis import Diagnosis
 from spikesim.learning.history import History, Log
@@ -465,9 +466,12 @@ def _generator(state: Mapping[str, Any]) -> np.random.Generator:
 
 
 def _batch(
-    x: np.ndarray, classes: np.ndarray, order: np.ndarray | None, start: int, stop: int
-) -> tuple[np.ndarray, np.ndarray]:
+    x: Any, classes: np.ndarray, order: np.ndarray | None, start: int, stop: int
+) -> tuple[Any, np.ndarray]:
     """Return input and labels of one batch, C-contiguous."""
+    if isinstance(x, SpikeTimes):
+        chosen = np.arange(start, min(stop, len(classes))) if order is None else order[start:stop]
+        return x.take(chosen), classes[chosen]
     if order is not None:
         chosen = order[start:stop]
         return x.take(chosen, axis=1), classes[chosen]
@@ -477,5 +481,7 @@ def _batch(
 
 
 def _readout(rule: Any, network: LayeredNetwork) -> Any:
+    if hasattr(rule, "readout_for"):
+        return rule.readout_for(network)
     readout = getattr(rule, "readout", None)
     return default_readout(network.layers[-1]) if readout is None else readout

@@ -1,0 +1,52 @@
+"""Trials shared out among threads, in parts that do not depend on how many threads there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+__all__ = ["in_parts"]
+
+_TRIALS_A_PART, _MOST_PARTS = 16, 8
+# Below this many updates of a unit, to wake another thread takes longer than it saves.
+_WORTH_THREADS = 100_000
+_pool: tuple[int, ThreadPoolExecutor] | None = None
+
+
+def in_parts(work: Callable[[int, int], Any], n_trials: int, cost: float) -> list[Any]:
+    """Call ``work(first, last)`` for parts of the trials; return the results in order.
+
+    Parameters
+    ----------
+    work : callable
+        Does the trials from `first` to `last`, without the latter.
+    n_trials : int
+        Number of trials. It alone decides on the parts, so that sums over them have the same
+        bits on any machine.
+    cost : float
+        About how many updates of a unit the whole is.
+    """
+    n_parts = min(max(n_trials // _TRIALS_A_PART, 1), _MOST_PARTS)
+    bounds = [n_trials * part // n_parts for part in range(n_parts + 1)]
+    pairs = list(zip(bounds[:-1], bounds[1:], strict=True))
+    if n_parts == 1 or cost < _WORTH_THREADS or _n_threads() == 1:
+        return [work(first, last) for first, last in pairs]
+    jobs = [_threads().submit(work, first, last) for first, last in pairs]
+    return [job.result() for job in jobs]
+
+
+def _n_threads() -> int:
+    from numba import config
+
+    return config.NUMBA_NUM_THREADS
+
+
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads of this process, which a fork does not inherit."""
+    global _pool
+    if _pool is None or _pool[0] != os.getpid():
+        executor = ThreadPoolExecutor(_n_threads(), thread_name_prefix="spikesim-trials")
+        _pool = os.getpid(), executor
+    return _pool[1]
