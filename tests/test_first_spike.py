@@ -118,7 +118,7 @@ def test_closed_forms_reach_the_threshold_where_newtons_method_does(formula, rat
 def test_first_spikes_are_those_of_the_published_formulas(ratio):
     net = network(ratio, (8, 4), seed=5)
     times = np.random.default_rng(2).uniform(0.0, 20.0, (20, 8))
-    found = first_spikes(net, spikes(times))[0].times
+    found = first_spikes(net, spikes(times))[0].first_spikes
     layer = net.layers[0]
     n_fired = 0
     for b, j in np.ndindex(found.shape):
@@ -138,7 +138,7 @@ def test_first_spikes_are_those_of_a_search_over_the_summed_potential(kind):
     wanted = naive.network_first_spikes(net, times, DURATION)
     for run, slow in zip(runs, wanted, strict=True):
         assert np.isfinite(slow).any()
-        np.testing.assert_allclose(run.times, slow, rtol=0.0, atol=1e-10)
+        np.testing.assert_allclose(run.first_spikes, slow, rtol=0.0, atol=1e-10)
 
 
 @each_kind
@@ -146,30 +146,30 @@ def test_the_potential_is_at_threshold_at_every_spike(kind):
     net, times = network(**kind), table()
     before = times
     for layer, run in zip(net.layers, first_spikes(net, spikes(times)), strict=True):
-        for b, j in np.argwhere(np.isfinite(run.times)):
+        for b, j in np.argwhere(np.isfinite(run.first_spikes)):
             arrivals = naive.arrivals_of(layer, [(t, i) for i, t in enumerate(before[b])], j)
-            t = run.times[b, j]
+            t = run.first_spikes[b, j]
             assert naive.potential(layer, j, arrivals, t) == pytest.approx(0.5, abs=1e-13)
             assert run.n_before[b, j] == sum(a < t for a, _ in arrivals)
             h = 1e-5
             above, below = (naive.potential(layer, j, arrivals, t + s) for s in (h, -h))
             assert run.slope[b, j] == pytest.approx((above - below) / (2 * h), rel=1e-3, abs=1e-6)
-        before = run.times
+        before = run.first_spikes
 
 
 @each_kind
 def test_gradients_are_those_of_differences(kind):
     net, times = network(**kind), table(2 if FEW else 6, seed=7)
     last = first_spikes(net, spikes(times))[-1]
-    assert np.isfinite(last.times).sum() > 3
-    weight = np.random.default_rng(5).normal(size=last.times.shape)
+    assert np.isfinite(last.first_spikes).sum() > 3
+    weight = np.random.default_rng(5).normal(size=last.first_spikes.shape)
 
     def loss(net, table):
-        t = first_spikes(net, spikes(table))[-1].times
+        t = first_spikes(net, spikes(table))[-1].first_spikes
         return float(np.sum(weight * np.where(np.isfinite(t), t, 0.0)))
 
     runs = first_spikes(net, spikes(times))
-    gradients, grad_inputs = first_spike_gradients(net, spikes(times), runs, weight)
+    gradients, grad_inputs = first_spike_gradients(net, runs, weight)
     # Times that are equal cannot move apart without a change of order, which changes nothing.
     for place, arrays in enumerate(gradients):
         assert set(arrays) == set(net.layers[place].parameters())

@@ -21,9 +21,8 @@ its threshold fires, and has no derivative: zero stands for it.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,35 +31,116 @@ from spikesim._jit import kernel
 from spikesim.layered.crossing import DOUBLE, EQUAL, GENERAL, crossing, difference
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.spike_times import SpikeTimes
+from spikesim.layered.threads import in_parts
 
-__all__ = ["FirstSpikes", "first_spike_gradients", "first_spikes"]
-
-# Sums over trials are taken chunk by chunk, so that any number of threads gives the same bits.
-_CHUNK_TRIALS = 32
-_MOST_CHUNKS = 16
-# Below so many synapses times trials, threads cost more than they save.
-_WORTH_THREADS = 200_000
+__all__ = ["FirstSpikeTrace", "fires_once", "first_spike_gradients", "first_spikes", "least_weight"]
 
 
-class FirstSpikes(NamedTuple):
-    """First spikes of the units of one layer.
+class FirstSpikeTrace:
+    """What one layer of units that fire once did in continuous time.
 
     Attributes
     ----------
-    times : ndarray, shape (n_trials, n_units)
-        Time of the first spike (ms), ``inf`` for a unit that stays silent.
+    first_spikes : ndarray, shape (n_trials, n_units)
+        Time of the spike of each unit (ms), ``inf`` for one that stays silent.
     slope : ndarray, shape (n_trials, n_units)
         How fast the potential rises there (mV/ms), 0 for a silent unit.
     n_before : ndarray of int64, shape (n_trials, n_units)
         Number of arrivals before it, the causal set.
+    duration, dt : float
+        Length of the trials, and the step of `output`, `v` and `held` (ms).
     """
 
-    times: np.ndarray
-    slope: np.ndarray
-    n_before: np.ndarray
+    v_max = v_mean = None
+
+    def __init__(self, layer: Layer, inputs: Events, duration: float, dt: float):
+        shape = len(inputs.starts) - 1, layer.n_post
+        self.first_spikes = np.full(shape, np.inf)
+        self.slope = np.zeros(shape)
+        self.n_before = np.zeros(shape, dtype=np.int64)
+        self.duration, self.dt = duration, dt
+        self._layer, self._inputs = layer, inputs
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Spikes, slopes and causal sets, which the kernels write."""
+        return self.first_spikes, self.slope, self.n_before
+
+    @cached_property
+    def events(self) -> Events:
+        """The spikes in order of time, as the next layer takes them."""
+        order = np.argsort(self.first_spikes, axis=1, kind="stable")
+        ordered = np.take_along_axis(self.first_spikes, order, axis=1)
+        fires = np.isfinite(ordered)
+        starts = np.zeros(len(order) + 1, dtype=np.int64)
+        np.cumsum(fires.sum(axis=1), out=starts[1:])
+        return Events(ordered[fires], order[fires], starts)
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times of all spikes (ms), by trial and in order within it, shape (n_spikes,)."""
+        return self.events.times
+
+    @property
+    def units(self) -> np.ndarray:
+        """The unit of each spike."""
+        return self.events.units
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Spikes ``starts[b]`` to ``starts[b + 1] - 1`` belong to trial b."""
+        return self.events.starts
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Spikes of each unit in each trial, 0 or 1."""
+        return np.isfinite(self.first_spikes).astype(np.int64)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of `dt` that cover the trial."""
+        return max(1, math.ceil(self.duration / self.dt - 1e-9))
+
+    @cached_property
+    def output(self) -> np.ndarray:
+        """Spikes, 1.0 in step k if later than ``k * dt`` and no later than ``(k + 1) * dt``."""
+        output = np.zeros((self.n_steps, *self.first_spikes.shape))
+        trial, unit = np.nonzero(np.isfinite(self.first_spikes))
+        step = np.ceil(self.first_spikes[trial, unit] / self.dt).astype(np.int64) - 1
+        output[np.clip(step, 0, self.n_steps - 1), trial, unit] = 1.0
+        return output
+
+    @property
+    def held(self) -> np.ndarray:
+        """Where a unit had fired before, at the ends of the steps."""
+        return np.cumsum(self.output, axis=0) - self.output > 0.0
+
+    @cached_property
+    def v(self) -> np.ndarray:
+        """Membrane potential at the ends of the steps (mV), the reset one after the spike."""
+        at = np.minimum(self.dt * np.arange(1, self.n_steps + 1), self.duration)
+        units, neuron = units_of(self._layer), self._layer.neuron
+        v = np.empty((len(at), *self.first_spikes.shape))
+        v_reset = np.broadcast_to(neuron.v_reset, v.shape[2:])
+        v_th = np.broadcast_to(neuron.v_th, v.shape[2:])
+        for b, j in np.ndindex(self.first_spikes.shape):
+            spikes = slice(self._inputs.starts[b], self._inputs.starts[b + 1])
+            lines = self._inputs.units[spikes]
+            delay = units.delay[0 if len(units.delay) == 1 else j, lines]
+            since = np.maximum(at[:, None] - self._inputs.times[spikes] - delay, 0.0)
+            u = units.u_init[j] * np.exp(-at / units.tau_m[j])
+            u += (
+                _differences(since, units.tau_m[j], units.tau_syn)
+                @ units.w[j, lines]
+                / (units.c_m[j])
+            )
+            v[:, b, j] = np.where(
+                at < self.first_spikes[b, j], v_th[j] - units.theta[j] + u, v_reset[j]
+            )
+        return v
 
 
-class _Events(NamedTuple):
+class Events(NamedTuple):
     """Input spikes in order of time; those of trial b are starts[b] to starts[b + 1] - 1."""
 
     times: np.ndarray
@@ -68,7 +148,7 @@ class _Events(NamedTuple):
     starts: np.ndarray
 
 
-class _Units(NamedTuple):
+class Units(NamedTuple):
     """What the kernels need of a layer; the second index of w and delay is the input."""
 
     w: np.ndarray
@@ -82,7 +162,15 @@ class _Units(NamedTuple):
     alike: bool
 
 
-def first_spikes(network: LayeredNetwork, inputs: SpikeTimes) -> tuple[FirstSpikes, ...]:
+def fires_once(network: LayeredNetwork, duration: float) -> bool:
+    """Return whether no unit can fire twice in a trial of `duration` (ms), nor hears of others."""
+    return all(
+        layer.w_rec is None and bool(np.all(np.asarray(layer.neuron.t_ref) >= duration))
+        for layer in network.layers
+    )
+
+
+def first_spikes(network: LayeredNetwork, inputs: SpikeTimes) -> tuple[FirstSpikeTrace, ...]:
     """Return the first spike of every unit; what units do after it is left out.
 
     Parameters
@@ -94,34 +182,28 @@ def first_spikes(network: LayeredNetwork, inputs: SpikeTimes) -> tuple[FirstSpik
 
     Returns
     -------
-    tuple of FirstSpikes
+    tuple of FirstSpikeTrace
         One for each layer.
     """
-    events = _events_of(inputs)
-    runs = []
+    # Kernels are compiled anew for arrays that are read-only.
+    events = Events(inputs.times.copy(), inputs.units.copy(), inputs.starts.copy())
+    traces = []
     for layer in network.layers:
-        units = _units_of(layer)
-        n_trials = len(events.starts) - 1
-        found = FirstSpikes(
-            np.full((n_trials, layer.n_post), np.inf),
-            np.zeros((n_trials, layer.n_post)),
-            np.zeros((n_trials, layer.n_post), dtype=np.int64),
-        )
+        units = units_of(layer)
+        trace = FirstSpikeTrace(layer, events, inputs.duration, network.dt)
 
-        def work(first: int, last: int, events=events, units=units, found=found) -> None:
-            _fire(*events, *units, inputs.duration, first, last, *found)
+        def work(first: int, last: int, events=events, units=units, trace=trace) -> None:
+            _fire(*events, *units, inputs.duration, first, last, *trace.arrays)
 
-        for _ in _chunks(work, n_trials, layer.w.size):
-            pass
-        runs.append(found)
-        events = _events_from(found.times)
-    return tuple(runs)
+        in_parts(work, inputs.n_trials, inputs.n_trials * layer.w.size)
+        traces.append(trace)
+        events = trace.events
+    return tuple(traces)
 
 
 def first_spike_gradients(
     network: LayeredNetwork,
-    inputs: SpikeTimes,
-    runs: tuple[FirstSpikes, ...],
+    traces: Sequence[FirstSpikeTrace],
     grad_times: np.ndarray,
     min_slope: float = 0.0,
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
@@ -131,14 +213,13 @@ def first_spike_gradients(
     ----------
     network : LayeredNetwork
         The network.
-    inputs : SpikeTimes
-        Its input.
-    runs : tuple of FirstSpikes
-        What :func:`first_spikes` made of it.
+    traces : sequence of FirstSpikeTrace
+        What :func:`first_spikes` made of the input.
     grad_times : ndarray, shape (n_trials, n_outputs)
         Derivative of the loss by each first spike (1/ms); that of a silent unit has no effect.
     min_slope : float, default 0
-        Slopes below are taken as this (mV/ms), which bounds the derivatives.
+        Slopes below are taken as this, which bounds the derivatives; in units of the distance
+        from rest to threshold over `tau_m`.
 
     Returns
     -------
@@ -147,30 +228,24 @@ def first_spike_gradients(
     grad_inputs : ndarray, shape (n_spikes,)
         By the times of the input spikes.
     """
-    all_events = [_events_of(inputs), *(_events_from(run.times) for run in runs[:-1])]
     gradients: list[dict[str, np.ndarray]] = []
-    for layer, events, run in zip(
-        reversed(network.layers), reversed(all_events), reversed(runs), strict=True
-    ):
-        units = _units_of(layer)
+    for layer, trace in zip(reversed(network.layers), reversed(traces), strict=True):
+        events, units, neuron = trace._inputs, units_of(layer), layer.neuron
         grad_events = np.zeros(len(events.times))
+        least = np.full(layer.n_post, min_slope * (neuron.v_th - neuron.v_rest) / neuron.tau_m)
 
         def work(
-            first: int, last: int, events=events, units=units, run=run, grad=grad_times,
-            grad_events=grad_events,
+            first: int, last: int, events=events, units=units, trace=trace, grad=grad_times,
+            least=least, grad_events=grad_events,
         ) -> tuple[np.ndarray, ...]:  # fmt: skip
             sums = np.zeros_like(units.w), np.zeros(len(units.w)), np.zeros_like(units.delay)
             _differentiate(
-                *events, *units, first, last, *run, grad, min_slope, grad_events, *sums
+                *events, *units, first, last, *trace.arrays, grad, least, grad_events, *sums
             )  # fmt: skip
             return sums
 
-        parts = _chunks(work, len(grad_times), layer.w.size)
-        w, bias, delay = next(parts)
-        for part in parts:
-            w += part[0]
-            bias += part[1]
-            delay += part[2]
+        parts = in_parts(work, len(grad_times), len(grad_times) * layer.w.size)
+        w, bias, delay = (sum(part) for part in zip(*parts, strict=True))
         found = {"w": w.T, "bias": bias, "delay": _delay_like(layer, delay)}
         gradients.append({name: found[name] for name in layer.parameters()})
         if layer is not network.layers[0]:
@@ -180,21 +255,7 @@ def first_spike_gradients(
     return gradients[::-1], grad_events
 
 
-def _events_of(inputs: SpikeTimes) -> _Events:
-    # Kernels are compiled anew for arrays that are read-only.
-    return _Events(inputs.times.copy(), inputs.units.copy(), inputs.starts.copy())
-
-
-def _events_from(times: np.ndarray) -> _Events:
-    order = np.argsort(times, axis=1, kind="stable")
-    ordered = np.take_along_axis(times, order, axis=1)
-    fires = np.isfinite(ordered)
-    starts = np.zeros(len(times) + 1, dtype=np.int64)
-    np.cumsum(fires.sum(axis=1), out=starts[1:])
-    return _Events(ordered[fires], order[fires], starts)
-
-
-def _units_of(layer: Layer) -> _Units:
+def units_of(layer: Layer) -> Units:
     neuron, n = layer.neuron, layer.n_post
     tau_m, c_m = (np.full(n, value) for value in (neuron.tau_m, neuron.c_m))
     tau_syn = layer.synapse.tau_syn
@@ -207,7 +268,7 @@ def _units_of(layer: Layer) -> _Units:
         delay = np.array(delay.T, order="C")
     else:
         delay = np.full((1, layer.n_pre), delay)
-    return _Units(
+    return Units(
         w=np.array(layer.w.T, order="C"),
         delay=delay,
         u_init=(neuron.v_rest if neuron.v_init is None else neuron.v_init) - v_inf,
@@ -220,6 +281,19 @@ def _units_of(layer: Layer) -> _Units:
     )
 
 
+def least_weight(layer: Layer) -> np.ndarray:
+    """Return for each unit the smallest weight (pA) of which one spike takes it to threshold."""
+    units = units_of(layer)
+    k = 1.0 / units.tau_syn - 1.0 / units.tau_m
+    same = k == 0.0
+    peak = np.where(same, units.tau_m, np.log1p(k * units.tau_m) / np.where(same, 1.0, k))
+    rises = [
+        _differences(h, tau_m, units.tau_syn)
+        for h, tau_m in zip(peak, units.tau_m, strict=True)
+    ]  # fmt: skip
+    return (layer.neuron.v_th - layer.neuron.v_rest) * units.c_m / np.array(rises)
+
+
 def _delay_like(layer: Layer, rows: np.ndarray) -> Any:
     """Return the gradient by a delay in the shape that the layer has it in."""
     if layer.delay is None:
@@ -229,17 +303,11 @@ def _delay_like(layer: Layer, rows: np.ndarray) -> Any:
     return rows[0] if layer.delay.ndim == 1 else np.asarray(rows.sum())
 
 
-def _chunks(work: Callable[[int, int], Any], n_trials: int, n_synapses: int) -> Iterator[Any]:
-    """Yield what `work` returns for each chunk of trials, in their order."""
-    size = max(_CHUNK_TRIALS, math.ceil(n_trials / _MOST_CHUNKS))
-    firsts = range(0, n_trials, size)
-    lasts = [min(first + size, n_trials) for first in firsts]
-    threads = min(len(firsts), os.cpu_count() or 1)
-    if threads == 1 or n_trials * n_synapses < _WORTH_THREADS:
-        yield from map(work, firsts, lasts)
-        return
-    with ThreadPoolExecutor(threads, "spikesim") as executor:
-        yield from executor.map(work, firsts, lasts)
+def _differences(h: Any, tau_m: Any, tau_syn: float) -> Any:
+    """Return D of :mod:`spikesim.layered.crossing` for an array of times."""
+    k = abs(1.0 / tau_syn - 1.0 / tau_m)
+    slow = np.exp(-h / max(tau_m, tau_syn))
+    return h * slow if k == 0.0 else -slow * np.expm1(-h * k) / k
 
 
 @kernel
@@ -345,7 +413,7 @@ def _differentiate(
     slope,
     n_before,
     grad,
-    min_slope,
+    least,
     grad_events,
     grad_w,
     grad_bias,
@@ -362,7 +430,7 @@ def _differentiate(
             if alike:
                 _decay(arrival, n, tau_m[0], tau_syn, decay_m, decay_syn, rise)
         for j in range(w.shape[0]):
-            steepness = max(slope[b, j], min_slope)
+            steepness = max(slope[b, j], least[j])
             if found[b, j] == math.inf or grad[b, j] == 0.0 or not steepness > 0.0:
                 continue
             if not shared:
