@@ -18,6 +18,12 @@ from spikesim.errors import NonFiniteStateError, ParameterError
 from spikesim.layered import events
 from spikesim.layered.continuous_trace import Chunk, ContinuousTrace, Plan, first_of, plan
 from spikesim.layered.event_adjoint import adjoint_joint, adjoint_units
+from spikesim.layered.first_spike import (
+    FirstSpikeTrace,
+    fires_once,
+    first_spike_gradients,
+    first_spikes,
+)
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.spike_times import SpikeTimes
 from spikesim.layered.threads import in_parts
@@ -76,8 +82,11 @@ def spikes_of(name: str, x: Any, network: LayeredNetwork) -> SpikeTimes:
     return SpikeTimes.from_grid(array, network.dt)
 
 
-def run(network: LayeredNetwork, x: SpikeTimes) -> tuple[ContinuousTrace, ...]:
+def run(network: LayeredNetwork, x: SpikeTimes) -> tuple[Any, ...]:
     """Run a network in continuous time from its initial state.
+
+    Units whose refractory period is no shorter than the trial fire once; if all do, and none
+    hears of others of its layer, the traces are :class:`FirstSpikeTrace`.
 
     Parameters
     ----------
@@ -89,10 +98,12 @@ def run(network: LayeredNetwork, x: SpikeTimes) -> tuple[ContinuousTrace, ...]:
     Raises
     ------
     ParameterError
-        Units with a refractory period, or that start at or above threshold.
+        Units with a shorter refractory period, or that start at or above threshold.
     NonFiniteStateError
         A potential beyond double precision, or a unit that fires without end.
     """
+    if fires_once(network, x.duration):
+        return first_spikes(network, x)
     plans = [plan(layer) for layer in network.layers]
 
     def forward(first: int, last: int) -> list[Chunk]:
@@ -117,7 +128,7 @@ def run(network: LayeredNetwork, x: SpikeTimes) -> tuple[ContinuousTrace, ...]:
 def backward(
     network: LayeredNetwork,
     x: SpikeTimes,
-    traces: Sequence[ContinuousTrace],
+    traces: Sequence[Any],
     gradients: EventGradients,
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """Return the gradient by every trainable array, and by the times of the input.
@@ -126,7 +137,7 @@ def backward(
     ----------
     network, x
         As given to :func:`run`.
-    traces : sequence of ContinuousTrace
+    traces : sequence of ContinuousTrace or FirstSpikeTrace
         What it returned.
     gradients : EventGradients
         By what the output layer did.
@@ -141,10 +152,25 @@ def backward(
     Raises
     ------
     ParameterError
-        A gradient by potentials of a layer with recurrent connections.
+        A gradient by potentials of a layer with recurrent connections, or of units that fire
+        once.
     """
+    if isinstance(traces[-1], FirstSpikeTrace):
+        return first_spike_gradients(network, traces, _by_first(traces[-1], gradients))
     plans = [plan(layer) for layer in network.layers]
     return adjoint(plans, x, [trace.chunks for trace in traces], gradients)
+
+
+def _by_first(trace: FirstSpikeTrace, gradients: EventGradients) -> np.ndarray:
+    if gradients.v_max is not None or gradients.v_mean is not None:
+        raise ParameterError("a loss of potentials needs units with LIF.t_ref = 0")
+    grads = np.zeros(trace.first_spikes.shape)
+    if gradients.first_spikes is not None:
+        grads += gradients.first_spikes
+    if gradients.times is not None:
+        trials = np.repeat(np.arange(len(grads)), np.diff(trace.starts))
+        grads[trials, trace.units] += gradients.times
+    return grads
 
 
 def adjoint(

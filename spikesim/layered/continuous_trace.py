@@ -235,7 +235,8 @@ def _units(layer: Layer) -> np.ndarray:
 def _constants(neuron: LIF, n: int) -> np.ndarray:
     if np.any(np.asarray(neuron.t_ref) > 0.0):
         raise ParameterError(
-            "LIF.t_ref must be 0 in continuous time: refractory periods need a grid"
+            "LIF.t_ref must be 0 in continuous time, or in all layers so long that each unit "
+            "fires once in a trial; other refractory periods need a grid"
         )
     v_init = neuron.v_rest if neuron.v_init is None else neuron.v_init
     if np.any(np.asarray(v_init) >= np.asarray(neuron.v_th)):
