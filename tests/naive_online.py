@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -88,3 +89,64 @@ def eprop(hidden, output, dt, x, traces, slopes, to_v, feedback):
             filtered = reset(output, filtered, last.output[k, b])
             spike = e * slopes[k, b]
     return gradient
+
+
+def escape_run(layer, dt, x, spikes, rate, width):
+    """Force the spikes of one trial on a layer; return their log probability and v before reset."""
+    lif, n = layer.neuron, layer.w.shape[1]
+    v = [of_unit(lif.v_rest if lif.v_init is None else lif.v_init, i) for i in range(n)]
+    current, wait = [0.0] * n, [0] * n
+    log_p, trace = 0.0, np.zeros(spikes.shape)
+    for k in range(len(x)):
+        for i in range(n):
+            drive = float(x[k - 1] @ layer.w[:, i]) if k > 0 else 0.0
+            if k > 0 and layer.w_rec is not None:
+                drive += float(spikes[k - 1] @ layer.w_rec[:, i])
+            tau_m, c_m = of_unit(lif.tau_m, i), of_unit(lif.c_m, i)
+            v_rest, v_th = of_unit(lif.v_rest, i), of_unit(lif.v_th, i)
+            v_reset = of_unit(lif.v_reset, i)
+            decay = math.exp(-dt / tau_m)
+            constant = (layer.bias[i] + of_unit(lif.i_ext, i)) * tau_m / c_m * (1 - decay)
+            delta = isinstance(layer.synapse, Delta)
+            held = wait[i] > 0
+            if held:
+                wait[i] -= 1
+            else:
+                v[i] = v_rest + (v[i] - v_rest) * decay + constant
+                v[i] += drive if delta else current[i] * psp(tau_m, c_m, layer.synapse.tau_syn, dt)
+            if not delta:
+                current[i] = current[i] * math.exp(-dt / layer.synapse.tau_syn) + drive
+            trace[k, i] = v[i]
+            if not held and math.isfinite(v_th):
+                hazard = rate * dt * math.exp((v[i] - v_th) / (width * (v_th - v_rest)))
+                log_p += math.log(-math.expm1(-hazard)) if spikes[k, i] else -hazard
+            elif spikes[k, i]:
+                return -math.inf, trace
+            if spikes[k, i]:
+                v[i] = v_reset if lif.reset == "to_potential" else v[i] - (v_th - v_reset)
+                wait[i] = round(of_unit(lif.t_ref, i) / dt)
+    return log_p, trace
+
+
+def expected_loss(network, x, loss, rate, width):
+    """Sum over all that the layers can fire in one trial, its probability times its loss.
+
+    `loss` is a function of the spikes and potentials of the output, shape (n_steps, n_outputs).
+    """
+
+    def after(index, source, log_p, trace):
+        if index == len(network.layers):
+            return math.exp(log_p) * loss(source, trace)
+        layer = network.layers[index]
+        shape = (len(x), layer.w.shape[1])
+        fires = math.isfinite(np.max(layer.neuron.v_th))
+        patterns = itertools.product([0.0, 1.0], repeat=math.prod(shape)) if fires else [0.0]
+        total = 0.0
+        for pattern in patterns:
+            spikes = np.broadcast_to(np.array(pattern), math.prod(shape)).reshape(shape)
+            more, v = escape_run(layer, network.dt, source, spikes, rate, width)
+            if more > -math.inf:
+                total += after(index + 1, spikes, log_p + more, v)
+        return total
+
+    return after(0, x, 0.0, None)

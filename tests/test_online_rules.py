@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import config
 
 from spikesim.datasets import xor
 from spikesim.encoding import LatencyEncoder
 from spikesim.errors import ParameterError
 from spikesim.layered import Layer, LayeredNetwork, backward, dense, forward
 from spikesim.learning import (
+    DECOLLE,
+    MSE,
     SGD,
     Adam,
     CrossEntropy,
@@ -19,9 +22,11 @@ from spikesim.learning import (
     FirstSpike,
     MaxMembrane,
     MeanMembrane,
+    Reinforce,
     SpikeCount,
     fit,
 )
+from spikesim.learning.reinforce import run_drawn
 from spikesim.learning.synaptic_traces import constants_of, slope_of, weighed
 from spikesim.neurons import LIF, Sigmoid, Tanh
 from spikesim.surrogates import FastSigmoid
@@ -288,3 +293,156 @@ def test_what_random_feedback_cannot_train_is_refused():
     steep = LayeredNetwork([Layer(np.ones((1, 1)), Sigmoid(), trainable=("w", "steepness"))])
     with pytest.raises(ParameterError, match="'steepness'"):
         FeedbackAlignment().init(steep)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("synapse", SYNAPSES, ids=repr)
+def test_drawn_spikes_and_their_scores_equal_the_slow_twin(reset, synapse):
+    layer = spiking(reset, synapse, 2.0).layers[0]
+    x, rate, width = random_spikes(), 0.5, 0.3
+    trace, score = run_drawn(layer, 1.0, x, np.random.default_rng(3), rate, width)
+    assert trace.output.sum() > 10
+    assert not np.any(trace.output[trace.held])
+    uniform = np.random.default_rng(3).random(trace.output.shape)
+    for b in range(x.shape[1]):
+        _, v = naive.escape_run(layer, 1.0, x[:, b], trace.output[:, b], rate, width)
+        np.testing.assert_allclose(trace.v[:, b], v, atol=1e-12)
+        hazard = rate * np.exp((v - 1.0) / width)
+        fires = (uniform[:, b] < 1.0 - np.exp(-hazard)) & ~trace.held[:, b]
+        np.testing.assert_array_equal(trace.output[:, b] == 1.0, fires)
+        wanted = np.where(fires, hazard / np.expm1(hazard), -hazard) / width
+        np.testing.assert_allclose(score[:, b], wanted * ~trace.held[:, b], rtol=1e-9)
+
+
+def test_without_noise_drawn_spikes_are_those_of_the_network():
+    network = spiking("to_potential", Exponential(4.0), 1.0)
+    trace, score = run_drawn(
+        network.layers[0], 1.0, random_spikes(), np.random.default_rng(0), 1.0, 1e-9
+    )
+    wanted = forward(network, random_spikes())[0]
+    np.testing.assert_array_equal(trace.output, wanted.output)
+    np.testing.assert_array_equal(trace.held, wanted.held)
+    np.testing.assert_allclose(score, 0.0, atol=1e-100)
+
+
+TINY = {
+    "spiking": (LIF.normalised(3.0), SpikeCount(), 3),
+    "refractory, subtract": (LIF.normalised(3.0, 1.0, "subtract"), SpikeCount(), 3),
+    "leaky": (LIF.non_spiking(3.0), MeanMembrane(), 4),
+}
+
+
+def tiny(neuron, w, w_rec, w_out):
+    hidden = LIF.normalised(4.0, 0.0, neuron.reset)
+    return LayeredNetwork([Layer(w, hidden, [0.1, 0.2], Exponential(2.0), w_rec),
+                           Layer(w_out, neuron, [0.2])])  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TINY)
+def test_the_mean_of_reinforce_is_the_gradient_of_the_expected_loss(kind):
+    neuron, readout, n_steps = TINY[kind]
+    rule = Reinforce(MSE(), SGD(1.0), readout, draws=4, rate=0.4, width=0.6)
+    values = [np.array([[3.0, 2.0]]), np.array([[0.5, 1.0], [-1.0, 0.3]]), np.array([[1.2], [0.7]])]
+    if config.DISABLE_JIT:
+        n_steps = 3
+    x = np.ones((n_steps, 1, 1))
+
+    def loss(spikes, v):
+        score = spikes.sum() if isinstance(readout, SpikeCount) else v.mean()
+        return 0.5 * (score - 1.0) ** 2
+
+    def expected(arrays):
+        return naive.expected_loss(tiny(neuron, *arrays), x[:, 0], loss, 0.4, 0.6)
+
+    exact = []
+    for index, array in enumerate(values):
+        for position in np.ndindex(array.shape):
+            ends = []
+            for side in (1.0, -1.0):
+                moved = [a.copy() for a in values]
+                moved[index][position] += side * 1e-4
+                ends.append(expected(moved))
+            exact.append((ends[0] - ends[1]) / 2e-4)
+    network, rng = tiny(neuron, *values), np.random.default_rng(0)
+    n_batches, n_trials = (40, 20) if config.DISABLE_JIT else (200, 500)
+    many, labels = np.repeat(x, n_trials, axis=1), np.ones(n_trials, np.int64)
+    estimates, losses = [], []
+    for _ in range(n_batches):
+        (first, second), by_draw, *_ = rule._estimate(network, many, labels, rng)
+        estimates.append(np.concatenate([first["w"], first["w_rec"], second["w"]], axis=None))
+        losses.append(by_draw.mean())
+    for found, wanted in ((np.array(losses)[:, None], [expected(values)]), (estimates, exact)):
+        error = np.std(found, axis=0, ddof=1) / np.sqrt(n_batches)
+        assert np.all(np.abs(np.mean(found, axis=0) - wanted) < 4.0 * error)
+        if not config.DISABLE_JIT:
+            assert np.all(error < 0.05 * np.max(np.abs(wanted)))
+
+
+def test_reinforce_learns_xor_and_keeps_it_without_noise():
+    network = dense([3, 10, 2], LIF.normalised(5.0), output=LIF.non_spiking(10.0),
+                    synapse=Exponential(3.0), gain=8.0, rng=0)  # fmt: skip
+    rule = Reinforce(CrossEntropy(20.0), Adam(0.1), MeanMembrane(), draws=4, width=0.1)
+    assert solves_xor(network, rule, encoder=LatencyEncoder(12.0, 8.0, bias_spike=True))
+
+
+def test_reinforce_draws_anew_in_every_step_and_alike_from_one_state():
+    network = spiking("subtract", Delta(), output=LIF.non_spiking())
+    rule, x, labels = Reinforce(), random_spikes(), np.array([0, 1, 1])
+    state = rule.init(network)
+    _, after, first = rule.step(network, state, x, labels)
+    _, _, again = rule.step(network, state, x, labels)
+    _, _, later = rule.step(network, after, x, labels)
+    _, _, other = Reinforce(seed=1).step(network, state, x, labels)
+    assert first.traces[0].output.tobytes() == again.traces[0].output.tobytes()
+    assert first.traces[0].output.tobytes() != later.traces[0].output.tobytes()
+    assert first.traces[0].output.tobytes() != other.traces[0].output.tobytes()
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(0.7), MSE()], ids=repr)
+def test_each_layer_descends_its_own_local_loss(loss):
+    """The gradient of a network of one hidden layer, and a readout of its spikes, step by step."""
+    network = spiking("to_potential", Exponential(4.0), 1.0, output=LIF.non_spiking())
+    x, labels = random_spikes(), np.array([0, 1, 1])
+    rule = DECOLLE(loss, surrogate=SURROGATE, seed=2)
+    traces, state = forward(network, x), rule.init(network)
+    grads = rule.loss_and_gradient(network, traces, labels)[2:]
+    found = rule._gradients(network, state, x, labels, traces, *grads)
+    local = np.zeros(traces[0].output.shape)
+    for k in range(len(x)):
+        _, grad = loss.value_and_grad(
+            traces[0].output[k] @ state.readouts[0], labels, 2, targets=(-1.0, 1.0)
+        )
+        local[k] = grad @ state.readouts[0].T / (len(x) * 3)
+    hidden, output = network.layers
+    local *= slope_of(constants_of(hidden, 1.0), traces[0], SURROGATE)
+    by_w, by_bias = naive.weighed(hidden, 1.0, x, traces[0], local)
+    assert_close(found[:1], [{"w": by_w, "bias": by_bias}])
+    whole = backward(
+        LayeredNetwork([output]), traces[0].output, traces[1:], *grads, surrogate=SURROGATE
+    )
+    assert_close(found[1:], whole)
+
+
+@pytest.mark.parametrize("sizes", [(3, 15, 2), (3, 15, 15, 2)])
+def test_decolle_learns_xor(sizes):
+    network = dense(sizes, LIF.normalised(10.0), output=LIF.non_spiking(),
+                    synapse=Exponential(5.0), gain=8.0, rng=0)  # fmt: skip
+    rule = DECOLLE(CrossEntropy(20.0), Adam(0.03), MeanMembrane(), FastSigmoid(5.0))
+    assert solves_xor(network, rule, encoder=LATENCY)
+
+
+@pytest.mark.parametrize("kind", [EProp, DECOLLE, Reinforce, FeedbackAlignment])
+def test_numbers_out_of_range_are_refused_by_name(kind):
+    name = kind.__name__
+    with pytest.raises(ParameterError, match=f"{name}.seed"):
+        kind(seed=-1)
+    with pytest.raises(TypeError, match=f"{name}.loss"):
+        kind(loss="mse")
+    with pytest.raises(TypeError, match=f"{name}.readout"):
+        kind(readout=SpikeCount)
+    for option in {
+        "EProp": {"feedback": "none", "feedback_decay": 1.0},
+        "Reinforce": {"draws": 1, "rate": 0.0, "width": -1.0},
+    }.get(name, {}).items():
+        with pytest.raises(ParameterError, match=f"{name}.{option[0]}"):
+            kind(**dict([option]))

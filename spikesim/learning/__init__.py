@@ -4,8 +4,10 @@ from spikesim.learning.backprop import Backprop
 from spikesim.learning.base import LearningRule, Metrics
 from spikesim.learning.committee import Committee
 from spikesim.learning.committees import committee_network
+from spikesim.learning.decolle import DECOLLE
 from spikesim.learning.delta_rule import DeltaRule
 from spikesim.learning.eprop import EProp
+from spikesim.learning.eventprop import EventProp
 from spikesim.learning.evolution import Evolution
 from spikesim.learning.exponentiated_gradient import ExponentiatedGradient
 from spikesim.learning.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
@@ -28,6 +30,7 @@ from spikesim.learning.readouts import (
     default_readout,
 )
 from spikesim.learning.regularisers import RateBounds
+from spikesim.learning.reinforce import Reinforce
 from spikesim.learning.relaxation import Relaxation
 from spikesim.learning.result import FitResult, evaluate, load_fit
 from spikesim.learning.resume import NearestTrain, ReSuMe
@@ -41,12 +44,14 @@ from spikesim.learning.schedules import (
 )
 from spikesim.learning.shares import update_shares
 from spikesim.learning.stdp import STDP
+from spikesim.learning.spike_time_losses import TimeToFirstSpikeLoss
 from spikesim.learning.stopping import EarlyStopping
 from spikesim.learning.tempotron import Tempotron
 from spikesim.learning.training import TrainingInterrupted, fit, partial_fit
 from spikesim.learning.winnow import Winnow
 
 __all__ = [
+    "DECOLLE",
     "MAE",
     "MSE",
     "SGD",
@@ -62,6 +67,7 @@ __all__ = [
     "DirectFeedbackAlignment",
     "EProp",
     "EarlyStopping",
+    "EventProp",
     "Evolution",
     "ExponentialDecay",
     "ExponentiatedGradient",
@@ -85,12 +91,14 @@ __all__ = [
     "RateBounds",
     "RateOutput",
     "ReSuMe",
+    "Reinforce",
     "Relaxation",
     "RewardSTDP",
     "SpikeCount",
     "StepDecay",
     "SquaredError",
     "Tempotron",
+    "TimeToFirstSpikeLoss",
     "TrainingInterrupted",
     "WarmUp",
     "Winnow",

@@ -16,7 +16,7 @@ from spikesim.learning.gradient_rule import Arrays, GradientRule, random_feedbac
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
-from spikesim.learning.synaptic_traces import carried, constants_of, slope_of, weighed
+from spikesim.learning.synaptic_traces import carried, constants_of, signal_of, weighed_all
 from spikesim.surrogates import FastSigmoid
 
 __all__ = ["EProp"]
@@ -169,25 +169,16 @@ class EProp(GradientRule):
         grad_v: np.ndarray | None,
     ) -> Arrays:
         """Return for each layer the sums of learning signals times filtered eligibilities."""
-        output, dt = network.layers[-1], network.dt
-        p = constants_of(output, dt)
-        to_spike = None
-        if grad_output is not None:
-            to_spike = slope_of(p, traces[-1], self.surrogate) * grad_output
-        by_drive = carried(p, traces[-1], to_spike, grad_v)
+        *hidden, output = network.layers
+        p = constants_of(output, network.dt)
+        signal = signal_of(p, traces[-1], self.surrogate, grad_output, grad_v)
+        by_drive = carried(p, traces[-1], signal)
         feedback = (output.w,) if self.feedback == "symmetric" else state.feedback
-        gradients = []
-        for index, layer in enumerate(network.layers):
-            if layer is output:
-                signal = np.zeros(traces[index].v.shape, traces[index].v.dtype)
-                for part in (to_spike, grad_v):
-                    if part is not None:
-                        signal += part
-            else:
-                # A spike reaches the output one step later, so nothing comes of the last one.
-                learning = np.zeros(traces[index].v.shape, traces[index].v.dtype)
-                learning[:-1] = by_drive[1:] @ feedback[index].T
-                signal = learning * slope_of(constants_of(layer, dt), traces[index], self.surrogate)
-            before = traces[index - 1].output if index else x
-            gradients.append(weighed(layer, dt, before, traces[index], signal))
-        return gradients
+        signals = []
+        for layer, trace, weights in zip(hidden, traces, feedback, strict=False):
+            # A spike reaches the output one step later, so nothing comes of the last one.
+            learning = np.zeros(trace.v.shape, trace.v.dtype)
+            learning[:-1] = by_drive[1:] @ weights.T
+            constants = constants_of(layer, network.dt)
+            signals.append(signal_of(constants, trace, self.surrogate, learning, None))
+        return weighed_all(network, x, traces, [*signals, signal])

@@ -26,17 +26,17 @@ so what a synapse keeps for itself, :math:`q_{ij}`, changes only when its unit f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from spikesim._jit import kernel
 from spikesim.layered import lif
 from spikesim.layered.forward import Trace
-from spikesim.layered.network import Layer
+from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.surrogates import Surrogate
 
-__all__ = ["carried", "constants_of", "slope_of", "weighed"]
+__all__ = ["carried", "constants_of", "signal_of", "slope_of", "weighed", "weighed_all"]
 
 
 def constants_of(layer: Layer, dt: float) -> lif.LIFLayer:
@@ -75,6 +75,7 @@ def weighed(
         For each of the arrays ``w``, ``bias`` and ``w_rec`` that is trainable, of its shape.
     """
     p = constants_of(layer, dt)
+    signal = np.ascontiguousarray(signal, layer.w.dtype)
     found = {}
     for name in layer.parameters():
         array = getattr(layer, name)
@@ -94,9 +95,48 @@ def weighed(
     return found
 
 
-def carried(
-    p: lif.LIFLayer, trace: Trace, to_spike: np.ndarray | None, to_v: np.ndarray | None
+def weighed_all(
+    network: LayeredNetwork, x: np.ndarray, traces: Sequence[Trace], signals: Sequence[np.ndarray]
+) -> list[dict[str, np.ndarray]]:
+    """Return what :func:`weighed` does for each layer, with the input `x` of the first."""
+    sources = [x, *(trace.output for trace in traces)]
+    return [
+        weighed(layer, network.dt, source, trace, signal)
+        for layer, source, trace, signal in zip(
+            network.layers, sources[:-1], traces, signals, strict=True
+        )
+    ]
+
+
+def signal_of(
+    p: lif.LIFLayer,
+    trace: Trace,
+    surrogate: Surrogate,
+    to_output: np.ndarray | None,
+    to_v: np.ndarray | None,
 ) -> np.ndarray:
+    """Return the derivative of the loss by v, by way of a spike in the same step and directly.
+
+    Parameters
+    ----------
+    p : LIFLayer
+        Constants of the layer.
+    trace : Trace
+        What it did.
+    surrogate : Surrogate
+        Stands for the derivative of a spike.
+    to_output, to_v : ndarray, shape (n_steps, n_trials, n_units), or None
+        Derivative of the loss by the spikes and by v; None for zeros.
+    """
+    signal = np.zeros(trace.v.shape, trace.v.dtype)
+    if to_output is not None:
+        signal += to_output * slope_of(p, trace, surrogate)
+    if to_v is not None:
+        signal += to_v
+    return signal
+
+
+def carried(p: lif.LIFLayer, trace: Trace, signal: np.ndarray) -> np.ndarray:
     """Return the error of each unit as membrane and synapse carry it to the arrival of a spike.
 
     The adjoint of a layer, with the paths through reset and recurrence cut: what the loss loses
@@ -108,23 +148,19 @@ def carried(
         Constants of the layer.
     trace : Trace
         What it did.
-    to_spike, to_v : ndarray, shape (n_steps, n_trials, n_units), or None
-        Derivative of the loss by v, by way of a spike in that step, and directly.
+    signal : ndarray, shape (n_steps, n_trials, n_units)
+        Derivative of the loss by v, see :func:`signal_of`.
 
     Returns
     -------
     ndarray, shape (n_steps, n_trials, n_units)
     """
-    held = np.asarray(trace.held)
-    drive = np.zeros(trace.v.shape, trace.v.dtype)
-    after = np.zeros(trace.v.shape[1:])
-    current = np.zeros(trace.v.shape[1:])
+    output, held = trace.output, np.asarray(trace.held)
+    drive = np.zeros(signal.shape, signal.dtype)
+    after = np.zeros(signal.shape[1:])
+    current = np.zeros(signal.shape[1:])
     for k in range(len(drive) - 1, -1, -1):
-        passed = after if p.subtract else after * (1.0 - trace.output[k])
-        if to_spike is not None:
-            passed = passed + to_spike[k]
-        if to_v is not None:
-            passed = passed + to_v[k]
+        passed = signal[k] + (after if p.subtract else after * (1.0 - output[k]))
         moved = passed * ~held[k]
         after = np.where(held[k], passed, p.decay_m * passed)
         drive[k] = moved if p.delta else current
