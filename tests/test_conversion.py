@@ -58,11 +58,12 @@ def test_a_count_is_off_by_no_more_than_its_bound():
 
 
 def test_the_bound_is_reached():
-    network = LayeredNetwork([Layer([[0.0, 0.0]], ReLU(), [0.5, 1.0])])
-    spiking = to_spiking(network, [[0.0]], tau_m=NO_LEAK, percentile=100.0)
-    found = counts(spiking, np.zeros((1, 1)), 4)[:, 0]
+    network = LayeredNetwork([Layer([[0.5, 1.0]], ReLU())])
+    spiking = to_spiking(network, [[1.0]], tau_m=NO_LEAK, percentile=100.0)
+    found = counts(spiking, np.ones((1, 1)), 4)[:, 0]
     np.testing.assert_array_equal(found, [[1, 1], [1, 2], [2, 3], [2, 4]])
-    assert largest_count_error(spiking)[0] == pytest.approx(0.5)
+    # A spike in each step is no error, 1 instead of 0.5 is the largest.
+    assert largest_count_error(spiking, 0.0)[0] == pytest.approx(0.5)
 
 
 def test_the_bound_of_a_chain_adds_up():
