@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,6 +51,7 @@ LARGEST_WEIGHT = 1e100
 _LARGEST_EXPONENT = 600.0
 
 
+@dataclass(frozen=True)
 class NetInput:
     """Readout of local rules: excess of each unit, the largest one decides.
 
