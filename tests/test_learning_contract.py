@@ -11,7 +11,7 @@ from spikesim.datasets import iris_two_features
 from spikesim.encoding import Analog, PopulationEncoder
 from spikesim.errors import SpikesimError
 from spikesim.layered import dense
-from spikesim.learning import committee_network, evaluate, fit
+from spikesim.learning import committee_network, evaluate, fit, load_fit, partial_fit
 from spikesim.neurons import LIF, Sigmoid, Step
 from spikesim.synapses import Exponential
 
@@ -100,6 +100,19 @@ def test_equal_seeds_give_equal_bits(kind, make, encoder, batch_size):
         assert a.tobytes() == b.tobytes()
         assert np.isfinite(a).all()
     assert one.history.loss.tobytes() == two.history.loss.tobytes()
+
+
+@each_case
+def test_training_goes_on_from_a_file_to_the_same_bits(kind, make, encoder, tmp_path):
+    features, labels = data()
+    whole = run(kind, make, encoder, batch_size=7)
+    run(kind, make, encoder, batch_size=7, epochs=1).save(tmp_path / "one.fit")
+    loaded = load_fit(tmp_path / "one.fit")
+    more = partial_fit(loaded, features, labels, epochs=2, warn=False)
+    assert loaded.rule == kind()
+    for a, b in zip(weights(whole.network), weights(more.network), strict=True):
+        assert a.tobytes() == b.tobytes()
+    assert whole.history.loss.tobytes() == more.history.loss.tobytes()
 
 
 @each_case
