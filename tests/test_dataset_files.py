@@ -59,7 +59,9 @@ def test_idx_files_of_every_type_are_read(tmp_path, kind, pack):
         gzip.compress(idx(LABELS))[:20],
         gzip.compress(idx(LABELS))[:-6] + b"\0\0" + gzip.compress(idx(LABELS))[-4:],
         b"\x1f\x8b" + bytes(30),
+        gzip.compress(idx(LABELS))[:10] + b"\xff" * 30,
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_damaged_idx_files_are_refused(tmp_path, content):
     path = tmp_path / "damaged"

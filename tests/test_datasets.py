@@ -270,7 +270,7 @@ BAD = [
     (datasets.mnist_1d, {"part": "validation"}, ValueError),
     (datasets.mnist_1d, {"seed": "42"}, TypeError),
     (randman, {"n_samples": 0}, ValueError), (randman, {"n_classes": 1}, ValueError),
-    (randman, {"n_dims": 0}, ValueError), (randman, {"smoothness": 0.1}, ValueError),
+    (randman, {"n_dims": 0}, ValueError), (randman, {"smoothness": 0.9}, ValueError),
     (randman, {"n_units": True}, TypeError), (randman, {"manifold_seed": -1}, ValueError),
 ]  # fmt: skip
 

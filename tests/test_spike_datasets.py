@@ -81,6 +81,14 @@ def test_store_and_recall_asks_for_the_stored_bit():
     assert others.mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(len(others)))
 
 
+def test_counting_the_bits_recalls_two_in_three():
+    """The majority of five bits is any one of them with probability 1/2 + 6/32."""
+    data = store_recall(4000, period=1.0, n_lines=1, rate=1000.0)
+    majority = data.spikes[:, :, 1].sum(axis=0) > 2
+    p = 0.5 + 6 / 32
+    assert np.mean(majority == data.labels) == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 4000))
+
+
 def test_timing_is_all_that_tells_the_classes_apart():
     data = timing_only(60, n_classes=3, n_spikes=4, duration=50.0, seed=1)
     np.testing.assert_array_equal(data.spikes.sum(axis=0), 4)

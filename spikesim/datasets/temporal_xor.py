@@ -29,7 +29,8 @@ def temporal_xor(
 
     Both cues come on the same lines, first one, then a pause of `delay`, then the other, then
     time to answer. So the first must be kept over the pause: the longer it is in units of the
-    slowest time constant of the network, the harder.
+    slowest time constant of the network, the harder. What counts the spikes of each line over
+    whole trials can solve it, if not by a linear rule: it asks for memory, not for timing.
 
     Parameters
     ----------
