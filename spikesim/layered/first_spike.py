@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikesim._jit import kernel
+from spikesim.layered.continuous_trace import ContinuousTrace
 from spikesim.layered.crossing import DOUBLE, EQUAL, GENERAL, crossing, difference
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.spike_times import SpikeTimes
@@ -36,7 +37,7 @@ from spikesim.layered.threads import in_parts
 __all__ = ["FirstSpikeTrace", "fires_once", "first_spike_gradients", "first_spikes", "least_weight"]
 
 
-class FirstSpikeTrace:
+class FirstSpikeTrace(ContinuousTrace):
     """What one layer of units that fire once did in continuous time.
 
     Attributes
@@ -47,8 +48,6 @@ class FirstSpikeTrace:
         How fast the potential rises there (mV/ms), 0 for a silent unit.
     n_before : ndarray of int64, shape (n_trials, n_units)
         Number of arrivals before it, the causal set.
-    duration, dt : float
-        Length of the trials, and the step of `output`, `v` and `held` (ms).
     """
 
     v_max = v_mean = None
@@ -58,7 +57,7 @@ class FirstSpikeTrace:
         self.first_spikes = np.full(shape, np.inf)
         self.slope = np.zeros(shape)
         self.n_before = np.zeros(shape, dtype=np.int64)
-        self.duration, self.dt = duration, dt
+        self.duration, self.dt, self.n_trials = duration, dt, shape[0]
         self._layer, self._inputs = layer, inputs
 
     @property
@@ -92,27 +91,8 @@ class FirstSpikeTrace:
         return self.events.starts
 
     @property
-    def counts(self) -> np.ndarray:
-        """Spikes of each unit in each trial, 0 or 1."""
-        return np.isfinite(self.first_spikes).astype(np.int64)
-
-    @property
-    def n_steps(self) -> int:
-        """Steps of `dt` that cover the trial."""
-        return max(1, math.ceil(self.duration / self.dt - 1e-9))
-
-    @cached_property
-    def output(self) -> np.ndarray:
-        """Spikes, 1.0 in step k if later than ``k * dt`` and no later than ``(k + 1) * dt``."""
-        output = np.zeros((self.n_steps, *self.first_spikes.shape))
-        trial, unit = np.nonzero(np.isfinite(self.first_spikes))
-        step = np.ceil(self.first_spikes[trial, unit] / self.dt).astype(np.int64) - 1
-        output[np.clip(step, 0, self.n_steps - 1), trial, unit] = 1.0
-        return output
-
-    @property
     def held(self) -> np.ndarray:
-        """Where a unit had fired before, at the ends of the steps."""
+        """Where a unit had fired in an earlier step."""
         return np.cumsum(self.output, axis=0) - self.output > 0.0
 
     @cached_property

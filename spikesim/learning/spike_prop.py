@@ -21,8 +21,9 @@ from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.learning.gradient_rule import GradientRule
 from spikesim.learning.inputs import checked_answers
+from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
-from spikesim.learning.spike_time_readouts import FirstSpikeTime, TimeToFirstSpike
+from spikesim.learning.readouts import FirstSpike
 
 __all__ = ["SpikeProp"]
 
@@ -68,11 +69,11 @@ class SpikeProp(GradientRule):
 
     Parameters
     ----------
-    loss : TimeToFirstSpike, CrossEntropy, MSE or MAE, default TimeToFirstSpike()
+    loss : CrossEntropy, TimeToFirstSpikeLoss, MAE, MSE or SquaredError, default CrossEntropy()
         What is descended, averaged over the trials of a batch.
-    optimiser : optimiser, default Adam()
+    optimiser : Optimiser, default Adam()
         How to descend.
-    readout : FirstSpikeTime, default FirstSpikeTime()
+    readout : FirstSpike, default FirstSpike()
         Makes scores of first spikes.
     silent_push : float, default 0.05
         What is added to all weights of a unit that is silent too often, at each update, in units
@@ -91,16 +92,16 @@ class SpikeProp(GradientRule):
     units: Goeltz et al. 2021, Nat. Mach. Intell. 3:823.
     """
 
-    loss: Any = TimeToFirstSpike()
+    loss: Any = CrossEntropy()
     optimiser: Any = Adam()
-    readout: Any = FirstSpikeTime()
+    readout: Any = FirstSpike()
     silent_push: float = 0.05
     silent_share: float = 0.9
     min_slope: float = 0.3
 
     def __post_init__(self) -> None:
         self._check_parts()
-        _check.instance("SpikeProp.readout", self.readout, FirstSpikeTime, "a FirstSpikeTime")
+        _check.instance("SpikeProp.readout", self.readout, FirstSpike, "a FirstSpike")
         _check.non_negative("SpikeProp.silent_push", self.silent_push)
         _check.in_range("SpikeProp.silent_share", self.silent_share, 0.0, 1.0)
         _check.non_negative("SpikeProp.min_slope", self.min_slope)
@@ -133,11 +134,6 @@ class SpikeProp(GradientRule):
                 )
             if not np.all(np.asarray(neuron.t_ref) > 0.0):
                 raise ParameterError(_once(index, "the trial"))
-        if network.n_outputs == 1 and isinstance(self.loss, TimeToFirstSpike):
-            raise ParameterError(
-                "SpikeProp.loss: TimeToFirstSpike compares output units and needs at least two; "
-                "for one use MSE"
-            )
         silent = tuple(np.zeros(layer.n_post) for layer in network.layers)
         return _State(self._optimiser_state(network), silent)
 
@@ -200,8 +196,7 @@ class SpikeProp(GradientRule):
             targets=self.readout.targets_of(layer),
             threshold=self.readout.threshold_of(layer),
         )
-        grads = self.readout.backward(trace, layer, grad_scores / len(labels), network.dt)
-        return losses, correct, grads.first_spikes
+        return losses, correct, grad_scores / (-self.readout.scale * len(labels))
 
     def _mended(
         self,
