@@ -15,6 +15,7 @@ from spikesim.encoding import (
     RateEncoder,
     SpikeTrains,
 )
+from spikesim.layered import SpikeTimes
 
 ENCODERS = {
     "analog": Analog(),
@@ -227,3 +228,16 @@ def test_the_codes_have_not_moved():
             encoder = ENCODERS[name].fit(features)
             digest.update(encoder.encode(features, dt=0.5, rng=3).astype(np.float64).tobytes())
     assert digest.hexdigest() == "3a93162ed4524d5fa1e2a8aa487c58a58510637e39d94c0048900cecde6ea23e"
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_both_clocks_see_the_same_spikes(name):
+    """The exact times, rounded, are those of the spikes on the grid, trial by trial."""
+    encoder = ENCODERS[name].fit(FEATURES)
+    exact = SpikeTimes.from_table(encoder.spike_times(FEATURES), encoder.duration)
+    grid = SpikeTimes.from_grid(encoder.encode(FEATURES, dt=0.5), 0.5)
+    np.testing.assert_array_equal(exact.starts, grid.starts)
+    for start, stop in zip(grid.starts[:-1], grid.starts[1:], strict=True):
+        lines = [clock.units[start:stop].argsort() for clock in (exact, grid)]
+        off = exact.times[start:stop][lines[0]] - grid.times[start:stop][lines[1]]
+        assert np.abs(off).max() <= 0.25
