@@ -130,7 +130,7 @@ def test_no_warning_when_asked_not_to_nor_when_all_is_right_nor_at_once():
 def test_a_layer_that_is_not_trained_is_not_complained_of():
     layers = [
         Layer(np.full((1, 4), 0.4), LIF.normalised()),
-        Layer(np.full((4, 2), 1e-3), LIF.normalised(), trainable=()),
+        Layer(np.full((4, 2), [1e-3, 2e-3]), LIF.normalised(), trainable=()),
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -43,12 +43,14 @@ derivatives; :func:`spikesim.learning.check_gradient` shows it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from spikesim.layered import lif
-from spikesim.layered.forward import Trace, net_input
+from spikesim.layered.forward import given_to_first, net_input
 from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.layered.packed import PackedSpikes
 from spikesim.surrogates import Surrogate
 
 __all__ = ["backward"]
@@ -56,13 +58,14 @@ __all__ = ["backward"]
 
 def backward(
     network: LayeredNetwork,
-    x: np.ndarray,
-    traces: Sequence[Trace],
+    x: Any,
+    traces: Sequence[Any],
     grad_output: np.ndarray | None,
     grad_v: np.ndarray | None,
     *,
     surrogate: Surrogate,
     detach_reset: bool = True,
+    besides: Sequence[np.ndarray | None] | None = None,
 ) -> list[dict[str, np.ndarray]]:
     """Return the gradient by every trainable array.
 
@@ -70,9 +73,9 @@ def backward(
     ----------
     network : LayeredNetwork
         The network.
-    x : ndarray of float64, shape (n_steps, n_trials, n_inputs)
+    x : ndarray, shape (n_steps, n_trials, n_inputs), or PackedSpikes
         The input that gave `traces`.
-    traces : sequence of Trace
+    traces : sequence of Trace and SpikingTrace
         What :func:`~spikesim.layered.forward` returned.
     grad_output, grad_v : ndarray, shape (n_steps, n_trials, n_outputs), or None
         Gradient of the loss by `output` and by `v` of the last trace; None stands for zeros.
@@ -80,6 +83,9 @@ def backward(
         Stands for the derivative of a spike.
     detach_reset : bool, default True
         Leave out the path through the reset.
+    besides : sequence of ndarray or None, optional
+        For each layer a gradient by its `output` that comes from elsewhere than the layer that
+        follows, as that of a regulariser, shape (n_steps, n_trials, n_units).
 
     Returns
     -------
@@ -93,43 +99,42 @@ def backward(
         A spiking unit whose threshold is not above its rest: the surrogate has no scale.
     """
     gradients: list[dict[str, np.ndarray]] = []
+    later: tuple[Layer, np.ndarray] | None = None
     for index in range(len(network.layers) - 1, -1, -1):
         layer, trace = network.layers[index], traces[index]
-        before = traces[index - 1].output if index else x
+        before = traces[index - 1].passed_on if index else given_to_first(network, x)
+        if besides is not None and besides[index] is not None:
+            grad_output = besides[index] if grad_output is None else grad_output + besides[index]
         if layer.neuron.spiking:
-            constants = lif.prepared(layer.neuron, layer.synapse, layer.n_post, network.dt)
-            grad_drive, grad_bias = lif.adjoint(
-                constants, trace, layer.w_rec, grad_output, grad_v, surrogate, detach_reset
-            )
-            gradients.append(_spiking_gradients(layer, before, trace, grad_drive, grad_bias))
-            if index:
-                grad_output = np.zeros(before.shape)
-                grad_output[:-1] = _from_post(layer, grad_drive[1:])
+            found = lif.adjoint(
+                layer, network.dt, before, trace, grad_output, grad_v, later, surrogate,
+                detach_reset,
+            )  # fmt: skip
+            gradients.append(found.arrays)
+            grad_output, later = None, (layer, found.arrived)
+            if index and not network.layers[index - 1].neuron.spiking:
+                grad_output, later = _of_rate_input(layer, network.dt, found.arrived), None
         else:
+            if isinstance(before, PackedSpikes):
+                before = before.unpack(layer.w.dtype)
             grad_u = _rate_adjoint(layer, trace, grad_output, grad_v)
             gradients.append(_rate_gradients(layer, before, grad_u))
-            if index:
-                grad_output = _from_post(layer, grad_u * layer.steepness)
+            grad_output = _from_post(layer, grad_u * layer.steepness) if index else None
         grad_v = None
     return gradients[::-1]
 
 
-def _spiking_gradients(
-    layer: Layer, x: np.ndarray, trace: Trace, grad_drive: np.ndarray, grad_bias: np.ndarray
-) -> dict[str, np.ndarray]:
-    gradients = {}
-    for name in layer.trainable:
-        if name == "w":
-            gradients[name] = _outer(x[:-1], grad_drive[1:])
-        elif name == "bias":
-            gradients[name] = grad_bias
-        elif name == "w_rec" and layer.w_rec is not None:
-            gradients[name] = _outer(trace.output[:-1], grad_drive[1:])
-    return gradients
+def _of_rate_input(layer: Layer, dt: float, arrived: np.ndarray) -> np.ndarray:
+    """Return the gradient by the output of rate units that feed a spiking layer."""
+    lag = lif.lags(layer, dt)[0]
+    n_steps = arrived.shape[1]
+    grad = np.zeros((n_steps, arrived.shape[0], layer.n_pre), arrived.dtype)
+    grad[: n_steps - lag] = _from_post(layer, arrived.transpose(1, 0, 2)[lag:])
+    return grad
 
 
 def _rate_adjoint(
-    layer: Layer, trace: Trace, grad_output: np.ndarray | None, grad_v: np.ndarray | None
+    layer: Layer, trace: Any, grad_output: np.ndarray | None, grad_v: np.ndarray | None
 ) -> np.ndarray:
     if grad_output is None:
         return np.zeros(trace.v.shape) if grad_v is None else grad_v

@@ -12,52 +12,37 @@ since every connection takes one step. Nothing arrives in the first step.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import NonFiniteStateError, ParameterError
-from spikesim.layered import lif
+from spikesim.layered import continuous, lif
 from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.layered.packed import PackedSpikes
+from spikesim.layered.rows import add_weighted
+from spikesim.layered.trace import SpikingTrace, Trace
 from spikesim.neurons import Step
 
-__all__ = ["Trace", "forward", "net_input"]
+__all__ = ["SpikingTrace", "Trace", "forward", "net_input"]
 
 
-class Trace(NamedTuple):
-    """What one layer did, each array of shape (n_steps, n_trials, n_units).
-
-    Attributes
-    ----------
-    output : ndarray
-        Spikes (0.0 or 1.0) of spiking units, outputs of rate units.
-    v : ndarray
-        Membrane potential before the reset (mV); for rate units ``u``, what `output` is a
-        function of.
-    held : ndarray of bool or None
-        Where a spiking unit was refractory; None for rate units.
-    """
-
-    output: np.ndarray
-    v: np.ndarray
-    held: np.ndarray | None
-
-
-def forward(network: LayeredNetwork, x: Any) -> tuple[Trace, ...]:
+def forward(network: LayeredNetwork, x: Any) -> tuple[Trace | SpikingTrace, ...]:
     """Run a network from its initial state.
 
     Parameters
     ----------
     network : LayeredNetwork
         What to run.
-    x : array_like, shape (n_steps, n_trials, n_inputs)
-        Input; ``x[k]`` is stamped with step k, so spiking units feel it in step k + 1.
+    x : array_like, shape (n_steps, n_trials, n_inputs), or PackedSpikes
+        Input; ``x[k]`` is stamped with step k, so spiking units feel it in step k + 1. A network
+        in continuous time takes :class:`SpikeTimes`, or the spikes of ``x[k]`` at ``k * dt``.
 
     Returns
     -------
-    tuple of Trace
+    tuple of Trace and SpikingTrace
         One for each layer, from the first to the output.
 
     Raises
@@ -72,15 +57,26 @@ def forward(network: LayeredNetwork, x: Any) -> tuple[Trace, ...]:
     x = checked_x("forward.x", x, network)
     with np.errstate(over="ignore", invalid="ignore"):
         traces = run(network, x)
+    if network.continuous:
+        return traces
     for index, trace in enumerate(traces):
         _refuse_non_finite(index, trace)
     return traces
 
 
-def checked_x(name: str, x: Any, network: LayeredNetwork) -> np.ndarray:
-    """Return `x` as a C-contiguous float64 array that `network` can take."""
-    array = _check.float_array(name, x)
-    _check.shape(name, array, (None, None, network.n_inputs))
+def checked_x(name: str, x: Any, network: LayeredNetwork) -> Any:
+    """Return `x` as what `network` can take: packed spikes, a C-contiguous float64 array or times."""
+    if network.continuous:
+        return continuous.spikes_of(name, x, network)
+    if isinstance(x, PackedSpikes):
+        array = x
+        if x.n_units != network.n_inputs:
+            raise ParameterError(
+                f"{name} has {x.n_units} units, the first layer takes {network.n_inputs}"
+            )
+    else:
+        array = _check.float_array(name, x)
+        _check.shape(name, array, (None, None, network.n_inputs))
     if 0 in array.shape[:2]:
         raise ParameterError(
             f"{name} must have at least one step and one trial, got shape {array.shape}"
@@ -88,8 +84,10 @@ def checked_x(name: str, x: Any, network: LayeredNetwork) -> np.ndarray:
     return array
 
 
-def _refuse_non_finite(index: int, trace: Trace) -> None:
-    bad = ~(np.isfinite(trace.v) & np.isfinite(trace.output))
+def _refuse_non_finite(index: int, trace: Any) -> None:
+    bad = ~np.isfinite(trace.v)
+    if isinstance(trace, Trace):
+        bad |= ~np.isfinite(trace.output)
     if bad.any():
         step, trial, unit = (int(i) for i in np.argwhere(bad)[0])
         raise NonFiniteStateError(
@@ -98,29 +96,44 @@ def _refuse_non_finite(index: int, trace: Trace) -> None:
         )
 
 
-def run(network: LayeredNetwork, x: np.ndarray) -> tuple[Trace, ...]:
+def given_to_first(network: LayeredNetwork, x: Any) -> Any:
+    """Return `x` as the first layer works on it: packed if it is spikes for spiking units."""
+    if isinstance(x, PackedSpikes):
+        return x if network.layers[0].neuron.spiking else x.unpack(network.dtype)
+    if network.layers[0].neuron.spiking:
+        packed = PackedSpikes.packed_if_binary(x)
+        if packed is not None:
+            return packed
+    return x.astype(network.dtype, copy=False)
+
+
+def run(network: LayeredNetwork, x: Any) -> tuple[Any, ...]:
     """Do what :func:`forward` does with an input that has been checked."""
-    traces = []
+    if network.continuous:
+        return continuous.run(network, x)
+    traces: list[Any] = []
+    signal = given_to_first(network, x)
     for layer in network.layers:
-        trace = run_layer(layer, x, network.dt)
+        trace = run_layer(layer, signal, network.dt)
         traces.append(trace)
-        x = trace.output
+        signal = trace.passed_on
     return tuple(traces)
 
 
-def run_layer(layer: Layer, x: np.ndarray, dt: float) -> Trace:
+def run_layer(layer: Layer, x: Any, dt: float) -> Any:
     """Run one layer on the output `x` of the layer before."""
-    net = net_input(layer, x)
     if layer.neuron.spiking:
-        constants = lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt)
-        return Trace(*lif.run(constants, net, layer.bias, layer.w_rec))
+        return lif.run(layer, x, dt)
+    if isinstance(x, PackedSpikes):
+        x = x.unpack(layer.w.dtype)
+    net = net_input(layer, x)
     net *= layer.steepness
     net += layer.bias
     return Trace(layer.neuron.forward(net), net, None)
 
 
 def net_input(layer: Layer, x: np.ndarray) -> np.ndarray:
-    """Return ``x @ w`` for every step and trial.
+    """Return ``x @ w`` of rate units for every step and trial.
 
     A threshold makes a decision of a rounding error, and a matrix product rounds one row alone
     in another way than among others. For units that have one the inputs are summed in their
@@ -128,8 +141,8 @@ def net_input(layer: Layer, x: np.ndarray) -> np.ndarray:
     """
     n_steps, n_trials, n_pre = x.shape
     rows = x.reshape(n_steps * n_trials, n_pre)
-    if layer.neuron.spiking or isinstance(layer.neuron, Step):
-        product = np.zeros((len(rows), layer.n_post))
+    if isinstance(layer.neuron, Step):
+        product = np.zeros((len(rows), layer.n_post), layer.w.dtype)
         _add_in_order(rows, layer.w, product)
     else:
         product = rows @ layer.w
@@ -139,8 +152,4 @@ def net_input(layer: Layer, x: np.ndarray) -> np.ndarray:
 @kernel
 def _add_in_order(rows, w, product):
     for r in range(rows.shape[0]):
-        for i in range(rows.shape[1]):
-            # Most inputs of a spiking layer are zero.
-            if rows[r, i] != 0.0:
-                for j in range(w.shape[1]):
-                    product[r, j] += rows[r, i] * w[i, j]
+        add_weighted(rows[r], w, product[r])

@@ -1,8 +1,4 @@
-"""A layer of LIF neurons over time, forward and backward, for a batch of trials.
-
-The forward kernel follows ``docs/update_order.md`` line by line; the backward kernel is its
-adjoint, derived in :mod:`spikesim.layered.backward`.
-"""
+"""A layer of LIF neurons, for a batch of trials: its constants, and what calls the kernels."""
 
 from __future__ import annotations
 
@@ -11,13 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikesim._jit import kernel
 from spikesim.errors import ParameterError
+from spikesim.layered import lif_backward, lif_forward
+from spikesim.layered.network import Layer
+from spikesim.layered.packed import PackedSpikes
+from spikesim.layered.threads import in_parts
+from spikesim.layered.trace import SpikingTrace
 from spikesim.neurons import LIF
-from spikesim.neurons.lif import refractory_period, step
+from spikesim.neurons.lif import refractory_period
 from spikesim.synapses import Delta, Exponential
 
-__all__ = ["LIFLayer", "adjoint", "prepared", "run"]
+__all__ = ["Adjoint", "LIFLayer", "adjoint", "lags", "prepared", "run"]
+
+# From this share of ones on, whole products are faster than a row for each spike.
+DENSE_FROM = 0.15
 
 
 class LIFLayer(NamedTuple):
@@ -47,7 +50,9 @@ class LIFLayer(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def prepared(neuron: LIF, synapse: Delta | Exponential, n: int, dt: float) -> LIFLayer:
+def prepared(
+    neuron: LIF, synapse: Delta | Exponential, n: int, dt: float, dtype: Any = np.float64
+) -> LIFLayer:
     """Derive the constants of a layer of `n` units; warn when `t_ref` has to be rounded."""
     constants = neuron.constants(dt)
     refractory_period(neuron.t_ref, constants.ref_steps, dt, f"a layer of {n} units")
@@ -64,7 +69,8 @@ def prepared(neuron: LIF, synapse: Delta | Exponential, n: int, dt: float) -> LI
         p_vi, decay_syn = matrix.p_vi, float(matrix.decay_syn)
 
     def spread(value: Any) -> np.ndarray:
-        return np.array(np.broadcast_to(value, (n,)))
+        array = np.array(np.broadcast_to(value, (n,)))
+        return array.astype(dtype) if array.dtype == np.float64 else array
 
     return LIFLayer(
         decay_m=spread(constants.decay_m),
@@ -87,238 +93,228 @@ def prepared(neuron: LIF, synapse: Delta | Exponential, n: int, dt: float) -> LI
     )
 
 
-def run(
-    p: LIFLayer, projected: np.ndarray, bias: np.ndarray, w_rec: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lags(layer: Layer, dt: float) -> tuple[int, int]:
+    """Return the steps that input and recurrent spikes take to the current that they add to."""
+    early = isinstance(layer.synapse, Delta)
+    return _lag(layer.delay, dt) - early, _lag(layer.delay_rec, dt) - early
+
+
+def _lag(delay: Any, dt: float) -> int:
+    return 1 if delay is None else int(np.rint(float(delay) / dt))
+
+
+def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
     """Run a layer from its initial state.
 
     Parameters
     ----------
-    p : LIFLayer
-        Its constants.
-    projected : ndarray, shape (n_steps, n_trials, n_units)
-        ``x @ w`` of each step, felt one step later.
-    bias : ndarray, shape (n_units,)
-        Constant current of each unit (pA).
-    w_rec : ndarray, shape (n_units, n_units), or None
-        Recurrent weights.
-
-    Returns
-    -------
-    output, v : ndarray, shape (n_steps, n_trials, n_units)
-        Spikes (0.0 or 1.0), and the membrane potential before the reset.
-    held : ndarray of bool, same shape
-        Whether the unit was refractory in the step.
+    layer : Layer
+        LIF units.
+    x : PackedSpikes or ndarray of shape (n_steps, n_trials, n_pre)
+        Output of the layer before.
+    dt : float
+        Time step (ms).
     """
-    output = np.empty(projected.shape)
-    v = np.empty(projected.shape)
-    held = np.empty(projected.shape, dtype=np.bool_)
-    _forward(
-        projected,
-        _NO_WEIGHTS if w_rec is None else w_rec,
-        w_rec is not None,
-        p.leak_gain * (bias + p.i_ext),
-        p.decay_m,
-        p.v_rest,
-        p.v_th,
-        p.v_reset,
-        p.v_init,
-        p.ref_steps,
-        p.p_vi,
-        p.decay_syn,
-        p.delta,
-        p.subtract,
-        output,
-        v,
-        held,
-    )
-    return output, v, held
+    p = prepared(layer.neuron, layer.synapse, layer.n_post, dt, layer.w.dtype)
+    n_steps, n_trials, n_pre = x.shape
+    n = layer.n_post
+    waits = bool(p.ref_steps.any())
+    v_free = np.empty((n_trials, n_steps, n), layer.w.dtype)
+    n_words = -(-n // 64)
+    fired = np.empty((n_trials, n_steps, n_words), np.uint64)
+    held = np.empty((n_trials, n_steps, n_words) if waits else (0, 0, 0), np.uint64)
+    bits, values, density = _as_given(x, layer)
+    w_rec = np.empty((0, 0), layer.w.dtype) if layer.w_rec is None else layer.w_rec
+    constant = p.leak_gain * (layer.bias + p.i_ext)
+    gain = np.ones_like(p.p_vi) if p.delta else p.p_vi
+    decay_syn = layer.w.dtype.type(0.0 if p.delta else p.decay_syn)
+    ref_steps = np.minimum(p.ref_steps, 2**31 - 1).astype(np.int32)
+    parameters = (constant, gain, p.decay_m, p.v_rest, p.v_th, p.v_reset, ref_steps)
+
+    def part(first: int, last: int) -> None:
+        lif_forward.run_trials(
+            bits, values, layer.w, w_rec, lags(layer, dt), parameters, p.v_init, decay_syn,
+            p.subtract, waits, first, last, v_free, fired, held,
+        )  # fmt: skip
+
+    in_parts(part, n_trials, n_trials * n_steps * n * (1.0 + density * n_pre))
+    refractory = PackedSpikes(held, n) if waits else None
+    return SpikingTrace(v_free, PackedSpikes(fired, n), refractory)
+
+
+def _as_given(x: PackedSpikes | np.ndarray, layer: Layer) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return input as bits or as values, whichever is faster (the other empty), and its density."""
+    dtype = layer.w.dtype
+    if isinstance(x, PackedSpikes):
+        density = x.density
+        if density < DENSE_FROM:
+            return x.bits, np.empty((0, 0, 0), dtype), density
+        x = x.unpack(dtype)
+    return _NO_BITS, np.ascontiguousarray(x, dtype), 1.0
+
+
+_NO_BITS = np.empty((0, 0, 0), np.uint64)
+
+
+class Adjoint(NamedTuple):
+    """The gradients of one layer.
+
+    Attributes
+    ----------
+    arrived : ndarray, shape (n_trials, n_steps, n_units)
+        By what is added to the current at the end of each step.
+    arrays : dict of ndarray
+        By each trainable array.
+    """
+
+    arrived: np.ndarray
+    arrays: dict[str, np.ndarray]
 
 
 def adjoint(
-    p: LIFLayer,
+    layer: Layer,
+    dt: float,
+    x: PackedSpikes | np.ndarray,
     trace: Any,
-    w_rec: np.ndarray | None,
     grad_output: np.ndarray | None,
     grad_v: np.ndarray | None,
+    later: tuple[Layer, np.ndarray] | None,
     surrogate: Any,
     detach_reset: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradient by the weighted input of each step, and by the bias.
+) -> Adjoint:
+    """Return the gradients of a layer.
 
     Parameters
     ----------
-    p : LIFLayer
-        Constants of the layer.
-    trace : Trace
-        What the forward run left.
-    w_rec : ndarray or None
-        Recurrent weights.
-    grad_output, grad_v : ndarray, shape (n_steps, n_trials, n_units), or None
-        Gradient by the spikes and by the membrane potential before reset; None for zeros.
+    layer : Layer
+        LIF units.
+    dt : float
+        Time step (ms).
+    x : PackedSpikes or ndarray
+        Its input.
+    trace : SpikingTrace or Trace
+        What the forward run left; a Trace if it was relaxed.
+    grad_output, grad_v : ndarray that broadcasts to (n_steps, n_trials, n_units), or None
+        Gradient by output and by the potential before reset; None for zeros.
+    later : tuple of (Layer, ndarray) or None
+        The spiking layer that follows, and the gradient by what arrives there.
     surrogate : Surrogate
-        Stands for the derivative of the spike.
+        Stands for the derivative of a spike.
     detach_reset : bool
         Leave out the path through the reset.
-
-    Returns
-    -------
-    grad_drive : ndarray, shape (n_steps, n_trials, n_units)
-        Gradient by what arrives in each step.
-    grad_bias : ndarray, shape (n_units,)
     """
+    dtype = layer.w.dtype
+    p = prepared(layer.neuron, layer.synapse, layer.n_post, dt, dtype)
     if not p.scale_is_positive:
         raise ParameterError(
             "LIF.v_th must lie above LIF.v_rest for surrogate gradients, which measure the "
             "membrane potential in units of v_th - v_rest"
         )
-    slope = surrogate.derivative((trace.v - p.v_th_finite) / p.scale) / p.scale
-    if not p.all_fire:
-        slope *= p.fires
-    shape = trace.v.shape
-    grad_drive = np.empty(shape)
-    grad_constant = np.zeros(shape[2])
-    _backward(
-        trace.output,
-        trace.v,
-        trace.held,
-        slope,
-        _ZERO if grad_output is None else np.ascontiguousarray(grad_output),
-        grad_output is not None,
-        _ZERO if grad_v is None else np.ascontiguousarray(grad_v),
-        grad_v is not None,
-        _NO_WEIGHTS if w_rec is None else np.ascontiguousarray(w_rec.T),
-        w_rec is not None,
-        detach_reset,
-        p.decay_m,
-        p.v_th_finite,
-        p.v_reset,
-        p.p_vi,
-        p.decay_syn,
-        p.delta,
-        p.subtract,
-        grad_drive,
-        grad_constant,
+    n = layer.n_post
+    relaxed, v_free, held = _of_trace(trace, dtype, n)
+    n_trials, n_steps = v_free.shape[:2]
+    lag, lag_rec = lags(layer, dt)
+    inverse = np.where(p.fires, 1.0 / p.scale, 0.0).astype(dtype)
+    scalar = getattr(surrogate, "scalar", None)
+    derivatives = np.zeros((1, 1, n), dtype)
+    if scalar is None:
+        derivatives = surrogate.derivative((v_free - p.v_th_finite) / p.scale) * inverse
+        derivatives = np.ascontiguousarray(derivatives, dtype)
+    kernel = lif_backward.adjoint_of(scalar)
+    reach = dtype.type(getattr(surrogate, "reach", np.inf))
+    gain = np.ones_like(p.p_vi) if p.delta else p.p_vi
+    parameters = (gain, p.decay_m, p.v_th_finite, p.v_reset, inverse)
+    decay_syn = dtype.type(0.0 if p.delta else p.decay_syn)
+    flags = (p.subtract, bool(detach_reset), relaxed is not None)
+    none = np.zeros((1, 1, n), dtype)
+    grad_output = none if grad_output is None else _without_copies(grad_output, dtype)
+    grad_v = none if grad_v is None else _without_copies(grad_v, dtype)
+    if later is None:
+        of_later = (np.zeros((0, 0, 0), dtype), *_NO_WEIGHTS[dtype], 0)
+    else:
+        of_later = (later[1], later[0].w, _transposed(later[0].w), lags(later[0], dt)[0])
+    if layer.w_rec is None:
+        rec = (*_NO_WEIGHTS[dtype], lag_rec)
+    else:
+        rec = (layer.w_rec, _transposed(layer.w_rec), lag_rec)
+    arrived = np.empty((n_trials, n_steps, n), dtype)
+    wanted = [name for name in layer.trainable if getattr(layer, name, None) is not None]
+    bits, values, density = _as_given(x, layer)
+    if "w_rec" in wanted:
+        of_output = _as_given(trace.passed_on, layer)[:2]
+
+    def part(first: int, last: int) -> dict[str, np.ndarray]:
+        constant = np.zeros(n, dtype)
+        kernel(
+            v_free, none if relaxed is None else relaxed, held, derivatives, grad_output, grad_v,
+            of_later, rec, parameters, decay_syn, (dtype.type(surrogate.slope), reach), flags,
+            first, last, arrived, constant,
+        )  # fmt: skip
+        found = {}
+        if "w" in wanted:
+            found["w"] = _outer(bits, values, arrived, lag, first, last, layer.w)
+        if "bias" in wanted:
+            found["bias"] = constant
+        if "w_rec" in wanted:
+            found["w_rec"] = _outer(*of_output, arrived, lag_rec, first, last, layer.w_rec)
+        return found
+
+    cost = n_trials * n_steps * n * (3.0 + density * layer.n_pre)
+    parts = in_parts(part, n_trials, cost)
+    total = parts[0]
+    for found in parts[1:]:
+        for name, array in found.items():
+            total[name] += array
+    if "bias" in total:
+        total["bias"] = total["bias"] * p.leak_gain
+    return Adjoint(arrived, total)
+
+
+def _of_trace(
+    trace: Any, dtype: np.dtype, n: int
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """Return relaxed outputs (None of real spikes), potentials and packed waits of a trace."""
+    if isinstance(trace, SpikingTrace):
+        held = trace.refractory
+        return None, trace.v_free, _NO_BITS if held is None else held.bits
+    relaxed, v_free = (
+        np.ascontiguousarray(array.transpose(1, 0, 2), dtype) for array in (trace.output, trace.v)
     )
-    return grad_drive, grad_constant * p.leak_gain
+    if trace.held is None or not trace.held.any():
+        return relaxed, v_free, _NO_BITS
+    return relaxed, v_free, PackedSpikes.pack(trace.held.astype(np.float64)).bits
 
 
-_NO_WEIGHTS = np.zeros((0, 0))
-_NO_WEIGHTS.flags.writeable = False
-_ZERO = np.zeros((0, 0, 0))
+def _outer(
+    bits: np.ndarray,
+    values: np.ndarray,
+    arrived: np.ndarray,
+    lag: int,
+    first: int,
+    last: int,
+    like: np.ndarray,
+) -> np.ndarray:
+    grad = np.zeros(like.shape, like.dtype)
+    if len(values):
+        lif_backward.outer_of_values(values, arrived, lag, first, last, grad)
+    else:
+        lif_backward.outer_of_spikes(bits, arrived, lag, first, last, grad)
+    return grad
 
 
-@kernel
-def _forward(
-    projected,
-    w_rec,
-    recurrent,
-    constant,
-    decay_m,
-    v_rest,
-    v_th,
-    v_reset,
-    v_init,
-    ref_steps,
-    p_vi,
-    decay_syn,
-    delta,
-    subtract,
-    output,
-    v_free,
-    held,
-):
-    n_steps, n_trials, n = projected.shape
-    drive = np.zeros(n)
-    for b in range(n_trials):
-        v = v_init.copy()
-        current = np.zeros(n)
-        refractory = np.zeros(n, dtype=np.int64)
-        for k in range(n_steps):
-            for i in range(n):
-                drive[i] = projected[k - 1, b, i] if k > 0 else 0.0
-            if recurrent and k > 0:
-                for j in range(n):
-                    if output[k - 1, b, j] != 0.0:
-                        for i in range(n):
-                            drive[i] += w_rec[j, i]
-            for i in range(n):
-                push = p_vi[i] * current[i] + constant[i]
-                jump = drive[i] if delta else 0.0
-                held[k, b, i] = refractory[i] > 0
-                free, after, left, fired = step(
-                    v[i],
-                    refractory[i],
-                    push,
-                    jump,
-                    decay_m[i],
-                    v_rest[i],
-                    v_th[i],
-                    v_reset[i],
-                    ref_steps[i],
-                    subtract,
-                )
-                v_free[k, b, i] = free
-                output[k, b, i] = 1.0 if fired else 0.0
-                v[i] = after
-                refractory[i] = left
-                current[i] = decay_syn * current[i] + drive[i]
+def _without_copies(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return an array whose axes that only repeat have the length 1."""
+    for axis in (0, 1):
+        if array.strides[axis] == 0 and array.shape[axis] > 1:
+            array = array[:1] if axis == 0 else array[:, :1]
+    return np.ascontiguousarray(array, dtype)
 
 
-@kernel
-def _backward(
-    output,
-    v_free,
-    held,
-    slope,
-    grad_output,
-    has_grad_output,
-    grad_v,
-    has_grad_v,
-    w_rec_transposed,
-    recurrent,
-    detach_reset,
-    decay_m,
-    v_th,
-    v_reset,
-    p_vi,
-    decay_syn,
-    delta,
-    subtract,
-    grad_drive,
-    grad_constant,
-):
-    n_steps, n_trials, n = output.shape
-    for b in range(n_trials):
-        grad_after = np.zeros(n)
-        grad_current = np.zeros(n)
-        grad_spikes = np.zeros(n)
-        for k in range(n_steps - 1, -1, -1):
-            for i in range(n):
-                grad_spikes[i] = grad_output[k, b, i] if has_grad_output else 0.0
-            if recurrent and k + 1 < n_steps:
-                for j in range(n):
-                    grad_later = grad_drive[k + 1, b, j]
-                    for i in range(n):
-                        grad_spikes[i] += w_rec_transposed[j, i] * grad_later
-            for i in range(n):
-                spike = output[k, b, i]
-                grad_spike = grad_spikes[i]
-                if not detach_reset:
-                    if subtract:
-                        grad_spike -= grad_after[i] * (v_th[i] - v_reset[i])
-                    else:
-                        grad_spike += grad_after[i] * (v_reset[i] - v_free[k, b, i])
-                grad_free = grad_v[k, b, i] if has_grad_v else 0.0
-                if held[k, b, i]:
-                    grad_free += grad_after[i]
-                    grad_after[i] = grad_free
-                    grad_moved = 0.0
-                else:
-                    through = grad_after[i] if subtract else grad_after[i] * (1.0 - spike)
-                    grad_free += through + grad_spike * slope[k, b, i]
-                    grad_after[i] = decay_m[i] * grad_free
-                    grad_moved = grad_free
-                grad_drive[k, b, i] = grad_moved if delta else grad_current[i]
-                grad_current[i] = decay_syn * grad_current[i] + p_vi[i] * grad_moved
-                grad_constant[i] += grad_moved
+def _transposed(w: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(w.T)
+
+
+_NO_WEIGHTS = {
+    np.dtype(kind): (np.zeros((0, 0), kind), np.zeros((0, 0), kind))
+    for kind in (np.float32, np.float64)
+}

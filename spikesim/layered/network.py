@@ -52,8 +52,11 @@ class Layer:
     trainable : iterable of str, default ("w", "bias", "w_rec")
         Which of ``w``, ``bias``, ``w_rec``, ``steepness``, ``delay`` a learning rule may change.
     delay : array_like, shape (n_pre,) or (n_pre, n_post), or float, optional
-        Time from a spike of an input to its arrival (ms), at least 0; recurrent connections keep
-        the default, which is one step on the grid and 0 in continuous time.
+        Time from a spike of an input to its arrival (ms), at least 0; one step on the grid and 0
+        in continuous time by default. On the grid it is one number, a multiple of the step; 0
+        is possible with an Exponential synapse, whose current the membrane feels a step later.
+    delay_rec : float, optional
+        The same of recurrent connections.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Layer:
     steepness: Any = None
     trainable: Iterable[str] = ("w", "bias", "w_rec")
     delay: Any = None
+    delay_rec: Any = None
 
     def __post_init__(self) -> None:
         w = _own("Layer.w", self.w, (None, None))
@@ -116,6 +120,11 @@ class Layer:
         object.__setattr__(self, "trainable", trainable)
         if self.delay is not None:
             object.__setattr__(self, "delay", self._own_delay())
+        if self.delay_rec is not None:
+            if self.w_rec is None:
+                raise ParameterError("Layer.delay_rec needs recurrent weights, Layer.w_rec")
+            delay_rec = _check.non_negative("Layer.delay_rec", self.delay_rec)
+            object.__setattr__(self, "delay_rec", delay_rec)
 
     def _own_delay(self) -> np.ndarray:
         """Return the delay as a read-only array of 0, 1 or 2 dimensions, checked."""
@@ -226,11 +235,14 @@ class LayeredNetwork:
                 )
         _check.choice("LayeredNetwork.precision", self.precision, tuple(_DTYPES))
         _check.boolean("LayeredNetwork.continuous", self.continuous)
+        dt = _check.positive("LayeredNetwork.dt", self.dt)
         if self.continuous:
             _refuse_outside_continuous_time(layers, self.precision)
+        else:
+            _refuse_delays_off_the_grid(layers, dt)
         layers = tuple(layer.cast(self.dtype) for layer in layers)
         object.__setattr__(self, "layers", layers)
-        object.__setattr__(self, "dt", _check.positive("LayeredNetwork.dt", self.dt))
+        object.__setattr__(self, "dt", dt)
 
     def __repr__(self) -> str:
         sizes = "-".join(str(n) for n in (self.n_inputs, *(a.n_post for a in self.layers)))
@@ -357,6 +369,28 @@ def _refuse_outside_continuous_time(layers: Sequence[Layer], precision: str) -> 
             )
     if precision != "double":
         raise ParameterError("LayeredNetwork.precision must be 'double' in continuous time")
+
+
+def _refuse_delays_off_the_grid(layers: Sequence[Layer], dt: float) -> None:
+    for index, layer in enumerate(layers):
+        for field in ("delay", "delay_rec"):
+            delay = getattr(layer, field)
+            if delay is None:
+                continue
+            name = f"LayeredNetwork.layers[{index}].{field}"
+            if np.ndim(delay):
+                raise ParameterError(
+                    f"{name} must be one number on the grid, got shape {np.shape(delay)}; delays "
+                    "of single inputs need continuous=True"
+                )
+            steps = np.rint(float(delay) / dt)
+            if _check.off_grid(np.asarray(delay, dtype=np.float64), steps, dt).any():
+                raise ParameterError(f"{name} = {delay:g} ms must be a multiple of dt = {dt:g} ms")
+            if steps == 0 and isinstance(layer.synapse, Delta):
+                raise ParameterError(
+                    f"{name} must be at least dt = {dt:g} ms with a Delta synapse, which moves "
+                    "the membrane at once"
+                )
 
 
 def _own(

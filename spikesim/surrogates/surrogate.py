@@ -27,6 +27,12 @@ class Surrogate(ABC):
     slope: Any
     scalar: Any = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # An inherited kernel would not be that of another derivative.
+        if "derivative" in vars(cls) and "scalar" not in vars(cls):
+            cls.scalar = None
+
     @property
     @abstractmethod
     def integral(self) -> float:
