@@ -226,13 +226,13 @@ def first_of(chunk: Chunk, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _units(layer: Layer) -> np.ndarray:
     """Return the table of units that the kernels take."""
-    table = _constants(layer.neuron, layer.n_post).copy()
+    table = _constants(layer.neuron, layer.synapse.tau_syn, layer.n_post).copy()
     table[:, events.V_INF] += table[:, events.TAU_M] / table[:, events.C_M] * layer.bias
     return table
 
 
 @lru_cache(maxsize=256)
-def _constants(neuron: LIF, n: int) -> np.ndarray:
+def _constants(neuron: LIF, tau_syn: float, n: int) -> np.ndarray:
     if np.any(np.asarray(neuron.t_ref) > 0.0):
         raise ParameterError(
             "LIF.t_ref must be 0 in continuous time, or in all layers so long that each unit "
@@ -241,7 +241,7 @@ def _constants(neuron: LIF, n: int) -> np.ndarray:
     v_init = neuron.v_rest if neuron.v_init is None else neuron.v_init
     if np.any(np.asarray(v_init) >= np.asarray(neuron.v_th)):
         raise ParameterError("LIF.v_init must be below LIF.v_th in continuous time")
-    table = np.empty((n, 6))
+    table = np.empty((n, 7))
     v_inf = np.asarray(neuron.v_rest) + np.asarray(neuron.r_m) * np.asarray(neuron.i_ext)
     for column, value in (
         (events.TAU_M, neuron.tau_m),
@@ -250,10 +250,20 @@ def _constants(neuron: LIF, n: int) -> np.ndarray:
         (events.V_TH, neuron.v_th),
         (events.V_RESET, neuron.v_reset),
         (events.V_INIT, v_init),
+        (events.REACH, _reach(np.asarray(neuron.tau_m), np.asarray(neuron.c_m), tau_syn)),
     ):
         table[:, column] = value
     table.flags.writeable = False
     return table
+
+
+def _reach(tau_m: np.ndarray, c_m: np.ndarray, tau_syn: float) -> np.ndarray:
+    """Return the peak of the potential that a current of 1 leaves behind, rounded up."""
+    ratio = tau_m / tau_syn
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(ratio == 1.0, -1.0, np.log(ratio) / (1.0 - ratio))
+    # It is r_m i at the maximum, after tau_syn * (-power * ratio).
+    return tau_m / c_m * np.exp(power * ratio) * (1.0 + 1e-9)
 
 
 def _delays(layer: Layer) -> np.ndarray:

@@ -38,11 +38,11 @@ import numpy as np
 
 from spikesim._jit import kernel
 
-__all__ = ["C_M", "TAU_M", "V_INF", "V_INIT", "V_RESET", "V_TH", "propagators", "run_joint",
+__all__ = ["C_M", "REACH", "TAU_M", "V_INF", "V_INIT", "V_RESET", "V_TH", "propagators", "run_joint",
            "run_units", "sort_arrivals"]  # fmt: skip
 
 # Columns of the table of units.
-TAU_M, C_M, V_INF, V_TH, V_RESET, V_INIT = range(6)
+TAU_M, C_M, V_INF, V_TH, V_RESET, V_INIT, REACH = range(7)
 
 # What can end a run.
 FINE, NOT_FINITE, TOO_MANY = range(3)
@@ -77,7 +77,7 @@ def time_of_maximum(u, i, tau_m, tau_syn, c_m):
 
 
 @kernel(error_model="numpy")
-def crossing(u, i, u_end, i_end, length, threshold, tau_m, tau_syn, c_m):
+def crossing(u, i, u_end, i_end, length, threshold, reach, tau_m, tau_syn, c_m):
     """Return when v first reaches threshold within `length`, or -1.
 
     Parameters
@@ -88,15 +88,17 @@ def crossing(u, i, u_end, i_end, length, threshold, tau_m, tau_syn, c_m):
         Its length (ms).
     threshold : float
         v_th - v_inf.
+    reach : float
+        The most that v can rise above v_inf, or above where it starts, by a current of 1.
     tau_m, tau_syn, c_m : float
         Constants of the unit.
     """
+    # Most intervals end here.
+    if max(u, 0.0) + reach * max(i, 0.0) < threshold:
+        return -1.0
     if u >= threshold:
         return 0.0
     r_m = tau_m / c_m
-    # v - v_inf is a mean of its start and of r_m i.
-    if max(u, r_m * i, 0.0) < threshold:
-        return -1.0
     high = length
     if u_end < threshold:
         if not (r_m * i > u and r_m * i_end < u_end):
@@ -201,7 +203,7 @@ def run_units(
         Weights, a row for each unit.
     delay : ndarray
         See :func:`sort_arrivals`.
-    units : ndarray, shape (n_post, 6)
+    units : ndarray, shape (n_post, 7)
         Constants of each unit.
     tau_syn, duration : float
     watch : bool
@@ -267,7 +269,10 @@ def run_units(
                     if not abs(u_end) < np.inf:
                         return (values[:count], places[:count], offsets, order, peaks,
                                 peak_places, (NOT_FINITE, first + b, j))  # fmt: skip
-                    s = crossing(u, i, u_end, i_end, end - t, threshold, tau_m, tau_syn, c_m)
+                    s = crossing(
+                        u, i, u_end, i_end, end - t, threshold, units[j, REACH], tau_m, tau_syn,
+                        c_m,
+                    )  # fmt: skip
                     if s < 0.0:
                         break
                     if watch:
@@ -399,8 +404,8 @@ def run_joint(
                     return (values[:count], places[:count], offsets, log[:n_log],
                             log_times[:n_log], log_starts, (NOT_FINITE, first + b, j))  # fmt: skip
                 s = crossing(
-                    u[j], i[j], u_end[j], i_end[j], end - t, units[j, V_TH] - v_inf, tau_m,
-                    tau_syn, c_m,
+                    u[j], i[j], u_end[j], i_end[j], end - t, units[j, V_TH] - v_inf,
+                    units[j, REACH], tau_m, tau_syn, c_m,
                 )  # fmt: skip
                 if 0.0 <= s < soonest:
                     soonest, who = s, j

@@ -17,6 +17,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.layered.continuous_trace import ContinuousTrace
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import Layer
 
@@ -138,6 +139,8 @@ class SpikeCount(_Decides):
 
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
         """Return the counts."""
+        if isinstance(trace, ContinuousTrace):
+            return trace.counts.astype(np.float64)
         return trace.output.sum(axis=0)
 
     def backward(self, trace: Trace, layer: Layer, grad_scores: np.ndarray, dt: float) -> Gradients:
@@ -168,7 +171,8 @@ class FirstSpike(_Decides):
     (1 - S_i)`, says how much earlier the first spike would be if there were one in step j: the
     time until the spike that leads now, for every step before it, and nothing for later steps.
     A silent unit has a gradient too. If spikes are read as independent with probability S, the
-    score is the expected one.
+    score is the expected one. In continuous time the score is :math:`(T - t) / scale` for a trial
+    of length T.
 
     Parameters
     ----------
@@ -197,6 +201,8 @@ class FirstSpike(_Decides):
 
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
         """Return the time left after the first spike, in units of `scale`."""
+        if isinstance(trace, ContinuousTrace):
+            return np.maximum(trace.duration - trace.first_spikes, 0.0) / self.scale
         waiting = np.cumprod(1.0 - trace.output, axis=0).sum(axis=0)
         return (len(trace.output) - waiting) * (dt / self.scale)
 
@@ -249,7 +255,9 @@ class MaxMembrane(_Decides):
             )
 
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
-        """Return the maximum over the steps."""
+        """Return the maximum over the steps; over all times where there are none."""
+        if isinstance(trace, ContinuousTrace) and trace.v_max is not None:
+            return trace.v_max
         return trace.v.max(axis=0)
 
     def backward(self, trace: Trace, layer: Layer, grad_scores: np.ndarray, dt: float) -> Gradients:
@@ -304,7 +312,9 @@ class MeanMembrane(_Decides):
             )
 
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
-        """Return the mean over the steps."""
+        """Return the mean over the steps; over all times where there are none."""
+        if isinstance(trace, ContinuousTrace) and trace.v_mean is not None:
+            return trace.v_mean
         return trace.v.mean(axis=0)
 
     def backward(self, trace: Trace, layer: Layer, grad_scores: np.ndarray, dt: float) -> Gradients:
