@@ -30,7 +30,7 @@ def run_layer(layer, x, dt):
     current, held = [0.0] * n, [0] * n
     for k in range(n_steps):
         for i in range(n):
-            arriving = [] if k == 0 else _arriving(layer, x[k - 1], output[k - 1], i)
+            arriving = _arriving(layer, x, output, k, i, dt)
             push = float(constants.leak_gain[i] * (layer.bias[i] + lif.i_ext[i]))
             if delta:
                 jump = 0.0
@@ -56,9 +56,15 @@ def run_layer(layer, x, dt):
     return output, trace
 
 
-def _arriving(layer, x, output, i):
-    """Return what arrives at unit i: from the layer before by index, then from its own."""
-    weights = [float(x[j] * layer.w[j, i]) for j in range(len(x)) if x[j] != 0.0]
+def _arriving(layer, x, output, k, i, dt):
+    """Return what arrives at unit i in step k: older spikes first, then the layer before's."""
+    lines = [(1 if layer.delay is None else round(float(layer.delay) / dt), x, layer.w)]
     if layer.w_rec is not None:
-        weights += [float(layer.w_rec[j, i]) for j in range(len(output)) if output[j] != 0.0]
+        steps = 1 if layer.delay_rec is None else round(layer.delay_rec / dt)
+        lines.append((steps, output, layer.w_rec))
+    weights = []
+    for steps, sent, w in sorted(lines, key=lambda line: -line[0]):
+        if k >= steps:
+            fired = sent[k - steps]
+            weights += [float(fired[j] * w[j, i]) for j in range(len(fired)) if fired[j] != 0.0]
     return weights

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numba import config
@@ -10,17 +12,17 @@ import spikesim as sp
 from spikesim.layered import forward
 from tests import naive_to_network
 
-MANY, SLOW = (50, 10) if config.DISABLE_JIT else (300, 20)
+MANY, SLOW = (30, 10) if config.DISABLE_JIT else (300, 20)
 RESETS = ("to_potential", "subtract")
 # Without leak a weight counts in full: sums of decimal weights meet the threshold, or just fail to.
 ENDLESS = 1e300
 
 
-def simulated(network, x, trial=0):
+def simulated(network, x, trial=0, threads=1):
     """Return, of each layer, spikes and v after each step, as the simulation has them."""
     dt, n_steps = network.dt, len(x)
     made = sp.to_network(network, x, trial=trial)
-    recording = sp.simulate(made, n_steps * dt, dt=dt, record="v", threads=1, seed=0)
+    recording = sp.simulate(made, n_steps * dt, dt=dt, record="v", threads=threads, seed=0)
     found = []
     for index in range(len(network.layers)):
         cells = recording[f"layer {index}"]
@@ -31,9 +33,9 @@ def simulated(network, x, trial=0):
     return found
 
 
-def see_that_both_agree(network, x, trial=0):
+def see_that_both_agree(network, x, trial=0, threads=1):
     """Compare spikes and, where there is no reset, potentials; return the number of spikes."""
-    found = simulated(network, x, trial)
+    found = simulated(network, x, trial, threads)
     for (output, v), trace in zip(found, forward(network, x), strict=True):
         np.testing.assert_array_equal(output, trace.output[:, trial])
         silent = output == 0.0
@@ -43,6 +45,13 @@ def see_that_both_agree(network, x, trial=0):
 
 def some_synapse(rng):
     return sp.Delta() if rng.random() < 0.5 else sp.Exponential(float(rng.choice((0.5, 3.7, 20.0))))
+
+
+def some_delays(rng, dt, recurrent):
+    delays = {
+        name: int(rng.integers(1, 5)) * dt for name in ("delay", "delay_rec")[: 1 + recurrent]
+    }
+    return delays if rng.random() < 0.3 else {}
 
 
 def some_network(rng):
@@ -74,7 +83,8 @@ def _physical_layer(rng, n_pre, n, dt, synapse):
     w = rng.normal(0.3, 1.0, (n_pre, n)) * scale
     w[rng.random(w.shape) < rng.choice((0.0, 0.5))] = 0.0
     w_rec = rng.normal(0.0, 1.0, (n, n)) * scale if rng.random() < 0.5 else None
-    return sp.Layer(w, neuron, rng.normal(0.0, 50.0, n), synapse, w_rec)
+    bias = rng.normal(0.0, 50.0, n)
+    return sp.Layer(w, neuron, bias, synapse, w_rec, **some_delays(rng, dt, w_rec is not None))
 
 
 def _dyadic_layer(rng, n_pre, n, dt, synapse):
@@ -85,7 +95,7 @@ def _dyadic_layer(rng, n_pre, n, dt, synapse):
         neuron = sp.LIF.non_spiking(tau_m)
     w_rec = rng.integers(-8, 9, (n, n)) / 8.0 if rng.random() < 0.5 else None
     w, bias = rng.integers(-8, 13, (n_pre, n)) / 8.0, rng.integers(-2, 4, n) / 8.0
-    return sp.Layer(w, neuron, bias, synapse, w_rec)
+    return sp.Layer(w, neuron, bias, synapse, w_rec, **some_delays(rng, dt, w_rec is not None))
 
 
 def decimal_network(rng):
@@ -119,6 +129,16 @@ def test_the_simulation_adds_in_the_stated_order(make):
         for pair, expected in zip(simulated(network, x[:40]), slow, strict=True):
             for value, wanted in zip(pair, expected, strict=True):
                 np.testing.assert_array_equal(value, wanted)
+
+
+@pytest.mark.parametrize("density", [0.02, 0.5])
+def test_larger_networks_have_the_same_spikes_on_two_threads(density):
+    sizes, n_steps = ([40, 25, 10], 20) if config.DISABLE_JIT else ([300, 150, 70], 60)
+    neuron = sp.LIF.normalised(10.0, 1.0)
+    synapse = sp.Exponential(4.0)
+    network = sp.dense(sizes, neuron, synapse=synapse, recurrent=True, gain=9.0, dt=0.5, rng=1)
+    x = (np.random.default_rng(2).random((n_steps, 3, sizes[0])) < density).astype(float)
+    assert see_that_both_agree(network, x, 2, threads=2) > 10
 
 
 @pytest.mark.parametrize("recurrent", [False, True])
@@ -172,6 +192,17 @@ def test_the_bias_is_a_current():
         sp.to_network(network).population("layer 0").model.i_ext, [0.5, -0.25]
     )
     np.testing.assert_array_equal(network.layers[0].neuron.i_ext, 0.0)
+
+
+def test_weights_of_single_precision_are_taken_over():
+    layers = [sp.Layer([[0.1, 0.7]], sp.LIF.normalised(), [0.3, 0.0])]
+    network = sp.LayeredNetwork(layers, precision="single")
+    made = sp.to_network(network, np.full((3, 1, 1), 0.5))
+    np.testing.assert_array_equal(made.projections[0].weight, 0.5 * np.float32([[0.1, 0.7]]))
+    assert made.projections[0].weight.dtype == np.float64
+    bias = made.population("layer 0").model.i_ext
+    np.testing.assert_array_equal(bias, np.float32([0.3, 0.0]))
+    sp.simulate(made, 3.0, dt=1.0)
 
 
 @pytest.mark.parametrize("source", [sp.SpikeSource([1.0, 3.0], [0, 1]), sp.PoissonSource(500.0)])
@@ -238,5 +269,8 @@ def test_what_has_no_grid_of_one_step_is_refused():
     layers = [sp.Layer([[1.0]], sp.LIF.normalised(), None, sp.Exponential())]
     with pytest.raises(ValueError, match="must be on a grid"):
         sp.to_network(sp.LayeredNetwork(layers, continuous=True))
-    with pytest.raises(ValueError, match="layer 0 has a delay"):
-        sp.to_network(small(delay=3.0))
+    with pytest.raises(ValueError, match="layer 0 has delay 0"):
+        sp.to_network(sp.LayeredNetwork([dataclasses.replace(layers[0], delay=0.0)]))
+    recurrent = dataclasses.replace(layers[0], w_rec=[[1.0]], delay_rec=0.0)
+    with pytest.raises(ValueError, match="layer 0 has delay_rec 0"):
+        sp.to_network(sp.LayeredNetwork([recurrent]))

@@ -1,9 +1,10 @@
 r"""A layered network as a network of populations: what was trained is what is simulated.
 
-Every layer becomes a population and every weight matrix a projection with a delay of one step, so
-that both engines do the same work (``docs/update_order.md``). They also do it in the same order:
-in a step, the weights of the spikes that arrive are added one by one, first those of the layer
-before by index, then those of the layer itself. For
+Every layer becomes a population and every weight matrix a projection, with a delay of one step
+unless the layer has another, so that both engines do the same work (``docs/update_order.md``).
+They also do it in the same order: in a step, the weights of the spikes that arrive are added one
+by one, older spikes first, then those of the layer before by index, then those of the layer
+itself. For
 
 .. math::
 
@@ -41,7 +42,7 @@ _SOURCES = (SpikeSource, PoissonSource, InhomogeneousPoissonSource)
 def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Network:
     """Turn a layered network of spiking units into populations to :func:`~spikesim.simulate`.
 
-    Simulate the result with ``dt=network.dt``: all delays are one step of it. A spike that
+    Simulate the result with ``dt=network.dt``, of which all delays are multiples. A spike that
     ``forward(network, x)`` has in ``output[k]`` of a layer is then in the recording at the time
     ``(k + 1) * dt``, and the other way round: the spikes are the same, and so are the potentials
     in every bit (the recording has them after the reset, a :class:`Trace` before it). A network in
@@ -70,8 +71,8 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
     Raises
     ------
     ParameterError
-        A layer of rate units or with delays of its own, a network in continuous time, an `x` of
-        another shape.
+        A layer of rate units, a delay of 0, a network in continuous time, an `x` of another
+        shape.
     ParameterIndexError
         A trial that `x` does not have.
 
@@ -101,9 +102,11 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
         before, own = populations[-1], Population(f"layer {index}", _neuron(layer), layer.n_post)
         populations.append(own)
         into = w if index == 0 else layer.w
-        projections.append(_projection(before, own, into, layer, network.dt))
+        delay = _on_grid(layer.delay, network.dt)
+        projections.append(_projection(before, own, into, delay, layer.synapse))
         if layer.w_rec is not None:
-            projections.append(_projection(own, own, layer.w_rec, layer, network.dt))
+            delay = _on_grid(layer.delay_rec, network.dt)
+            projections.append(_projection(own, own, layer.w_rec, delay, layer.synapse))
     return Network(populations, projections)
 
 
@@ -114,10 +117,13 @@ def _refuse(index: int, layer: Layer) -> None:
             f"{type(layer.neuron).__name__}; to_spiking makes a spiking network of sigmoid "
             "or ReLU units"
         )
-    if layer.delay is not None:
-        raise ParameterError(
-            f"to_network.network must have no delays but of one step, layer {index} has a delay"
-        )
+    for name in ("delay", "delay_rec"):
+        delay = getattr(layer, name)
+        if delay is not None and delay == 0.0:
+            raise ParameterError(
+                f"to_network.network must have delays of at least one step, layer {index} has "
+                f"{name} 0: in a network of populations a spike takes time"
+            )
 
 
 def _neuron(layer: Layer) -> Any:
@@ -130,14 +136,19 @@ def _neuron(layer: Layer) -> Any:
     return neuron
 
 
+def _on_grid(delay: Any, dt: float) -> float:
+    """Return a delay as a multiple of `dt`; None is one step."""
+    return dt if delay is None else float(np.rint(delay / dt)) * dt
+
+
 def _projection(
-    source: Population, target: Population, w: np.ndarray, layer: Layer, dt: float
+    source: Population, target: Population, w: np.ndarray, delay: float, synapse: Any
 ) -> Projection:
     """Return the synapses of a weight matrix; a weight of 0 is none."""
     if np.all(w):
-        return Projection(source, target, AllToAll(), w, dt, layer.synapse)
+        return Projection(source, target, AllToAll(), w, delay, synapse)
     pre, post = np.nonzero(w)
-    return Projection(source, target, ExplicitList(pre, post), w[pre, post], dt, layer.synapse)
+    return Projection(source, target, ExplicitList(pre, post), w[pre, post], delay, synapse)
 
 
 def _source(network: LayeredNetwork, x: Any, trial: Any) -> tuple[Any, np.ndarray]:
@@ -150,7 +161,7 @@ def _source(network: LayeredNetwork, x: Any, trial: Any) -> tuple[Any, np.ndarra
     array = checked_x("to_network.x", x, network)
     trial = _check.integer("to_network.trial", trial)
     _check.indices("to_network.trial", trial, array.shape[1])
-    rows = array[:, trial].astype(np.float64)
+    rows = np.asarray(array, dtype=np.float64)[:, trial]
     steps, lines = np.nonzero(rows)
     values = rows[steps, lines]
     ids = lines
