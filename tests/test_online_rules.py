@@ -285,6 +285,27 @@ def test_random_feedback_teaches_spiking_networks_xor(kind, recurrent):
     assert solves_xor(network, rule, encoder=LATENCY)
 
 
+@pytest.mark.parametrize("rule", [
+    DirectFeedbackAlignment(surrogate=SURROGATE, record_angles=True),
+    EProp(surrogate=SURROGATE, record_angles=True),
+])  # fmt: skip
+def test_the_history_has_the_mean_angle_of_each_layer(rule):
+    network = spiking("subtract", Exponential(4.0), output=LIF.non_spiking())
+    x = np.random.default_rng(0).random((6, 3))
+    encoder = LatencyEncoder(12.0, 8.0)
+    result = fit(network, rule, x, [0, 1, 1, 0, 1, 0], encoder=encoder, epochs=2, batch_size=3,
+                 shuffle=False, seed=0)  # fmt: skip
+    x = encoder.fit(x).encode(x, dt=1.0)
+    first, state, one = rule.step(network, rule.init(network), x[:, :3], np.array([0, 1, 1]))
+    _, _, two = rule.step(first, state, x[:, 3:], np.array([0, 1, 0]))
+    hidden, output = result.history.layers
+    assert hidden.angle.shape == (2,) and np.all(hidden.angle > 1.0)
+    assert np.all(output.angle < 1e-5)
+    assert hidden.angle[0] == 0.5 * (one.angles[0] + two.angles[0])
+    plain = fit(network, type(rule)(), x[0], [0, 1, 1, 0, 1, 0], encoder=encoder, epochs=1, seed=0)
+    assert np.all(np.isnan(plain.history.layers[0].angle))
+
+
 def test_what_random_feedback_cannot_train_is_refused():
     mixed = LayeredNetwork([Layer(np.ones((1, 2)), Sigmoid()), Layer(np.ones((2, 1)), LIF())])
     assert FeedbackAlignment(readout=SpikeCount()).init(mixed)

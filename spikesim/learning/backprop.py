@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spikesim import _check
-from spikesim.layered.backward import backward
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
@@ -86,6 +85,7 @@ class Backprop(GradientRule):
     surrogate: Any = FastSigmoid()
     detach_reset: bool = True
 
+    takes_packed: ClassVar[bool] = True
     _hints: ClassVar[dict[str, str]] = {
         "learning_rate": "it is the optimiser's: Backprop(optimiser=Adam(learning_rate=0.05))"
     }
@@ -120,13 +120,5 @@ class Backprop(GradientRule):
         x, labels = checked_batch("Backprop", x, labels, network, self.real_targets)
         traces = run(network, x)
         losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
-        gradients = backward(
-            network,
-            x,
-            traces,
-            grad_output,
-            grad_v,
-            surrogate=self.surrogate,
-            detach_reset=self.detach_reset,
-        )
+        gradients = self._backward(network, x, traces, grad_output, grad_v)
         return self._descended(network, state, gradients, losses, correct, traces)

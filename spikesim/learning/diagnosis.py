@@ -9,6 +9,7 @@ for a gradient to hold on to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from spikesim._jit import kernel
 from spikesim.errors import DeadLayerWarning
 from spikesim.layered.continuous_trace import ContinuousTrace
 from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.packed import listed
+from spikesim.layered.trace import SpikingTrace
 from spikesim.learning.base import Metrics
 from spikesim.neurons import Step
 
@@ -43,12 +46,16 @@ class LayerHistory:
     update_norm : ndarray
         Root of the mean square, over the batches, of the norm that the rule reports: of the
         gradient, or of the weight change for rules without one.
+    angle : ndarray
+        Mean over the batches of the angle (degrees) between the weight change and the true
+        gradient; NaN unless the rule records it.
     """
 
     silent: np.ndarray
     saturated: np.ndarray
     mean_rate: np.ndarray
     update_norm: np.ndarray
+    angle: np.ndarray
 
 
 class _Layer:
@@ -68,7 +75,7 @@ class _Layer:
         self.total = np.zeros(layer.n_post)
         self.active = np.zeros(layer.n_post, dtype=np.bool_)
         self.free = np.zeros(layer.n_post, dtype=np.bool_)
-        self.log: list[tuple[float, float, float, float]] = []
+        self.log: list[tuple[float, float, float, float, float]] = []
         self.streaks = {"silent": 0, "saturated": 0, "still": 0}
         self.start()
 
@@ -79,10 +86,15 @@ class _Layer:
         self.n_values = 0
         self.square = 0.0
         self.n_batches = 0
+        self.turned = 0.0
+        self.n_angles = 0
 
-    def add(self, trace: Any, norm: float) -> None:
+    def add(self, trace: Any, norm: float, angle: float) -> None:
         self.square += norm * norm
         self.n_batches += 1
+        if not math.isnan(angle):
+            self.turned += angle
+            self.n_angles += 1
         if isinstance(trace, ContinuousTrace):
             # Never made on the grid for this: no unit of it can fire at all times.
             spikes = trace.counts.sum(axis=0)
@@ -90,6 +102,22 @@ class _Layer:
             self.total += spikes
             self.active |= spikes > 0
             self.free[:] = True
+            return
+        if isinstance(trace, SpikingTrace):
+            n_steps, n_trials, _ = trace.spikes.shape
+            self.n_values += n_steps * n_trials
+            held = trace.refractory
+            words = np.zeros((2, trace.spikes.bits.shape[2]), np.uint64)
+            _count_bits(
+                trace.spikes.bits,
+                trace.spikes.bits[:0] if held is None else held.bits,
+                self.first_step,
+                self.total,
+                words,
+            )
+            fired, waiting = (_flags(row, len(self.total)) for row in words)
+            self.active |= fired
+            self.free |= waiting
             return
         self.n_values += trace.output.shape[0] * trace.output.shape[1]
         if self.spiking:
@@ -116,12 +144,13 @@ class _Layer:
         if self.spiking:
             mean *= 1000.0 / self.dt
         norm = (self.square / max(1, self.n_batches)) ** 0.5
-        self.keep((silent, saturated, mean, norm))
+        angle = self.turned / self.n_angles if self.n_angles else math.nan
+        self.keep((silent, saturated, mean, norm, angle))
         return total if self.spiking else 0.0
 
-    def keep(self, row: tuple[float, float, float, float]) -> None:
+    def keep(self, row: tuple[float, float, float, float, float]) -> None:
         """Log what the layer did in an epoch, and count for how many in a row it did nothing."""
-        silent, saturated, _, norm = row
+        silent, saturated, _, norm, _ = row
         self.log.append(row)
         streaks = self.streaks
         streaks["silent"] = streaks["silent"] + 1 if silent >= _DEAD_SHARE else 0
@@ -129,7 +158,7 @@ class _Layer:
         streaks["still"] = streaks["still"] + 1 if self.trained and norm == 0.0 else 0
 
     def history(self, n_epochs: int) -> LayerHistory:
-        columns = np.array(self.log[:n_epochs]).reshape(-1, 4).T.copy()
+        columns = np.array(self.log[:n_epochs]).reshape(-1, 5).T.copy()
         return LayerHistory(*columns)
 
 
@@ -160,15 +189,17 @@ class Diagnosis:
         self.warned = tuple(warned)
         for layer, history in zip(self._layers, histories, strict=False):
             h = history
-            for row in zip(h.silent, h.saturated, h.mean_rate, h.update_norm, strict=True):
+            columns = h.silent, h.saturated, h.mean_rate, h.update_norm, h.angle
+            for row in zip(*columns, strict=True):
                 layer.keep(row)
 
     def add(self, metrics: Metrics) -> None:
         """Take in one batch."""
-        for layer, trace, norm in zip(
-            self._layers, metrics.traces, metrics.update_norms, strict=True
+        angles = metrics.angles or (math.nan,) * len(self._layers)
+        for layer, *what in zip(
+            self._layers, metrics.traces, metrics.update_norms, angles, strict=True
         ):
-            layer.add(trace, norm)
+            layer.add(*what)
 
     def close_epoch(self, epoch: int, accuracy: float) -> float:
         """Log the epoch, warn of dead layers, return the number of spikes in the epoch.
@@ -198,7 +229,7 @@ def _complaint(layer: _Layer, epoch: int) -> str:
     """Say what is wrong with a layer and what to change, or nothing."""
     if not layer.trained:
         return ""
-    silent, saturated, _, _ = layer.log[-1]
+    silent, saturated, *_ = layer.log[-1]
     since = f"in epochs {epoch - _EPOCHS_BEFORE_WARNING + 1} to {epoch}"
     if layer.streaks["silent"] >= _EPOCHS_BEFORE_WARNING:
         if layer.spiking:
@@ -234,6 +265,29 @@ def _complaint(layer: _Layer, epoch: int) -> str:
             "weights, and with a gradient rule use a wider surrogate (smaller slope) or other units"
         )
     return ""
+
+
+def _flags(words: np.ndarray, n: int) -> np.ndarray:
+    """Return the first `n` bits of packed words."""
+    flags = np.unpackbits(words.astype("<u8").view(np.uint8), count=n, bitorder="little")
+    return flags.astype(np.bool_)
+
+
+@kernel
+def _count_bits(fired, held, first_step, total, words):
+    """Add up the spikes of each unit; mark who fired, and who could have and did not."""
+    units = np.empty(64 * fired.shape[2], np.int64)
+    for b in range(fired.shape[0]):
+        for k in range(fired.shape[1]):
+            for q in range(listed(fired[b, k], units)):
+                total[units[q]] += 1.0
+            for q in range(fired.shape[2]):
+                words[0, q] |= fired[b, k, q]
+                if k >= first_step:
+                    busy = fired[b, k, q]
+                    if held.shape[0] > 0:
+                        busy |= held[b, k, q]
+                    words[1, q] |= ~busy
 
 
 @kernel

@@ -12,7 +12,7 @@ from spikesim.errors import ParameterError
 from spikesim.layered.forward import Trace, run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
-from spikesim.learning.gradient_rule import Arrays, GradientRule, random_feedback
+from spikesim.learning.gradient_rule import Arrays, GradientRule, angles, random_feedback
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
@@ -78,6 +78,8 @@ class EProp(GradientRule):
     feedback_decay : float, default 0.001
         For adaptive feedback: the share of the output weights and of B that every update takes
         away, in [0, 1). Their difference shrinks by it, too.
+    record_angles : bool, default False
+        Compute the true gradient, too, in every step, and report the angle of each layer to it.
     seed : int, default 0
         Source of random feedback, at least 0. It is drawn as large as the output weights are.
 
@@ -93,6 +95,7 @@ class EProp(GradientRule):
     surrogate: Any = FastSigmoid()
     feedback: str = "symmetric"
     feedback_decay: float = 1e-3
+    record_angles: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -100,6 +103,7 @@ class EProp(GradientRule):
         _check.choice("EProp.feedback", self.feedback, ("symmetric", "random", "adaptive"))
         if _check.in_range("EProp.feedback_decay", self.feedback_decay, 0.0, 1.0) == 1.0:
             raise ParameterError("EProp.feedback_decay must be below 1, got 1")
+        _check.boolean("EProp.record_angles", self.record_angles)
         _check.integer("EProp.seed", self.seed, minimum=0)
 
     def init(self, network: LayeredNetwork) -> EPropState:
@@ -150,6 +154,9 @@ class EProp(GradientRule):
         trained, optimiser, metrics = self._descended(
             network, state.optimiser, gradients, losses, correct, traces
         )
+        if self.record_angles:
+            true = self._backward(network, x, traces, grad_output, grad_v)
+            metrics = metrics._replace(angles=angles(gradients, true))
         feedback = state.feedback
         if self.feedback == "adaptive" and feedback:
             old, new = network.layers[-1].w, trained.layers[-1].w

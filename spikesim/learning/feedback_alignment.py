@@ -10,7 +10,6 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError
-from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace, run
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.learning.base import Metrics
@@ -45,7 +44,6 @@ class AlignmentState(NamedTuple):
 class _Alignment(GradientRule):
     """What both rules share: all but the way that the error takes."""
 
-    surrogate: Any
     detach_reset: bool
     record_angles: bool
     seed: int
@@ -125,24 +123,6 @@ class _Alignment(GradientRule):
         return angles(
             self._gradients(network, state.feedback, x, traces, *grads),
             self._backward(network, x, traces, *grads),
-        )
-
-    def _backward(
-        self,
-        network: LayeredNetwork,
-        x: np.ndarray,
-        traces: tuple[Trace, ...],
-        grad_output: np.ndarray | None,
-        grad_v: np.ndarray | None,
-    ) -> Arrays:
-        return backward(
-            network,
-            x,
-            traces,
-            grad_output,
-            grad_v,
-            surrogate=self.surrogate,
-            detach_reset=self.detach_reset,
         )
 
     @abstractmethod

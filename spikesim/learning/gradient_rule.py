@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
+from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
@@ -35,6 +36,7 @@ class GradientRule:
     loss: Any
     optimiser: Any
     readout: Any
+    surrogate: Any
 
     def _check_parts(self) -> None:
         """Refuse a loss, optimiser, surrogate or readout that is none."""
@@ -87,6 +89,25 @@ class GradientRule:
                     raise ParameterError(
                         f"{rule} trains {', '.join(names)}; layer {index} has {name!r} as trainable"
                     )
+
+    def _backward(
+        self,
+        network: LayeredNetwork,
+        x: np.ndarray,
+        traces: tuple[Trace, ...],
+        grad_output: np.ndarray | None,
+        grad_v: np.ndarray | None,
+    ) -> Arrays:
+        """Return the gradient by backpropagation; for rules with a surrogate."""
+        return backward(
+            network,
+            x,
+            traces,
+            grad_output,
+            grad_v,
+            surrogate=self.surrogate,
+            detach_reset=getattr(self, "detach_reset", True),
+        )
 
     def _descended(
         self,
