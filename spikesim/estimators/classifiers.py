@@ -38,7 +38,7 @@ __all__ = ["RateClassifier", "SpikingClassifier", "ThresholdClassifier"]
 
 
 def _has_probabilities(estimator: Any) -> bool:
-    rule = getattr(estimator, "rule_", estimator.rule)
+    rule = estimator.rule_ if hasattr(estimator, "result_") else estimator.rule
     return rule is None or isinstance(getattr(rule, "loss", None), CrossEntropy)
 
 
@@ -65,13 +65,15 @@ class _NetworkClassifier(ClassifierMixin, NetworkEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, labels = self._at_least_two(*np.unique(y, return_inverse=True))
-        self._fit(X, labels.astype(np.int64), self._n_outputs(), **self._fit_keywords())
+        labels = labels.astype(np.int64)
+        self._fit(X, labels, self._n_outputs(), self.epochs, **self._fit_keywords())
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Any:
-        """Train for one epoch of the samples given, from where the network stands.
+        """Train for one epoch of the samples given, from where the training stands.
 
-        The encoder learns the range of the features in the first call.
+        The first call makes network, rule and encoder, which learns the range of the features
+        from its samples; parameters that are set later are for :meth:`fit`, which starts anew.
 
         Parameters
         ----------
@@ -87,7 +89,7 @@ class _NetworkClassifier(ClassifierMixin, NetworkEstimator):
         -------
         self
         """
-        first = not hasattr(self, "network_")
+        first = not hasattr(self, "result_")
         X, y = validate_data(self, X, y, dtype=np.float64, reset=first)
         check_classification_targets(y)
         name = f"{type(self).__name__}.partial_fit"
@@ -103,10 +105,12 @@ class _NetworkClassifier(ClassifierMixin, NetworkEstimator):
         other = known[labels] != y
         if np.any(other):
             raise ParameterError(f"{name}: y holds {y[other][0]!r}, which is none of the classes")
+        labels = labels.astype(np.int64)
         if first:
             self.classes_ = known
-            self._begin(X, self._n_outputs())
-        self._fit_once_more(X, labels.astype(np.int64))
+            self._fit(X, labels, self._n_outputs(), 1)
+        else:
+            self._fit_further(X, labels)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -118,7 +122,7 @@ class _NetworkClassifier(ClassifierMixin, NetworkEstimator):
             Samples.
         """
         scores = self._scores(X)
-        return self.classes_[self._readout().decide(scores, self.network_.layers[-1])]
+        return self.classes_[self.result_.readout.decide(scores, self.network_.layers[-1])]
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return how much speaks for each class, in the unit of the readout.
@@ -135,7 +139,7 @@ class _NetworkClassifier(ClassifierMixin, NetworkEstimator):
         """
         scores = self._scores(X)
         if scores.shape[1] == 1:
-            return scores[:, 0] - self._readout().threshold_of(self.network_.layers[-1])
+            return scores[:, 0] - self.result_.readout.threshold_of(self.network_.layers[-1])
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def _n_outputs(self) -> int:
@@ -175,7 +179,7 @@ class _Probabilities(_NetworkClassifier):
         """
         scores = self._scores(X)
         layer = self.network_.layers[-1]
-        if isinstance(self._readout(), RateOutput) and isinstance(layer.neuron, Sigmoid):
+        if isinstance(self.result_.readout, RateOutput) and isinstance(layer.neuron, Sigmoid):
             if scores.shape[1] == 1:
                 return np.hstack([1.0 - scores, scores])
             # Each unit has a probability of its own; those of all classes must sum to one.
@@ -202,7 +206,7 @@ class SpikingClassifier(_Probabilities):
         Neurons of each hidden layer.
     encoder : Encoder, optional
         How features become spikes; by default
-        ``PopulationEncoder(n_fields=4, duration=20, t_max=12)``. For features that are spikes
+        ``PopulationEncoder(n_fields=3, duration=20, t_max=12)``. For features that are spikes
         already :class:`~spikesim.encoding.SpikeTrains`.
     neuron : LIF, optional
         The hidden neurons; by default ``LIF.normalised(tau_m=10)``.
@@ -234,6 +238,8 @@ class SpikingClassifier(_Probabilities):
     ----------
     classes_ : ndarray, shape (n_classes,)
         The classes.
+    result_ : FitResult
+        All that was learnt, as :func:`~spikesim.fit` returns it.
     network_ : LayeredNetwork
         The trained network.
     encoder_ : Encoder
@@ -241,7 +247,7 @@ class SpikingClassifier(_Probabilities):
     rule_ : LearningRule
         The rule that was used.
     history_ : History
-        The course of the training by :meth:`fit`.
+        The course of the training.
     n_iter_ : int
         Epochs that were run.
     n_features_in_ : int
@@ -343,12 +349,14 @@ class RateClassifier(_Probabilities):
     ----------
     classes_ : ndarray, shape (n_classes,)
         The classes.
+    result_ : FitResult
+        All that was learnt, as :func:`~spikesim.fit` returns it.
     network_ : LayeredNetwork
         The trained network.
     rule_ : LearningRule
         The rule that was used.
     history_ : History
-        The course of the training by :meth:`fit`.
+        The course of the training.
     n_iter_ : int
         Epochs that were run.
     n_features_in_ : int
@@ -435,12 +443,14 @@ class ThresholdClassifier(_NetworkClassifier):
     ----------
     classes_ : ndarray, shape (n_classes,)
         The classes.
+    result_ : FitResult
+        All that was learnt, as :func:`~spikesim.fit` returns it.
     network_ : LayeredNetwork
         The trained network.
     rule_ : LearningRule
         The rule that was used.
     history_ : History
-        The course of the training by :meth:`fit`.
+        The course of the training.
     n_iter_ : int
         Epochs that were run.
     n_features_in_ : int

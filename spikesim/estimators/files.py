@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from spikesim import _check
 from spikesim._archive import read_archive, write_archive
 from spikesim.errors import DamagedFileError, ParameterError
+from spikesim.learning import FitResult
 from spikesim.learning.packing import pack, unpack
+from spikesim.learning.result import seed_of, seed_parts
 
 __all__ = ["Saveable"]
 
@@ -24,6 +27,12 @@ class Texts(NamedTuple):
 
     items: list[Any]
     dtype: str
+
+
+class Result(NamedTuple):
+    """A trained network by its parts, with a seed that a file can hold."""
+
+    parts: dict[str, Any]
 
 
 class Saveable:
@@ -44,7 +53,7 @@ class Saveable:
         """
         name = type(self).__name__
         target = _check.path(f"{name}.save", path)
-        contents = {key: _without_texts(value) for key, value in vars(self).items()}
+        contents = {key: _in_parts(value) for key, value in vars(self).items()}
         packed = pack(name, contents)
         write_archive(target, _KIND, _VERSION, {"class": name, "tree": packed.tree}, packed.arrays)
 
@@ -76,22 +85,35 @@ class Saveable:
         name = archive.header.get("class")
         if name != cls.__name__:
             raise ParameterError(f"{source} holds a {name}, not a {cls.__name__}")
-        contents = unpack(source, archive.header.get("tree"), archive.arrays, [Texts, *known])
+        known = [Texts, Result, *known]
+        contents = unpack(source, archive.header.get("tree"), archive.arrays, known)
         estimator = cls()
-        if not isinstance(contents, dict) or not vars(estimator).keys() <= contents.keys():
+        try:
+            if not vars(estimator).keys() <= contents.keys():
+                raise KeyError("other parameters")
+            for key, value in contents.items():
+                setattr(estimator, key, _whole(value))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedFileError(
-                f"{source} is of a version of {cls.__name__} with other parameters"
-            )
-        for key, value in contents.items():
-            setattr(estimator, key, _with_texts(value))
+                f"{source} is of another version of {cls.__name__}: {error}"
+            ) from error
         return estimator
 
 
-def _without_texts(value: Any) -> Any:
+def _in_parts(value: Any) -> Any:
+    """Return what can be packed for a value that cannot."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "OU":
         return Texts(value.tolist(), value.dtype.str)
+    if isinstance(value, FitResult):
+        parts = {field.name: getattr(value, field.name) for field in fields(FitResult)}
+        return Result(parts | {"seed": seed_parts(value.seed)})
     return value
 
 
-def _with_texts(value: Any) -> Any:
-    return np.array(value.items, dtype=value.dtype) if isinstance(value, Texts) else value
+def _whole(value: Any) -> Any:
+    """Return what :func:`_in_parts` took apart."""
+    if isinstance(value, Texts):
+        return np.array(value.items, dtype=value.dtype)
+    if isinstance(value, Result):
+        return FitResult(**value.parts | {"seed": seed_of(value.parts["seed"])})
+    return value

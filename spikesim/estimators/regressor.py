@@ -36,7 +36,7 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         Neurons of each hidden layer.
     encoder : Encoder, optional
         How features become spikes; by default
-        ``PopulationEncoder(n_fields=4, duration=20, t_max=12)``.
+        ``PopulationEncoder(n_fields=3, duration=20, t_max=12)``.
     neuron : LIF, optional
         The hidden neurons; by default ``LIF.normalised(tau_m=10)``.
     synapse : Delta or Exponential, optional
@@ -66,6 +66,8 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
     ----------
     target_mean_, target_scale_ : ndarray, shape (n_outputs,)
         Mean and standard deviation of the training targets (1 for one that never varied).
+    result_ : FitResult
+        All that was learnt, as :func:`~spikesim.fit` returns it.
     network_ : LayeredNetwork
         The trained network.
     encoder_ : Encoder
@@ -73,7 +75,7 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
     rule_ : LearningRule
         The rule that was used.
     history_ : History
-        The course of the training by :meth:`fit`.
+        The course of the training.
     n_iter_ : int
         Epochs that were run.
     n_features_in_ : int
@@ -129,11 +131,11 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
         targets = self._standardised(y)
-        self._fit(X, targets, targets.shape[1])
+        self._fit(X, targets, targets.shape[1], self.epochs)
         return self
 
     def partial_fit(self, X: Any, y: Any) -> Any:
-        """Train for one epoch of the samples given, from where the network stands.
+        """Train for one epoch of the samples given, from where the training stands.
 
         The range of the features and the mean and scale of the targets are those of the first
         call.
@@ -149,14 +151,15 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         -------
         self
         """
-        first = not hasattr(self, "network_")
+        first = not hasattr(self, "result_")
         X, y = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=first
         )
         targets = self._standardised(y, new=first)
         if first:
-            self._begin(X, targets.shape[1])
-        self._fit_once_more(X, targets)
+            self._fit(X, targets, targets.shape[1], 1)
+        else:
+            self._fit_further(X, targets)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

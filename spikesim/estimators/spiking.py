@@ -19,8 +19,8 @@ _BIAS = 0.5
 
 
 def default_encoder() -> PopulationEncoder:
-    """Return four fields a feature within a trial of 20 ms."""
-    return PopulationEncoder(n_fields=4, duration=20.0, t_max=12.0)
+    """Return three fields a feature within a trial of 20 ms."""
+    return PopulationEncoder(n_fields=3, duration=20.0, t_max=12.0)
 
 
 def default_neuron() -> LIF:

@@ -30,7 +30,7 @@ class EncoderTransformer(Saveable, TransformerMixin, NestedParameters):
     Parameters
     ----------
     encoder : Encoder, optional
-        Any encoder; by default ``PopulationEncoder(n_fields=4, duration=20, t_max=12)``. Its
+        Any encoder; by default ``PopulationEncoder(n_fields=3, duration=20, t_max=12)``. Its
         fields are parameters too: ``encoder__n_fields``.
     dt : float, default 1
         Time step (ms).

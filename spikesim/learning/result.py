@@ -38,6 +38,8 @@ __all__ = [
 
 _KIND = "trained network"
 _VERSION = 1
+# Samples that are run at once, which bounds the memory of a prediction.
+_AT_ONCE = 1000
 
 
 class Standing(NamedTuple):
@@ -334,6 +336,9 @@ def _scores(
 ) -> np.ndarray:
     table = checked_features(f"{name}.features", features)
     rng = np.random.default_rng(copied(_check.seed_sequence(f"{name}.seed", seed)))
-    x = encoded(f"{name}.features", encoder, table, network, rng)
-    trace = run(network, x)[-1]
-    return readout.scores(trace, network.layers[-1], network.dt)
+    scores = []
+    for start in range(0, len(table), _AT_ONCE):
+        piece = table[start : start + _AT_ONCE]
+        x = encoded(f"{name}.features", encoder, piece, network, rng)
+        scores.append(readout.scores(run(network, x)[-1], network.layers[-1], network.dt))
+    return np.concatenate(scores)
