@@ -372,6 +372,21 @@ def test_early_stopping_hands_back_the_best_weights(stop, n_epochs, weight):
     assert result.standing.network.layers[0].w[0, 0] == SCRIPT.weights[n_epochs - 1]
 
 
+def test_schedules_by_epoch_follow_the_epochs_of_fit():
+    """Steps of one length, so that the way of an epoch is the learning rate times its updates."""
+    network = LayeredNetwork([Layer([[0.0]], Sigmoid(), trainable=("w",))])
+    rule = Backprop(optimiser=SGD(StepDecay(1.0, 2, 0.5), normalised=True))
+    data = np.ones((6, 1)), np.ones(6, int)
+    result = fit(network, rule, *data, epochs=1, batch_size=2, seed=0)
+    weights = [result.network.layers[0].w[0, 0]]
+    for _ in range(5):
+        result = partial_fit(result, *data)
+        weights.append(result.network.layers[0].w[0, 0])
+    np.testing.assert_allclose(np.diff(weights), 3 * np.array([1, 0.5, 0.5, 0.25, 0.25]))
+    whole = fit(network, rule, *data, epochs=6, batch_size=2, seed=0)
+    assert whole.network.layers[0].w[0, 0] == weights[-1]
+
+
 def test_early_stopping_goes_on_from_the_last_weights_and_keeps_the_best(tmp_path):
     whole = scripted(EarlyStopping(3))
     first = scripted(EarlyStopping(3), epochs=3)
