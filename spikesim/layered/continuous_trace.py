@@ -194,7 +194,7 @@ class ContinuousTrace:
 
     def _potential(self, unit: np.ndarray, at: np.ndarray, b: int, j: int) -> np.ndarray:
         layer, before = self._layer, self._before
-        tau_m, c_m, v_inf, v_th, v_reset, v_init = unit
+        tau_m, c_m, v_inf, v_th, v_reset, v_init = unit[:6]
         tau_syn = layer.synapse.tau_syn
         v = v_inf + (v_init - v_inf) * np.exp(-at / tau_m)
         mine = slice(self.starts[b], self.starts[b + 1])
