@@ -43,8 +43,9 @@ from spikesim.learning.schedules import (
     WarmUp,
 )
 from spikesim.learning.shares import update_shares
-from spikesim.learning.stdp import STDP
+from spikesim.learning.spike_prop import SpikeProp
 from spikesim.learning.spike_time_losses import TimeToFirstSpikeLoss
+from spikesim.learning.stdp import STDP
 from spikesim.learning.stopping import EarlyStopping
 from spikesim.learning.tempotron import Tempotron
 from spikesim.learning.training import TrainingInterrupted, fit, partial_fit
@@ -95,6 +96,7 @@ __all__ = [
     "Relaxation",
     "RewardSTDP",
     "SpikeCount",
+    "SpikeProp",
     "StepDecay",
     "SquaredError",
     "Tempotron",
