@@ -55,7 +55,9 @@ class EProp(GradientRule):
 
     *Works* as backpropagation does where there is nothing to cut: with one hidden layer without
     recurrent connections and symmetric feedback it is the exact same gradient as that of
-    :class:`~spikesim.learning.Backprop` with detached resets. *Fails* to give credit for what a
+    :class:`~spikesim.learning.Backprop` with detached resets. A readout with an error in every
+    step, such as :class:`~spikesim.learning.MeanMembrane`, suits random and adaptive feedback
+    better than one that looks at a single step. *Fails* to give credit for what a
     spike does by way of other hidden units: tasks that need recurrent connections to carry
     something over many steps are learnt more slowly or not at all. With random feedback the
     direction is worse still at first.
