@@ -10,9 +10,10 @@ from numba import config
 
 import spikesim as sp
 from spikesim.layered import forward
+from spikesim.layered.packed import PackedSpikes
 from tests import naive_to_network
 
-MANY, SLOW = (30, 10) if config.DISABLE_JIT else (300, 20)
+MANY, SLOW = (30, 10) if config.DISABLE_JIT else (150, 20)
 RESETS = ("to_potential", "subtract")
 # Without leak a weight counts in full: sums of decimal weights meet the threshold, or just fail to.
 ENDLESS = 1e300
@@ -230,6 +231,13 @@ def test_an_input_with_values_has_a_source_for_each():
     dense[rule.pre, rule.post] = made.projections[0].weight
     np.testing.assert_array_equal(dense, expected)
     see_that_both_agree(small(), x)
+
+
+def test_packed_spikes_are_taken_as_they_are():
+    x = (np.random.default_rng(0).random((9, 3, 2)) < 0.5).astype(float)
+    plain, packed = (sp.to_network(small(), some, trial=1) for some in (x, PackedSpikes.pack(x)))
+    assert plain.digest() == packed.digest()
+    assert plain.digest() != sp.to_network(small(), x, trial=2).digest()
 
 
 def test_unit_questions_are_not_asked_again():
