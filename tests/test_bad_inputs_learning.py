@@ -32,6 +32,7 @@ from spikesim.learning import (
 )
 from spikesim.learning.committees import CommitteeRule
 from spikesim.neurons import LIF, ReLU, Sigmoid, Step
+from spikesim.synapses import Exponential
 
 HYPERPARAMETERS = [
     *[
@@ -226,6 +227,12 @@ NETWORKS = [
     (single(LIF.normalised([5.0])), ValueError, "LIF.tau_m must be one number"),
     (single(LIF.non_spiking()), ValueError, "LIF.v_th must be finite"),
     (dense([2, 3], LIF.normalised(t_ref=2.0), rng=0), ValueError, "LIF.t_ref must be 0"),
+    (single(LIF.normalised(), delay=2.0), ValueError, "Layer.delay must be None"),
+    (
+        dense([2, 1], LIF.normalised(), synapse=Exponential(3.0), continuous=True, rng=0),
+        ValueError,
+        "must run on a grid, not in continuous time",
+    ),
 ]
 
 

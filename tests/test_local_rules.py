@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
+from experiments import tempotron_capacity
 from spikesim.datasets import iris_two_features, xor
 from spikesim.encoding import Analog, LatencyEncoder, RateEncoder
 from spikesim.errors import NonFiniteStateError
@@ -278,6 +279,13 @@ def test_tempotron_learns_as_many_spike_patterns_as_it_has_inputs():
                  epochs=60 if config.DISABLE_JIT else 400, seed=0, until="solved",
                  patience=2)  # fmt: skip
     assert result.score(patterns, labels) == 1.0
+
+
+def test_a_tempotron_learns_one_pattern_an_input_but_not_four():
+    found = tempotron_capacity.run(tempotron_capacity.Config.smoke())
+    np.testing.assert_array_equal(found["loads"], [1.0, 4.0])
+    assert found["solved"][0].all() and not found["solved"][1].any()
+    assert (found["errors"][1] > 0.1).all()
 
 
 @pytest.mark.parametrize(

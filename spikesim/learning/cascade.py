@@ -38,6 +38,7 @@ from spikesim.learning.local import (
     NetInput,
     check_batch,
     check_competition,
+    check_grid,
     check_units,
     fires,
     refuse_divergence,
@@ -167,6 +168,7 @@ class CascadeRule(ABC):
             Units other than threshold and LIF ones.
         """
         name, layers = type(self).__name__, network.layers
+        check_grid(name, network)
         for layer in layers:
             check_units(name, layer)
         for index, layer in enumerate(layers):

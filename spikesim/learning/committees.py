@@ -26,6 +26,7 @@ from spikesim.learning.local import (
     LARGEST_WEIGHT,
     NetInput,
     check_batch,
+    check_grid,
     check_layer,
     decide,
     fires,
@@ -202,6 +203,7 @@ class CommitteeRule(ABC):
                 f"{name}.network: the units must be Step or LIF, got {hidden.neuron!r}; "
                 "committees of smooth units are trained by Backprop"
             )
+        check_grid(name, network)
         check_layer(name, hidden)
         wanted = _majority(hidden.n_post // output.n_post, output.n_post, hidden.neuron)
         differs = _first_difference(output, wanted)

@@ -146,6 +146,7 @@ class LocalRule(ABC):
                 f"{name}.network must have one layer, got {len(network.layers)}; "
                 "Committee trains two, Proportional and Backprop any number"
             )
+        check_grid(name, network)
         layer = network.layers[0]
         check_layer(name, layer)
         check_competition(name, layer)
@@ -223,6 +224,14 @@ class LocalRule(ABC):
 def strict(layer: Layer) -> bool:
     """Return whether a net input exactly at the threshold leaves the units silent."""
     return isinstance(layer.neuron, Step) and layer.neuron.fire_on == "gt"
+
+
+def check_grid(name: str, network: LayeredNetwork) -> None:
+    """Refuse networks in which a spike takes another time than one step."""
+    if network.continuous:
+        raise ParameterError(f"{name}.network must run on a grid, not in continuous time")
+    if any(layer.delay is not None for layer in network.layers):
+        raise ParameterError(f"{name}.network: Layer.delay must be None; spikes take one step")
 
 
 def check_layer(name: str, layer: Layer) -> None:

@@ -44,10 +44,9 @@ class STDP(TrialRule):
     *Each synapse must know* a trace of its input and one of its unit, which a spike raises and
     which decay with :math:`\tau_+` and :math:`\tau_-`.
 
-    *Works* to make a unit answer ever earlier to a sequence that comes again and again, and,
-    with inhibition among the units, to divide repeated patterns among them. *Fails* to learn a
-    decision, of which it is told nothing; and without bounds the weights of a unit that fires
-    grow or shrink for ever.
+    *Works* to make a unit answer ever earlier to a sequence that comes again and again.
+    *Fails* to learn a decision, of which it is told nothing; and without bounds the weights of
+    a unit that fires grow or shrink for ever.
 
     Parameters
     ----------
