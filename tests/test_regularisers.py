@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spikesim.datasets import xor
+from spikesim.encoding import RateEncoder
 from spikesim.layered import Layer, LayeredNetwork, dense, forward
 from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace
 from spikesim.layered.relaxed import relaxed_forward
-from spikesim.learning import RateBounds
+from spikesim.learning import Adam, Backprop, RateBounds, check_gradient, fit
 from spikesim.learning.regularisers import penalties
 from spikesim.neurons import LIF, Sigmoid
 from spikesim.surrogates import FastSigmoid
@@ -94,7 +96,7 @@ def test_penalties_go_to_hidden_spiking_layers_and_add_up():
     np.testing.assert_array_equal(grads[0], parts[lower, 0][1])
     np.testing.assert_allclose(grads[1], parts[lower, 1][1] + parts[upper, 1][1], rtol=1e-13)
     np.testing.assert_array_equal(grads[2], parts[upper, 2][1])
-    assert penalties([], network, traces) == (0.0, [None] * 3)
+    assert penalties([], network, traces) == (0.0, None)
 
 
 def test_descending_the_penalty_wakes_a_silent_layer():
@@ -140,6 +142,49 @@ def test_the_gradient_by_weights_is_that_of_the_relaxed_network():
         assert ours[0]["w"][place] == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize("over", ["trial", "batch"])
+def test_backpropagation_descends_the_loss_and_the_penalty(over):
+    rule = Backprop(
+        surrogate=FastSigmoid(2.0),
+        regularisers=(RateBounds(40.0, 60.0, 1e-3, over), RateBounds(upper=9.0, layers=(0,))),
+    )
+    network = dense([3, 3, 2, 2], LIF.normalised(), synapse=Exponential(5.0), gain=30.0, rng=1)
+    x = (np.random.default_rng(2).random((15, 3, 3)) < 0.5).astype(float)
+    labels = np.array([0, 1, 1])
+    check = check_gradient(network, rule, x, labels)
+    assert check.max_relative_error < 1e-6
+    plain = Backprop(surrogate=FastSigmoid(2.0))
+    _, _, metrics = rule.step(network, rule.init(network), x, labels)
+    _, _, without = plain.step(network, plain.init(network), x, labels)
+    penalty, _ = penalties(rule.regularisers, network, forward(network, x))
+    assert penalty > 0.0
+    assert metrics.loss == pytest.approx(without.loss + 3 * penalty, rel=1e-12)
+
+
+def test_training_keeps_hidden_units_within_their_bounds():
+    data = xor()
+    encoder = RateEncoder(40.0, 200.0, bias_spike=True)
+    network = dense([3, 8, 2], LIF.normalised(), synapse=Exponential(5.0), gain=10.0, rng=1)
+    rates = []
+    for regularisers in ((), (RateBounds(20.0, 60.0, 1e-3, "batch"),)):
+        rule = Backprop(optimiser=Adam(0.05), regularisers=regularisers)
+        result = fit(
+            network,
+            rule,
+            data.features,
+            data.labels,
+            encoder=encoder,
+            epochs=80,
+            seed=0,
+            warn=False,
+        )
+        x = result.encoder.encode(data.features, dt=1.0)
+        hidden = forward(result.network, x)[0].output
+        rates.append(hidden.sum(axis=0).mean(axis=0) / 0.04)
+    excess = [np.maximum(r - 60.0, 0.0) + np.maximum(20.0 - r, 0.0) for r in rates]
+    assert excess[1].mean() < 0.3 * excess[0].mean()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -156,6 +201,13 @@ def test_the_gradient_by_weights_is_that_of_the_relaxed_network():
 def test_bad_settings_are_refused_by_name(options, error, message):
     with pytest.raises(error, match=message):
         RateBounds(**options)
+
+
+def test_regularisers_that_are_none_are_refused():
+    with pytest.raises(TypeError, match=r"Backprop\.regularisers must be a tuple"):
+        Backprop(regularisers=RateBounds(upper=3.0))
+    with pytest.raises(TypeError, match=r"Backprop\.regularisers\[0\] must be a regulariser"):
+        Backprop(regularisers=(RateBounds,))
 
 
 def test_layers_that_are_not_there_or_have_no_spikes_are_refused():

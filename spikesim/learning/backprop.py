@@ -25,6 +25,7 @@ from spikesim.learning.gradient_rule import GradientRule
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
+from spikesim.learning.regularisers import check_regularisers, penalties
 from spikesim.surrogates import FastSigmoid
 
 __all__ = ["Backprop"]
@@ -61,7 +62,7 @@ class Backprop(GradientRule):
     loss : MAE, MSE, CrossEntropy or SquaredError, default CrossEntropy()
         What is descended, averaged over the trials of a batch. With
         :class:`~spikesim.learning.SquaredError` labels are real targets.
-    optimiser : SGD or Adam, default Adam()
+    optimiser : SGD, Adam, AdamW or RMSprop, default Adam()
         How to descend.
     readout : Readout, optional
         How the output is turned into scores; by default
@@ -72,6 +73,9 @@ class Backprop(GradientRule):
         that they do not learn).
     detach_reset : bool, default True
         Leave the path through the reset out of the gradient.
+    regularisers : tuple of Regulariser, default ()
+        What is added to the loss of a batch for what layers do, such as
+        :class:`~spikesim.learning.RateBounds`.
 
     References
     ----------
@@ -84,6 +88,7 @@ class Backprop(GradientRule):
     readout: Any = None
     surrogate: Any = FastSigmoid()
     detach_reset: bool = True
+    regularisers: Any = ()
 
     takes_packed: ClassVar[bool] = True
     _hints: ClassVar[dict[str, str]] = {
@@ -93,6 +98,7 @@ class Backprop(GradientRule):
     def __post_init__(self) -> None:
         self._check_parts()
         _check.boolean("Backprop.detach_reset", self.detach_reset)
+        check_regularisers("Backprop.regularisers", self.regularisers)
 
     def init(self, network: LayeredNetwork) -> Any:
         """Check that the rule can train `network`; return the state of the optimiser.
@@ -120,5 +126,8 @@ class Backprop(GradientRule):
         x, labels = checked_batch("Backprop", x, labels, network, self.real_targets)
         traces = run(network, x)
         losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
-        gradients = self._backward(network, x, traces, grad_output, grad_v)
+        penalty, besides = penalties(self.regularisers, network, traces)
+        gradients = self._backward(network, x, traces, grad_output, grad_v, besides=besides)
+        if besides is not None:
+            losses = losses + penalty
         return self._descended(network, state, gradients, losses, correct, traces)

@@ -35,6 +35,7 @@ from spikesim.layered.network import LayeredNetwork
 from spikesim.layered.relaxed import relaxed_forward
 from spikesim.learning.backprop import Backprop
 from spikesim.learning.inputs import checked_answers
+from spikesim.learning.regularisers import penalties
 
 __all__ = ["GradientCheck", "check_gradient"]
 
@@ -90,7 +91,7 @@ def check_gradient(
         The network. It runs about twelve times for every trainable number, in plain NumPy: keep
         it small.
     rule : Backprop
-        Its loss, readout, surrogate and `detach_reset` are used.
+        Its loss, regularisers, readout, surrogate and `detach_reset` are used.
     x : array_like, shape (n_steps, n_trials, n_inputs)
         Encoded input.
     labels : array_like of int, shape (n_trials,)
@@ -125,6 +126,7 @@ def check_gradient(
     base = relaxed(network, None)
     resets = [trace.output for trace in base] if rule.detach_reset else None
     _, _, grad_output, grad_v = rule.loss_and_gradient(network, base, classes)
+    _, besides = penalties(rule.regularisers, network, base)
     analytic = backward(
         network,
         x,
@@ -133,10 +135,13 @@ def check_gradient(
         grad_v,
         surrogate=rule.surrogate,
         detach_reset=rule.detach_reset,
+        besides=besides,
     )
 
     def loss(net: LayeredNetwork) -> float:
-        return float(rule.loss_and_gradient(net, relaxed(net, resets), classes)[0].mean())
+        traces = relaxed(net, resets)
+        losses, *_ = rule.loss_and_gradient(net, traces, classes)
+        return float(losses.mean()) + penalties(rule.regularisers, net, traces)[0]
 
     numeric, uncertain = [], []
     for index, layer in enumerate(network.layers):

@@ -80,7 +80,7 @@ class GradientRule:
         if network.continuous:
             raise ParameterError(f"{rule} trains networks on a grid, not in continuous time")
         for index, layer in enumerate(network.layers):
-            if layer.delay is not None:
+            if layer.delay is not None or layer.delay_rec is not None:
                 raise ParameterError(
                     f"{rule} takes connections of one step, layer {index} has delays"
                 )
@@ -97,6 +97,8 @@ class GradientRule:
         traces: tuple[Trace, ...],
         grad_output: np.ndarray | None,
         grad_v: np.ndarray | None,
+        *,
+        besides: Sequence[np.ndarray | None] | None = None,
     ) -> Arrays:
         """Return the gradient by backpropagation; for rules with a surrogate."""
         return backward(
@@ -107,6 +109,7 @@ class GradientRule:
             grad_v,
             surrogate=self.surrogate,
             detach_reset=getattr(self, "detach_reset", True),
+            besides=besides,
         )
 
     def _descended(

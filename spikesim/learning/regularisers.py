@@ -17,7 +17,7 @@ from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import LayeredNetwork
 
-__all__ = ["RateBounds", "Regulariser", "penalties"]
+__all__ = ["RateBounds", "Regulariser", "check_regularisers", "penalties"]
 
 
 class Regulariser(Protocol):
@@ -169,9 +169,21 @@ class RateBounds:
         return value, grad
 
 
+def check_regularisers(name: str, value: Any) -> None:
+    """Refuse anything but a tuple of regularisers."""
+    if not isinstance(value, tuple):
+        raise ParameterTypeError(
+            f"{name} must be a tuple such as (RateBounds(upper=50.0),), got {value!r}"
+        )
+    for index, one in enumerate(value):
+        known = hasattr(one, "value_and_grad") and hasattr(one, "layers")
+        if isinstance(one, type) or not known:
+            raise ParameterTypeError(f"{name}[{index}] must be a regulariser, got {one!r}")
+
+
 def penalties(
     regularisers: Sequence[Any], network: LayeredNetwork, traces: Sequence[Trace]
-) -> tuple[float, list[np.ndarray | None]]:
+) -> tuple[float, list[np.ndarray | None] | None]:
     """Return what regularisers add to the mean loss, and for each layer the gradient by its output.
 
     Parameters
@@ -188,13 +200,15 @@ def penalties(
     value : float
         Sum over regularisers and layers.
     grad_outputs : list of ndarray or None
-        One a layer; None where nothing is added.
+        One a layer, None where nothing is added; None without regularisers.
 
     Raises
     ------
     ParameterError
         A layer that the network does not have, or that has no spikes.
     """
+    if not regularisers:
+        return 0.0, None
     total = 0.0
     grads: list[np.ndarray | None] = [None] * len(traces)
     for regulariser in regularisers:
