@@ -105,6 +105,12 @@ def run(network: LayeredNetwork, x: SpikeTimes) -> tuple[Any, ...]:
     if fires_once(network, x.duration):
         return first_spikes(network, x)
     plans = [plan(layer) for layer in network.layers]
+    for index, layer in enumerate(network.layers):
+        if layer.delay_rec:
+            raise ParameterError(
+                f"layer {index}: Layer.delay_rec must be 0 in continuous time, where recurrent "
+                "spikes act at once"
+            )
 
     def forward(first: int, last: int) -> list[Chunk]:
         part = first, last
@@ -152,18 +158,19 @@ def backward(
     Raises
     ------
     ParameterError
-        A gradient by potentials of a layer with recurrent connections, or of units that fire
-        once.
+        A gradient by potentials of a layer with recurrent connections, or by mean potentials of
+        units that fire once.
     """
     if isinstance(traces[-1], FirstSpikeTrace):
-        return first_spike_gradients(network, traces, _by_first(traces[-1], gradients))
+        by_first = _by_first(traces[-1], gradients)
+        return first_spike_gradients(network, traces, by_first, gradients.v_max)
     plans = [plan(layer) for layer in network.layers]
     return adjoint(plans, x, [trace.chunks for trace in traces], gradients)
 
 
 def _by_first(trace: FirstSpikeTrace, gradients: EventGradients) -> np.ndarray:
-    if gradients.v_max is not None or gradients.v_mean is not None:
-        raise ParameterError("a loss of potentials needs units with LIF.t_ref = 0")
+    if gradients.v_mean is not None:
+        raise ParameterError("a loss of mean potentials needs units with LIF.t_ref = 0")
     grads = np.zeros(trace.first_spikes.shape)
     if gradients.first_spikes is not None:
         grads += gradients.first_spikes

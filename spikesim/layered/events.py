@@ -58,9 +58,15 @@ def propagators(s, tau_m, tau_syn):
     """Return d_m, d_s and g of a time s, see the module; stable for equal time constants."""
     rate = abs(tau_m - tau_syn) / (tau_m * tau_syn)
     slow = math.exp(-s / max(tau_m, tau_syn))
-    lost = -math.expm1(-s * rate)
-    gain = slow * (lost / rate if rate > 0.0 else s)
-    fast = slow * (1.0 - lost)
+    apart = s * rate
+    if apart > 0.1:
+        fast = math.exp(-s / min(tau_m, tau_syn))
+        gain = (slow - fast) / rate
+    else:
+        # The difference of what is almost equal.
+        lost = -math.expm1(-apart)
+        fast = slow * (1.0 - lost)
+        gain = slow * (lost / rate if rate > 0.0 else s)
     if tau_m >= tau_syn:
         return slow, fast, gain
     return fast, slow, gain

@@ -11,6 +11,8 @@ from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.layered import continuous
 from spikesim.layered.continuous import EventGradients
+from spikesim.layered.event_grid import backward_on_grid
+from spikesim.layered.continuous_trace import ContinuousTrace
 from spikesim.layered.forward import run
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.learning.base import Metrics
@@ -108,7 +110,7 @@ class EventProp(GradientRule):
             without refractory periods, or a readout that has no derivative by spike times.
         """
         for index, layer in enumerate(network.layers):
-            _check_layer(index, layer)
+            _check_layer(index, layer, network.continuous)
         parameters = [layer.parameters() for layer in network.layers]
         if not any(parameters):
             raise ParameterError("EventProp found nothing to train: no layer has trainable arrays")
@@ -146,9 +148,14 @@ class EventProp(GradientRule):
             Weights, loss or gradients that overflowed.
         """
         x, labels = checked_batch("EventProp", x, labels, network, self.real_targets)
+        if not network.continuous:
+            _refuse_other_than_spikes(x)
         traces = run(network, x)
         losses, correct, by_output = self.loss_and_gradient(network, traces, labels)
-        gradients, _ = continuous.backward(network, x, traces, by_output)
+        if network.continuous:
+            gradients, _ = continuous.backward(network, x, traces, by_output)
+        else:
+            gradients = backward_on_grid(network, x, traces, by_output)
         trained, state, metrics = self._descended(
             network, state, gradients, losses, correct, traces
         )
@@ -170,7 +177,7 @@ class EventProp(GradientRule):
         ----------
         network : LayeredNetwork
             The network.
-        traces : tuple of ContinuousTrace
+        traces : tuple of ContinuousTrace or SpikingTrace
             What its forward run left.
         labels : ndarray
             Right classes, or real targets for a loss of those.
@@ -212,7 +219,7 @@ class EventProp(GradientRule):
         """Add the cost of silent outputs of the right class; return its gradient by v_max."""
         units = labels if layer.n_post > 1 else np.where(labels == 1, 0, -1)
         trials = np.flatnonzero(units >= 0)
-        trials = trials[np.isinf(trace.first_spikes[trials, units[trials]])]
+        trials = trials[_counts(trace)[trials, units[trials]] == 0]
         if not len(trials):
             return None
         units = units[trials]
@@ -221,7 +228,8 @@ class EventProp(GradientRule):
             for value in (layer.neuron.v_th, layer.neuron.v_rest)
         )
         share = self.pull / (v_th - v_rest)
-        losses[trials] += share * (v_th - trace.v_max[trials, units])
+        v_max = trace.v_max if isinstance(trace, ContinuousTrace) else trace.v.max(axis=0)
+        losses[trials] += share * (v_th - v_max[trials, units])
         by_peak = np.zeros((len(labels), layer.n_post))
         by_peak[trials, units] = -share / len(labels)
         return by_peak
@@ -232,7 +240,7 @@ class EventProp(GradientRule):
             return network
         layers = list(network.layers)
         for index, (layer, trace) in enumerate(zip(network.layers, traces, strict=True)):
-            silent = ~trace.counts.any(axis=0) & np.isfinite(np.asarray(layer.neuron.v_th))
+            silent = ~_counts(trace).any(axis=0) & np.isfinite(np.asarray(layer.neuron.v_th))
             if silent.any() and "w" in layer.parameters():
                 neuron = layer.neuron
                 rheobase = (np.asarray(neuron.v_th) - neuron.v_rest) / neuron.r_m
@@ -241,7 +249,22 @@ class EventProp(GradientRule):
         return network.updated(layers)
 
 
-def _check_layer(index: int, layer: Layer) -> None:
+def _counts(trace: Any) -> np.ndarray:
+    """Return the number of spikes of each trial and unit."""
+    return trace.counts if isinstance(trace, ContinuousTrace) else trace.output.sum(axis=0)
+
+
+def _refuse_other_than_spikes(x: Any) -> None:
+    if isinstance(x, np.ndarray):
+        bad = (x != 0.0) & (x != 1.0)
+        if bad.any():
+            raise ParameterError(
+                f"EventProp.x{_check._first(bad)} is {x[bad].flat[0]:g}; EventProp takes spikes, "
+                "0 or 1"
+            )
+
+
+def _check_layer(index: int, layer: Layer, continuous_time: bool) -> None:
     neuron = layer.neuron
     if not neuron.spiking or not isinstance(layer.synapse, Exponential):
         raise ParameterError(
@@ -250,6 +273,16 @@ def _check_layer(index: int, layer: Layer) -> None:
     if np.any(np.asarray(neuron.t_ref) > 0.0):
         raise ParameterError(
             f"EventProp takes no refractory periods; LIF.t_ref of layer {index} must be 0"
+        )
+    if not continuous_time and neuron.reset == "subtract":
+        raise ParameterError(
+            "EventProp takes LIF.reset='subtract' in continuous time alone, where it is the same "
+            f"as a reset to v_reset; layer {index} keeps what exceeds the threshold in a step"
+        )
+    if not continuous_time and "delay" in layer.parameters():
+        raise ParameterError(
+            f"EventProp trains delays in continuous time; on a grid those of layer {index} must "
+            "be multiples of dt"
         )
     if np.any(np.asarray(neuron.v_th) <= np.asarray(neuron.v_rest)):
         raise ParameterError(f"layer {index}: LIF.v_th must lie above LIF.v_rest for EventProp")
