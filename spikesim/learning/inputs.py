@@ -13,6 +13,7 @@ from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.continuous import spikes_of
 from spikesim.layered.forward import checked_x
 from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.spike_times import SpikeTimes
 
 __all__ = [
@@ -131,16 +132,11 @@ def checked_batch(
     """
     if (
         not network.continuous
-        and type(x) is type(labels) is np.ndarray
-        and x.dtype == np.float64
-        and labels.dtype == np.int64
-        and x.ndim == 3
-        and x.flags.c_contiguous
-        and x.size
-        and x.shape[2] == network.n_inputs
-        and labels.shape == (x.shape[1],)
         and not real_targets
-        and math.isfinite(np.vdot(x, x))
+        and _is_checked(x, network)
+        and type(labels) is np.ndarray
+        and labels.dtype == np.int64
+        and labels.shape == (x.shape[1],)
         and labels.view(np.uint64).max() < max(2, network.n_outputs)
     ):
         return x, labels
@@ -149,6 +145,21 @@ def checked_batch(
     if real_targets:
         return x, checked_targets(f"{name}.labels", labels, n_trials, network)
     return x, checked_labels(f"{name}.labels", labels, n_trials, network)
+
+
+def _is_checked(x: Any, network: LayeredNetwork) -> bool:
+    """Return whether `x` is what :func:`encoded` gave, as it is or packed."""
+    if isinstance(x, PackedSpikes):
+        return x.n_units == network.n_inputs and x.bits.size > 0
+    return (
+        type(x) is np.ndarray
+        and x.dtype in (np.float64, network.dtype)
+        and x.ndim == 3
+        and x.flags.c_contiguous
+        and x.size > 0
+        and x.shape[2] == network.n_inputs
+        and math.isfinite(np.vdot(x, x))
+    )
 
 
 def encoded(

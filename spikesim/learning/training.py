@@ -12,8 +12,9 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
-from spikesim.layered.forward import run
+from spikesim.layered.forward import given_to_first, run
 from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.spike_times import SpikeTimes
 from spikesim.learning.checkpoint import TrainingCheckpoint
 from spikesim.learning.diagnosis import Diagnosis
@@ -216,10 +217,11 @@ def partial_fit(
     Examples
     --------
     >>> import spikesim as sp
-    >>> from spikesim.learning import Backprop, partial_fit
+    >>> from spikesim.learning import Backprop
     >>> network, data = sp.dense([2, 4, 1], sp.Sigmoid(), rng=0), sp.datasets.xor()
-    >>> result = sp.fit(network, Backprop(), *data[:2], epochs=3, seed=0)
-    >>> partial_fit(result, *data[:2], epochs=7).history.n_epochs
+    >>> samples = {"features": data.features, "labels": data.labels}
+    >>> result = sp.fit(network, Backprop(), **samples, epochs=3, seed=0)
+    >>> sp.partial_fit(result, **samples, epochs=7).history.n_epochs
     10
     """
     _check.instance("partial_fit.result", result, FitResult, "a FitResult")
@@ -298,8 +300,11 @@ class _Task(NamedTuple):
     warn: bool
 
     def encoded(self, network: LayeredNetwork, rng: np.random.Generator) -> np.ndarray:
-        """Return the samples as input."""
-        return encoded(f"{self.name}.features", self.encoder, self.table, network, rng)
+        """Return the samples as input, spikes packed for a rule that can work on them so."""
+        x = encoded(f"{self.name}.features", self.encoder, self.table, network, rng)
+        if getattr(self.rule, "takes_packed", False) and not network.continuous:
+            return given_to_first(network, x)
+        return x
 
     def held_out(
         self, validation: Any, network: LayeredNetwork
@@ -469,7 +474,7 @@ def _batch(
     x: Any, classes: np.ndarray, order: np.ndarray | None, start: int, stop: int
 ) -> tuple[Any, np.ndarray]:
     """Return input and labels of one batch, C-contiguous."""
-    if isinstance(x, SpikeTimes):
+    if isinstance(x, (PackedSpikes, SpikeTimes)):
         chosen = np.arange(start, min(stop, len(classes))) if order is None else order[start:stop]
         return x.take(chosen), classes[chosen]
     if order is not None:
