@@ -33,7 +33,7 @@ import math
 
 from spikesim._jit import kernel
 
-__all__ = ["DOUBLE", "EQUAL", "GENERAL", "crossing", "difference", "lambert_w", "potential"]
+__all__ = ["DOUBLE", "EQUAL", "GENERAL", "crossing", "difference", "lambert_w", "potential", "turn"]
 
 # Which formula a unit is solved by.
 GENERAL, EQUAL, DOUBLE = 0, 1, 2
@@ -87,7 +87,7 @@ def potential(h, u, i, tau_m, tau_syn, c_m):
 
 
 @kernel
-def _turn(u, i, tau_m, tau_syn, c_m):
+def turn(u, i, tau_m, tau_syn, c_m):
     """Return the h > 0 at which u(h) turns, infinite if it never does.
 
     There exp(-k h) = q = (tau_syn / tau_m) (1 + k u c_m / i).
@@ -131,9 +131,9 @@ def crossing(u, i, theta, length, formula, tau_m, tau_syn, c_m):
         if formula != GENERAL:
             h = _closed(u, i, theta, formula, tau_m, c_m)
             return h if h <= length else math.inf
-    turn = _turn(u, i, tau_m, tau_syn, c_m)
-    low = 0.0 if rises else turn
-    high = min(turn, length) if rises else length
+    bend = turn(u, i, tau_m, tau_syn, c_m)
+    low = 0.0 if rises else bend
+    high = min(bend, length) if rises else length
     if not low < high or potential(high, u, i, tau_m, tau_syn, c_m) < theta:
         return math.inf
     return _root(u, i, theta, low, high, tau_m, tau_syn, c_m)

@@ -20,21 +20,51 @@ its threshold fires, and has no derivative: zero stands for it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikesim._jit import kernel
 from spikesim.layered.continuous_trace import ContinuousTrace
-from spikesim.layered.crossing import DOUBLE, EQUAL, GENERAL, crossing, difference
+from spikesim.layered.crossing import DOUBLE, EQUAL, GENERAL
+from spikesim.layered.first_spike_kernels import climb, differentiate, fire
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.spike_times import SpikeTimes
 from spikesim.layered.threads import in_parts
 
-__all__ = ["FirstSpikeTrace", "fires_once", "first_spike_gradients", "first_spikes", "least_weight"]
+__all__ = [
+    "FirstSpikeTrace",
+    "Peaks",
+    "fires_once",
+    "first_spike_gradients",
+    "first_spikes",
+    "least_weight",
+]
+
+
+_NONE = np.zeros((0, 0))
+
+
+class Peaks(NamedTuple):
+    """The highest potential of each silent unit in each trial, shape (n_trials, n_units).
+
+    Attributes
+    ----------
+    times : ndarray
+        When it was reached (ms).
+    u : ndarray
+        Its distance from the potential that constant currents lead to (mV).
+    n_before : ndarray of int64
+        Number of arrivals before it.
+    bend : ndarray
+        Slope just before it, if it is an arrival that ended the rise, else 0 (mV/ms).
+    """
+
+    times: np.ndarray
+    u: np.ndarray
+    n_before: np.ndarray
+    bend: np.ndarray
 
 
 class FirstSpikeTrace(ContinuousTrace):
@@ -48,9 +78,11 @@ class FirstSpikeTrace(ContinuousTrace):
         How fast the potential rises there (mV/ms), 0 for a silent unit.
     n_before : ndarray of int64, shape (n_trials, n_units)
         Number of arrivals before it, the causal set.
+    peaks : Peaks
+        Where silent units came closest to their threshold. Made when asked for.
     """
 
-    v_max = v_mean = None
+    v_mean = None
 
     def __init__(self, layer: Layer, inputs: Events, duration: float, dt: float):
         shape = len(inputs.starts) - 1, layer.n_post
@@ -90,6 +122,29 @@ class FirstSpikeTrace(ContinuousTrace):
         """Spikes ``starts[b]`` to ``starts[b + 1] - 1`` belong to trial b."""
         return self.events.starts
 
+    @cached_property
+    def peaks(self) -> Peaks:
+        """The highest potentials of silent units."""
+        shape = self.first_spikes.shape
+        peaks = Peaks(
+            np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape)
+        )  # fmt: skip
+        units = units_of(self._layer)
+
+        def work(first: int, last: int) -> None:
+            climb(
+                *self._inputs, *units, self.duration, first, last, self.first_spikes, *peaks
+            )  # fmt: skip
+
+        in_parts(work, self.n_trials, self.n_trials * self._layer.w.size)
+        return peaks
+
+    @property
+    def v_max(self) -> np.ndarray:
+        """Highest potential (mV), the threshold of units that fired."""
+        highest = self.peaks.u + _v_inf(self._layer)
+        return np.where(np.isfinite(self.first_spikes), self._layer.neuron.v_th, highest)
+
     @property
     def held(self) -> np.ndarray:
         """Where a unit had fired in an earlier step."""
@@ -102,7 +157,7 @@ class FirstSpikeTrace(ContinuousTrace):
         units, neuron = units_of(self._layer), self._layer.neuron
         v = np.empty((len(at), *self.first_spikes.shape))
         v_reset = np.broadcast_to(neuron.v_reset, v.shape[2:])
-        v_th = np.broadcast_to(neuron.v_th, v.shape[2:])
+        v_inf = _v_inf(self._layer)
         for b, j in np.ndindex(self.first_spikes.shape):
             spikes = slice(self._inputs.starts[b], self._inputs.starts[b + 1])
             lines = self._inputs.units[spikes]
@@ -114,9 +169,7 @@ class FirstSpikeTrace(ContinuousTrace):
                 @ units.w[j, lines]
                 / (units.c_m[j])
             )
-            v[:, b, j] = np.where(
-                at < self.first_spikes[b, j], v_th[j] - units.theta[j] + u, v_reset[j]
-            )
+            v[:, b, j] = np.where(at < self.first_spikes[b, j], v_inf[j] + u, v_reset[j])
         return v
 
 
@@ -173,7 +226,7 @@ def first_spikes(network: LayeredNetwork, inputs: SpikeTimes) -> tuple[FirstSpik
         trace = FirstSpikeTrace(layer, events, inputs.duration, network.dt)
 
         def work(first: int, last: int, events=events, units=units, trace=trace) -> None:
-            _fire(*events, *units, inputs.duration, first, last, *trace.arrays)
+            fire(*events, *units, inputs.duration, first, last, *trace.arrays)
 
         in_parts(work, inputs.n_trials, inputs.n_trials * layer.w.size)
         traces.append(trace)
@@ -185,6 +238,8 @@ def first_spike_gradients(
     network: LayeredNetwork,
     traces: Sequence[FirstSpikeTrace],
     grad_times: np.ndarray,
+    grad_peaks: np.ndarray | None = None,
+    *,
     min_slope: float = 0.0,
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """Return the gradient of a loss of the first spikes of the last layer.
@@ -197,6 +252,8 @@ def first_spike_gradients(
         What :func:`first_spikes` made of the input.
     grad_times : ndarray, shape (n_trials, n_outputs)
         Derivative of the loss by each first spike (1/ms); that of a silent unit has no effect.
+    grad_peaks : ndarray, shape (n_trials, n_outputs), optional
+        Derivative by the highest potential (1/mV); that of a unit that fired has no effect.
     min_slope : float, default 0
         Slopes below are taken as this, which bounds the derivatives; in units of the distance
         from rest to threshold over `tau_m`.
@@ -212,15 +269,26 @@ def first_spike_gradients(
     for layer, trace in zip(reversed(network.layers), reversed(traces), strict=True):
         events, units, neuron = trace._inputs, units_of(layer), layer.neuron
         grad_events = np.zeros(len(events.times))
-        least = np.full(layer.n_post, min_slope * (neuron.v_th - neuron.v_rest) / neuron.tau_m)
+        least = min_slope * (neuron.v_th - neuron.v_rest) / neuron.tau_m
+        moments = trace.first_spikes, np.maximum(trace.slope, least), trace.n_before
+        bend = _NONE
+        if grad_peaks is not None and layer is network.layers[-1]:
+            # The potential at its peak follows an input as a spike does, with slope -1.
+            silent, peaks = np.isinf(trace.first_spikes), trace.peaks
+            moments = (
+                np.where(silent, peaks.times, trace.first_spikes),
+                np.where(silent, 1.0, moments[1]),
+                np.where(silent, peaks.n_before, trace.n_before),
+            )
+            grad_times, bend = np.where(silent, -grad_peaks, grad_times), peaks.bend
 
         def work(
-            first: int, last: int, events=events, units=units, trace=trace, grad=grad_times,
-            least=least, grad_events=grad_events,
+            first: int, last: int, events=events, units=units, moments=moments, bend=bend,
+            grad=grad_times, grad_events=grad_events,
         ) -> tuple[np.ndarray, ...]:  # fmt: skip
             sums = np.zeros_like(units.w), np.zeros(len(units.w)), np.zeros_like(units.delay)
-            _differentiate(
-                *events, *units, first, last, *trace.arrays, grad, least, grad_events, *sums
+            differentiate(
+                *events, *units, first, last, *moments, bend, grad, grad_events, *sums
             )  # fmt: skip
             return sums
 
@@ -235,11 +303,17 @@ def first_spike_gradients(
     return gradients[::-1], grad_events
 
 
+def _v_inf(layer: Layer) -> np.ndarray:
+    """Return the potential that constant currents lead to (mV), one for each unit."""
+    neuron = layer.neuron
+    return np.asarray(neuron.v_rest + neuron.r_m * (layer.bias + neuron.i_ext))
+
+
 def units_of(layer: Layer) -> Units:
     neuron, n = layer.neuron, layer.n_post
     tau_m, c_m = (np.full(n, value) for value in (neuron.tau_m, neuron.c_m))
     tau_syn = layer.synapse.tau_syn
-    v_inf = neuron.v_rest + tau_m / c_m * (layer.bias + neuron.i_ext)
+    v_inf = _v_inf(layer)
     formula = np.full(n, GENERAL)
     formula[tau_m == tau_syn] = EQUAL
     formula[tau_m == 2.0 * tau_syn] = DOUBLE
@@ -288,151 +362,3 @@ def _differences(h: Any, tau_m: Any, tau_syn: float) -> Any:
     k = abs(1.0 / tau_syn - 1.0 / tau_m)
     slow = np.exp(-h / max(tau_m, tau_syn))
     return h * slow if k == 0.0 else -slow * np.expm1(-h * k) / k
-
-
-@kernel
-def _arrive(times, units, first, n, delay, arrival, order):
-    """Fill in when the n spikes of a trial arrive, in order of time, and which spikes they are."""
-    sorted_already = True
-    for k in range(n):
-        order[k] = first + k
-        arrival[k] = times[first + k] + delay[units[first + k]]
-        if k > 0 and arrival[k] < arrival[k - 1]:
-            sorted_already = False
-    if not sorted_already:
-        rank = np.argsort(arrival[:n], kind="mergesort")
-        arrival[:n] = arrival[:n][rank]
-        order[:n] = first + rank
-
-
-@kernel
-def _decay(arrival, n, tau_m, tau_syn, decay_m, decay_syn, rise):
-    """Fill in what passes from each arrival to the next; before the first it is from 0."""
-    before = 0.0
-    for k in range(n):
-        gap = arrival[k] - before
-        decay_m[k] = math.exp(-gap / tau_m)
-        decay_syn[k] = math.exp(-gap / tau_syn)
-        rise[k] = difference(gap, tau_m, tau_syn)
-        before = arrival[k]
-
-
-@kernel
-def _fire(
-    times,
-    units,
-    starts,
-    w,
-    delay,
-    u_init,
-    theta,
-    tau_m,
-    c_m,
-    formula,
-    tau_syn,
-    alike,
-    duration,
-    first,
-    last,
-    found,
-    slope,
-    n_before,
-):
-    most = np.max(starts[first + 1 : last + 1] - starts[first:last])
-    arrival, order = np.empty(most), np.empty(most, dtype=np.int64)
-    decay_m, decay_syn, rise = np.empty(most), np.empty(most), np.empty(most)
-    shared = delay.shape[0] == 1
-    for b in range(first, last):
-        n = starts[b + 1] - starts[b]
-        if shared:
-            _arrive(times, units, starts[b], n, delay[0], arrival, order)
-            if alike:
-                _decay(arrival, n, tau_m[0], tau_syn, decay_m, decay_syn, rise)
-        for j in range(w.shape[0]):
-            if not shared:
-                _arrive(times, units, starts[b], n, delay[j], arrival, order)
-            if not (shared and alike):
-                _decay(arrival, n, tau_m[j], tau_syn, decay_m, decay_syn, rise)
-            u, i, start = u_init[j], 0.0, 0.0
-            for k in range(n + 1):
-                stop = min(arrival[k], duration) if k < n else duration
-                if stop > start:
-                    h = crossing(
-                        u, i, theta[j], stop - start, formula[j], tau_m[j], tau_syn, c_m[j]
-                    )
-                    if h < math.inf:
-                        found[b, j] = start + h
-                        current = i * math.exp(-h / tau_syn)
-                        slope[b, j] = -theta[j] / tau_m[j] + current / c_m[j]
-                        n_before[b, j] = k
-                        break
-                if stop == duration:
-                    break
-                u = u * decay_m[k] + i / c_m[j] * rise[k]
-                i = i * decay_syn[k] + w[j, units[order[k]]]
-                start = stop
-
-
-@kernel
-def _differentiate(
-    times,
-    units,
-    starts,
-    w,
-    delay,
-    u_init,
-    theta,
-    tau_m,
-    c_m,
-    formula,
-    tau_syn,
-    alike,
-    first,
-    last,
-    found,
-    slope,
-    n_before,
-    grad,
-    least,
-    grad_events,
-    grad_w,
-    grad_bias,
-    grad_delay,
-):
-    most = np.max(starts[first + 1 : last + 1] - starts[first:last])
-    arrival, order = np.empty(most), np.empty(most, dtype=np.int64)
-    decay_m, decay_syn, rise = np.empty(most), np.empty(most), np.empty(most)
-    shared = delay.shape[0] == 1
-    for b in range(first, last):
-        n = starts[b + 1] - starts[b]
-        if shared:
-            _arrive(times, units, starts[b], n, delay[0], arrival, order)
-            if alike:
-                _decay(arrival, n, tau_m[0], tau_syn, decay_m, decay_syn, rise)
-        for j in range(w.shape[0]):
-            steepness = max(slope[b, j], least[j])
-            if found[b, j] == math.inf or grad[b, j] == 0.0 or not steepness > 0.0:
-                continue
-            if not shared:
-                _arrive(times, units, starts[b], n, delay[j], arrival, order)
-            if not (shared and alike):
-                _decay(arrival, n, tau_m[j], tau_syn, decay_m, decay_syn, rise)
-            g = grad[b, j] / steepness
-            grad_bias[j] += g * tau_m[j] / c_m[j] * math.expm1(-found[b, j] / tau_m[j])
-            row = 0 if shared else j
-            for k in range(n_before[b, j] - 1, -1, -1):
-                # From arrival k to the spike, put together from its two parts.
-                if k == n_before[b, j] - 1:
-                    since = found[b, j] - arrival[k]
-                    left_m = math.exp(-since / tau_m[j])
-                    left_syn = math.exp(-since / tau_syn)
-                    risen = difference(since, tau_m[j], tau_syn)
-                else:
-                    risen = rise[k + 1] * left_m + decay_syn[k + 1] * risen
-                    left_m *= decay_m[k + 1]
-                    left_syn *= decay_syn[k + 1]
-                i = units[order[k]]
-                grad_w[j, i] -= g * risen / c_m[j]
-                shift = g * w[j, i] / c_m[j] * (left_syn - risen / tau_m[j])
-                grad_delay[row, i] += shift
-                grad_events[order[k]] += shift
