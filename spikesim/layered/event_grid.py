@@ -174,9 +174,12 @@ def _log(
     times, _, starts, first, last = given
     spikes = np.arange(starts[first], starts[last])
     mine = np.arange(len(values))
-    kinds = ((events.SPIKE, mine, values[:, 0], trial), (events.ECHO, mine, values[:, 0] + lag, trial),
-             (events.ARRIVAL, spikes, times[spikes] + p.delays[0, 0],
-              np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))))  # fmt: skip
+    of_inputs = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
+    kinds = (
+        (events.SPIKE, mine, values[:, 0], trial),
+        (events.ECHO, mine, values[:, 0] + lag, trial),
+        (events.ARRIVAL, spikes, times[spikes] + p.delays[0, 0], of_inputs),
+    )
     kind = np.concatenate([np.full(len(number), code) for code, number, *_ in kinds])
     number, when, whose = (np.concatenate([k[c] for k in kinds]) for c in (1, 2, 3))
     # At one time spikes come first, and what they cause after them.

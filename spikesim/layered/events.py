@@ -38,8 +38,19 @@ import numpy as np
 
 from spikesim._jit import kernel
 
-__all__ = ["C_M", "REACH", "TAU_M", "V_INF", "V_INIT", "V_RESET", "V_TH", "propagators", "run_joint",
-           "run_units", "sort_arrivals"]  # fmt: skip
+__all__ = [
+    "C_M",
+    "REACH",
+    "TAU_M",
+    "V_INF",
+    "V_INIT",
+    "V_RESET",
+    "V_TH",
+    "propagators",
+    "run_joint",
+    "run_units",
+    "sort_arrivals",
+]
 
 # Columns of the table of units.
 TAU_M, C_M, V_INF, V_TH, V_RESET, V_INIT, REACH = range(7)

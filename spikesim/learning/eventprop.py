@@ -11,8 +11,8 @@ from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.layered import continuous
 from spikesim.layered.continuous import EventGradients
-from spikesim.layered.event_grid import backward_on_grid
 from spikesim.layered.continuous_trace import ContinuousTrace
+from spikesim.layered.event_grid import backward_on_grid
 from spikesim.layered.forward import run
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.learning.base import Metrics
@@ -228,7 +228,7 @@ class EventProp(GradientRule):
             for value in (layer.neuron.v_th, layer.neuron.v_rest)
         )
         share = self.pull / (v_th - v_rest)
-        v_max = trace.v_max if isinstance(trace, ContinuousTrace) else trace.v.max(axis=0)
+        v_max: Any = trace.v_max if isinstance(trace, ContinuousTrace) else trace.v.max(axis=0)
         losses[trials] += share * (v_th - v_max[trials, units])
         by_peak = np.zeros((len(labels), layer.n_post))
         by_peak[trials, units] = -share / len(labels)
