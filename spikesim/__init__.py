@@ -24,7 +24,7 @@ _HOMES = {
         "ThresholdClassifier",
     ),
     "spikesim.layered": ("Layer", "LayeredNetwork", "dense", "to_network"),
-    "spikesim.learning": ("check_gradient", "evaluate", "fit"),
+    "spikesim.learning": ("check_gradient", "evaluate", "fit", "load_fit", "partial_fit"),
     "spikesim.network": (
         "AllToAll",
         "DistanceDependent",
@@ -140,7 +140,7 @@ if TYPE_CHECKING:
         ThresholdClassifier,
     )
     from spikesim.layered import Layer, LayeredNetwork, dense, to_network
-    from spikesim.learning import check_gradient, evaluate, fit
+    from spikesim.learning import check_gradient, evaluate, fit, load_fit, partial_fit
     from spikesim.network import (
         AllToAll,
         DistanceDependent,

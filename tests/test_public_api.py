@@ -17,8 +17,8 @@ Sigmoid SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput Sp
 SpikesimError SpikesimWarning SpikingClassifier SpikingRegressor Step StepCurrent StraightThrough
 Tanh ThresholdClassifier Triangle Uniform __version__ check_gradient comparison connections
 datasets dense distributions encoding errors estimators evaluate fit grid_positions layered
-learning ledger load_recording load_state memory_needed network neurons plotting recording simulate
-simulation surrogates synapses to_network
+learning ledger load_fit load_recording load_state memory_needed network neurons partial_fit
+plotting recording simulate simulation surrogates synapses to_network
 """.split()
 
 

@@ -230,11 +230,11 @@ def load_fit(path: str | os.PathLike[str], *, known: Iterable[type] = ()) -> Fit
     Examples
     --------
     >>> import spikesim as sp
-    >>> from spikesim.learning import Backprop, load_fit
+    >>> from spikesim.learning import Backprop
     >>> network = sp.dense([2, 4, 1], sp.Sigmoid(), rng=0)
     >>> result = sp.fit(network, Backprop(), [[0.0, 1.0], [1.0, 0.0]], [0, 1], seed=0)
     >>> result.save("trained.fit")
-    >>> load_fit("trained.fit").predict([[0.0, 1.0], [1.0, 0.0]])
+    >>> sp.load_fit("trained.fit").predict([[0.0, 1.0], [1.0, 0.0]])
     array([0, 1])
     """
     path = _check.path("load_fit.path", path)
