@@ -18,6 +18,8 @@ from spikesim._jit import kernel
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
 from spikesim.layered import Layer, LayeredNetwork, Trace
 from spikesim.layered.forward import run
+from spikesim.layered.packed import PackedSpikes
+from spikesim.layered.trace import SpikingTrace
 from spikesim.learning.base import Metrics
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.readouts import default_readout
@@ -76,6 +78,7 @@ class TrialRule(ABC):
         """
         name = type(self).__name__
         x, labels = checked_batch(name, x, labels, network)
+        x = np.asarray(x)
         self._check_batch(network, x, labels)
         readout = default_readout(network.layers[-1]) if self.readout is None else self.readout
         before = network
@@ -165,12 +168,20 @@ def spikes_into(inputs: np.ndarray, traces: tuple[Trace, ...], index: int) -> np
     return spikes[:, 0].astype(np.float64)
 
 
-def _joined(recorded: list[tuple[Trace, ...]]) -> tuple[Trace, ...]:
+def _joined(recorded: list[tuple[Any, ...]]) -> tuple[Any, ...]:
     """Return the traces of trials that were run one by one, as if run together."""
     return tuple(
-        Trace(*(np.concatenate(parts, axis=1) for parts in zip(*layer, strict=True)))
+        SpikingTrace(
+            np.concatenate([trace.v_free for trace in layer]),
+            _stacked([trace.spikes for trace in layer]),
+            None if layer[0].refractory is None else _stacked([t.refractory for t in layer]),
+        )
         for layer in zip(*recorded, strict=True)
     )
+
+
+def _stacked(trials: list[PackedSpikes]) -> PackedSpikes:
+    return PackedSpikes(np.concatenate([trial.bits for trial in trials]), trials[0].n_units)
 
 
 def check_window(rule: Any) -> None:
