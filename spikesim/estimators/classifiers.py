@@ -425,7 +425,7 @@ class ThresholdClassifier(_NetworkClassifier):
         How to learn; by default :class:`~spikesim.learning.Perceptron`, or
         :class:`~spikesim.learning.Committee` for a committee of more than one.
     learning_rate : float, optional
-        Step of the default rule; 0.1 by default.
+        Step of the default rule; by default 0.1, and 1 for committees.
     epochs : int, default 100
         Passes through the training samples at most; training ends when every sample has been
         right for five of them.
@@ -495,8 +495,9 @@ class ThresholdClassifier(_NetworkClassifier):
         return _check.integer(name, self.committee_size, minimum=1)
 
     def _made_rule(self) -> Any:
-        kind = Perceptron if self._n_units() == 1 else Committee
-        return kind(self._rate(0.1))
+        if self._n_units() == 1:
+            return Perceptron(self._rate(0.1))
+        return Committee(self._rate(1.0))
 
     def _made_network(self, n_inputs: int, n_outputs: int, rng: Any) -> LayeredNetwork:
         gain = _check.non_negative("ThresholdClassifier.gain", self.gain)
