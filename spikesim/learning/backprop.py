@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spikesim import _check
+from spikesim.errors import ParameterError
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
@@ -106,9 +107,13 @@ class Backprop(GradientRule):
         Raises
         ------
         ParameterError
-            Nothing to train, a readout that cannot read the output layer, or spiking units
-            whose threshold is not above their rest.
+            Nothing to train, a readout that cannot read the output layer, spiking units
+            whose threshold is not above their rest, or a network in continuous time.
         """
+        if network.continuous:
+            raise ParameterError(
+                "Backprop trains networks on a grid; in continuous time use EventProp or SpikeProp"
+            )
         return self._optimiser_state(network)
 
     def step(
