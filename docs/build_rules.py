@@ -90,8 +90,13 @@ def accepted(rule: Any) -> str:
 
 def _networks() -> dict[str, dict[str, list[Any]]]:
     made: dict[str, dict[str, list[Any]]] = {
-        "one layer": {}, "any number of layers": {}, "committees": {}
+        "one layer": {}, "any number of layers": {}, "committees": {}, "in continuous time": {}
     }  # fmt: skip
+    for name, t_ref in (("LIF", 0.0), ("LIF that fires once", 100.0)):
+        made["in continuous time"][name] = [
+            sp.dense([2, 3, 2], sp.LIF.normalised(t_ref=t_ref), synapse=sp.Exponential(3.0),
+                     continuous=True, rng=0)
+        ]  # fmt: skip
     for name, unit in UNITS.items():
         options: dict[str, Any] = {"synapse": sp.Exponential(3.0)} if unit.spiking else {}
         for form, sizes in (("one layer", [2]), ("any number of layers", [2, 3])):

@@ -65,7 +65,7 @@ class SpikeProp(EventProp):
     bump : float, default 0.001
         What every weight onto a unit that was silent in all trials of the batch grows by, as
         a part of its rheobase :math:`(v_{th} - v_{rest}) / r_m`; at least 0, and 0 for no bump.
-    pull : float, default 1
+    pull : float, default 10
         Cost added to the loss of a trial in which the output of the right class is silent, times
         how far its highest potential stays below threshold, as a part of
         :math:`v_{th} - v_{rest}`; at least 0, and 0 for no cost.
@@ -83,7 +83,7 @@ class SpikeProp(EventProp):
     optimiser: Any = Adam()
     readout: Any = FirstSpike()
     bump: float = 1e-3
-    pull: float = 1.0
+    pull: float = 10.0
     min_slope: float = 0.3
 
     _hints: ClassVar[dict[str, str]] = {
