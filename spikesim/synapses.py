@@ -157,6 +157,16 @@ class Exponential(Synapse):
         decay_syn = np.exp(-dt / self.tau_syn)
         return Propagators(decay_syn, 0.0, 1.0, 0.0, p_vi, np.zeros_like(p_vi))
 
+    def gain_slopes(
+        self, tau_m: np.ndarray, c_m: np.ndarray, dt: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivatives of the propagator ``p_vi`` by `tau_m` and by `tau_syn`."""
+        tau_m = np.asarray(tau_m)
+        rate_m, rate_syn = -1.0 / tau_m, -1.0 / self.tau_syn
+        by_rate_m = _second_divided_difference(rate_syn, rate_m, dt)
+        by_rate_syn = _second_divided_difference(rate_m, rate_syn, dt)
+        return by_rate_m / tau_m**2 / c_m, by_rate_syn / self.tau_syn**2 / c_m
+
     def at_nodes(self, dt: float) -> Nodes:
         """Return one exact step of `dt` (ms) and the values within it."""
         return _exponential_at_nodes(self.tau_syn, dt)
@@ -288,7 +298,7 @@ def _divided_difference(a: np.ndarray, b: float, dt: float) -> np.ndarray:
     return dt * np.exp(np.maximum(a, b) * dt) * np.where(gap == 0.0, 1.0, -np.expm1(-gap) / safe)
 
 
-def _second_divided_difference(a: np.ndarray, b: float, dt: float) -> np.ndarray:
+def _second_divided_difference(a: Any, b: Any, dt: float) -> np.ndarray:
     """Return the integral over [0, dt] of ``s exp(b s) exp(a (dt - s))``.
 
     With ``gap = (a - b) dt`` it is ``dt^2 (exp(a dt) - exp(b dt) (1 + gap)) / gap^2``; near

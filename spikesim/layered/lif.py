@@ -21,6 +21,8 @@ __all__ = ["Adjoint", "LIFLayer", "adjoint", "lags", "prepared", "run"]
 
 # From this share of ones on, whole products are faster than a row for each spike.
 DENSE_FROM = 0.15
+# What is not a weight or a bias; see Layer.trainable.
+_LEARNT = {"tau_m", "tau_syn", "v_th"}
 
 
 class LIFLayer(NamedTuple):
@@ -128,18 +130,22 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
     constant = p.leak_gain * (layer.bias + p.i_ext)
     gain = np.ones_like(p.p_vi) if p.delta else p.p_vi
     decay_syn = layer.w.dtype.type(0.0 if p.delta else p.decay_syn)
+    learns_time = bool(_LEARNT & set(layer.trainable))
+    currents = np.empty(v_free.shape if learns_time else (0, 0, 0), v_free.dtype)
     ref_steps = np.minimum(p.ref_steps, 2**31 - 1).astype(np.int32)
     parameters = (constant, gain, p.decay_m, p.v_rest, p.v_th, p.v_reset, ref_steps)
 
     def part(first: int, last: int) -> None:
         lif_forward.run_trials(
             bits, values, layer.w, w_rec, lags(layer, dt), parameters, p.v_init, decay_syn,
-            p.subtract, waits, first, last, v_free, fired, held,
+            p.subtract, waits, first, last, v_free, fired, held, currents,
         )  # fmt: skip
 
     in_parts(part, n_trials, n_trials * n_steps * n * (1.0 + density * n_pre))
     refractory = PackedSpikes(held, n) if waits else None
-    return SpikingTrace(v_free, PackedSpikes(fired, n), refractory)
+    return SpikingTrace(
+        v_free, PackedSpikes(fired, n), refractory, currents if learns_time else None
+    )
 
 
 def _as_given(x: PackedSpikes | np.ndarray, layer: Layer) -> tuple[np.ndarray, np.ndarray, float]:
@@ -220,10 +226,12 @@ def adjoint(
     if scalar is None:
         derivatives = surrogate.derivative((v_free - p.v_th_finite) / p.scale) * inverse
         derivatives = np.ascontiguousarray(derivatives, dtype)
-    kernel = lif_backward.adjoint_of(scalar)
+    learnt = [name for name in layer.trainable if name in _LEARNT]
+    kernel = lif_backward.adjoint_of(scalar, bool(learnt))
+    currents = _currents(layer, dt, x, trace) if learnt else np.empty((0, 0, 0), dtype)
     reach = dtype.type(getattr(surrogate, "reach", np.inf))
     gain = np.ones_like(p.p_vi) if p.delta else p.p_vi
-    parameters = (gain, p.decay_m, p.v_th_finite, p.v_reset, inverse)
+    parameters = (gain, p.decay_m, p.v_rest, p.v_th_finite, p.v_reset, p.v_init, inverse)
     decay_syn = dtype.type(0.0 if p.delta else p.decay_syn)
     flags = (p.subtract, bool(detach_reset), relaxed is not None)
     none = np.zeros((1, 1, n), dtype)
@@ -244,17 +252,15 @@ def adjoint(
         of_output = _as_given(trace.passed_on, layer)[:2]
 
     def part(first: int, last: int) -> dict[str, np.ndarray]:
-        constant = np.zeros(n, dtype)
+        sums = np.zeros((5, n), dtype)
         kernel(
             v_free, none if relaxed is None else relaxed, held, derivatives, grad_output, grad_v,
             of_later, rec, parameters, decay_syn, (dtype.type(surrogate.slope), reach), flags,
-            first, last, arrived, constant,
+            currents, first, last, arrived, sums,
         )  # fmt: skip
-        found = {}
+        found = {"sums": sums}
         if "w" in wanted:
             found["w"] = _outer(bits, values, arrived, lag, first, last, layer.w)
-        if "bias" in wanted:
-            found["bias"] = constant
         if "w_rec" in wanted:
             found["w_rec"] = _outer(*of_output, arrived, lag_rec, first, last, layer.w_rec)
         return found
@@ -265,9 +271,58 @@ def adjoint(
     for found in parts[1:]:
         for name, array in found.items():
             total[name] += array
-    if "bias" in total:
-        total["bias"] = total["bias"] * p.leak_gain
-    return Adjoint(arrived, total)
+    sums = total.pop("sums")
+    if "bias" in wanted:
+        total["bias"] = sums[0] * p.leak_gain
+    if learnt:
+        of_units = _by_units(layer, dt, sums.astype(np.float64))
+        total |= {
+            name: of_units[name].astype(dtype) for name in layer.parameters().keys() & of_units
+        }
+    return Adjoint(arrived, {name: total[name] for name in layer.parameters() if name in total})
+
+
+def _currents(layer: Layer, dt: float, x: Any, trace: Any) -> np.ndarray:
+    """Return the current after each step, shape (n_trials, n_steps, n_units)."""
+    if isinstance(trace, SpikingTrace) and trace.currents is not None:
+        return trace.currents
+    p = prepared(layer.neuron, layer.synapse, layer.n_post, dt, layer.w.dtype)
+    lag, lag_rec = lags(layer, dt)
+    x, output = np.asarray(x), np.asarray(trace.output)
+    currents = np.zeros((output.shape[1], output.shape[0], layer.n_post), layer.w.dtype)
+    decay_syn = 0.0 if p.delta else p.decay_syn
+    for k in range(len(output)):
+        if k:
+            currents[:, k] = decay_syn * currents[:, k - 1]
+        if k >= lag:
+            currents[:, k] += x[k - lag] @ layer.w
+        if layer.w_rec is not None and k >= lag_rec:
+            currents[:, k] += output[k - lag_rec] @ layer.w_rec
+    return currents
+
+
+def _by_units(layer: Layer, dt: float, sums: np.ndarray) -> dict[str, np.ndarray]:
+    r"""Return gradients by what is learnt of units and synapse, from those by the propagators.
+
+    With :math:`d = e^{-dt/\tau_m}` and the gain of a constant current
+    :math:`\ell = (1 - d)\,\tau_m / c_m`: :math:`d' = d\,dt/\tau_m^2` and
+    :math:`\ell' = (1 - d - d\,dt/\tau_m)/c_m`; by the logarithm, times :math:`\tau_m`.
+    """
+    neuron, synapse, n = layer.neuron, layer.synapse, layer.n_post
+    tau_m, c_m = (np.broadcast_to(value, (n,)) for value in (neuron.tau_m, neuron.c_m))
+    decay = np.exp(-dt / tau_m)
+    by_constant, by_decay, by_gain, by_decay_syn, by_threshold = sums
+    by_tau_m = by_decay * decay * dt / tau_m**2
+    by_tau_m += by_constant * (layer.bias + neuron.i_ext) * (1.0 - decay - decay * dt / tau_m) / c_m
+    found = {"v_th": by_threshold}
+    if isinstance(synapse, Exponential):
+        slope_m, slope_syn = synapse.gain_slopes(tau_m, c_m, dt)
+        by_tau_m = by_tau_m + by_gain * slope_m
+        decay_slope = np.exp(-dt / synapse.tau_syn) * dt / synapse.tau_syn**2
+        by_tau_syn = np.sum(by_decay_syn * decay_slope + by_gain * slope_syn)
+        found["log_tau_syn"] = np.array([by_tau_syn * synapse.tau_syn])
+    found["log_tau_m"] = by_tau_m * tau_m
+    return found
 
 
 def _of_trace(

@@ -40,7 +40,7 @@ def _near(v_free, v_th, inverse, reach, units):
 
 
 @lru_cache(maxsize=64)
-def adjoint_of(surrogate: Any) -> Any:
+def adjoint_of(surrogate: Any, learns_units: bool = False) -> Any:
     """Return the kernel of the backward pass with `surrogate` compiled into it.
 
     Parameters
@@ -48,6 +48,8 @@ def adjoint_of(surrogate: Any) -> Any:
     surrogate : callable or None
         A scalar kernel, see :class:`~spikesim.surrogates.Surrogate`; None for derivatives that
         are given as an array.
+    learns_units : bool, default False
+        Whether gradients by time constants and thresholds are wanted too.
     """
     given = surrogate is None
     slope_at = _one if given else surrogate
@@ -55,7 +57,7 @@ def adjoint_of(surrogate: Any) -> Any:
     @kernel(error_model="numpy")
     def adjoint(
         v_free, relaxed, held_bits, derivatives, grad_output, grad_v, later, rec, p, decay_syn,
-        surrogate_is, flags, first, last, grad_arrived, grad_constant,
+        surrogate_is, flags, currents, first, last, grad_arrived, sums,
     ):  # fmt: skip
         """Run the trials from `last` to `first`, each from its last step to its first.
 
@@ -77,8 +79,8 @@ def adjoint_of(surrogate: Any) -> Any:
         rec : tuple
             Recurrent weights, the same transposed, and steps that spikes take.
         p : tuple of ndarray
-            ``p_vi, decay_m, v_th, v_reset, inverse`` of the scale of the surrogate (0 for units
-            that never fire).
+            ``p_vi, decay_m, v_rest, v_th, v_reset, v_init, inverse`` of the scale of the
+            surrogate (0 for units that never fire).
         decay_syn : float
             What is left of the current after a step.
         surrogate_is : tuple of float
@@ -87,10 +89,13 @@ def adjoint_of(surrogate: Any) -> Any:
             Reset by subtraction; reset detached; outputs graded.
         grad_arrived : ndarray, shape (n_trials, n_steps, n_units)
             Filled with the gradient by what arrives in each step.
-        grad_constant : ndarray, shape (n_units,)
-            The gradient by a constant push is added here.
+        currents : ndarray, shape (n_trials, n_steps, n_units)
+            Current after each step, where parameters of units are learnt.
+        sums : ndarray, shape (5, n_units)
+            Added to: the gradients by a constant push, by ``decay_m``, by ``p_vi``, by
+            ``decay_syn`` and by ``v_th``; the first alone unless the others are learnt.
         """
-        p_vi, decay_m, v_th, v_reset, inverse = p
+        p_vi, decay_m, v_rest, v_th, v_reset, v_init, inverse = p
         subtract, detached, graded = flags
         slope, reach = surrogate_is
         n_steps, n = v_free.shape[1], v_free.shape[2]
@@ -103,6 +108,9 @@ def adjoint_of(surrogate: Any) -> Any:
         grad_spikes = np.empty((_GROUP, n), v_free.dtype)
         grad_after = np.empty((_GROUP, n), v_free.dtype)
         grad_current = np.empty((_GROUP, n), v_free.dtype)
+        # Of the step after: the gradients by v before its reset and by its current.
+        moved_next = np.empty((_GROUP, n), v_free.dtype)
+        current_next = np.empty((_GROUP, n), v_free.dtype)
         waits = held_bits.shape[0] > 0
         many_steps, many_trials = grad_output.shape[0] > 1, grad_output.shape[1] > 1
         v_many_steps, v_many_trials = grad_v.shape[0] > 1, grad_v.shape[1] > 1
@@ -116,6 +124,8 @@ def adjoint_of(surrogate: Any) -> Any:
                 for i in range(n):
                     grad_after[r, i] = 0
                     grad_current[r, i] = 0
+                    moved_next[r, i] = 0
+                    current_next[r, i] = 0
             for k in range(n_steps - 1, -1, -1):
                 for r in range(group):
                     b = start + r
@@ -198,9 +208,22 @@ def adjoint_of(surrogate: Any) -> Any:
                         grad = after if waiting else grad
                         grad += v_grads[i]
                         moved = zero if waiting else grad
+                        if learns_units:
+                            left = v_th[i] - v_reset[i] if subtract else v_row[i] - v_reset[i]
+                            v_after = v_row[i] - left * spike
+                            sums[1, i] += moved_next[r, i] * (v_after - v_rest[i])
+                            sums[2, i] += moved_next[r, i] * currents[b, k, i]
+                            sums[3, i] += current_next[r, i] * currents[b, k, i]
+                            pull = zero if waiting else grad_spike * phi
+                            sums[4, i] -= pull * (one + distance)
+                            sums[4, i] -= after * spike if subtract else zero
+                            moved_next[r, i] = moved
+                            current_next[r, i] = current_row[i]
                         after_row[i] = grad if waiting else decay_m[i] * grad
                         current_row[i] = decay_syn * current_row[i] + p_vi[i] * moved
-                        grad_constant[i] += moved
+                        sums[0, i] += moved
+                        if learns_units and k == 0:
+                            sums[1, i] += moved * (v_init[i] - v_rest[i])
 
     return adjoint
 

@@ -55,7 +55,7 @@ def _pack(flags, words):
 @kernel(error_model="numpy")
 def run_trials(
     bits, values, w, w_rec, lags, p, v_init, decay_syn, subtract, waits, first, last,
-    v_free, fired_bits, held_bits,
+    v_free, fired_bits, held_bits, currents,
 ):  # fmt: skip
     """Run the trials from `first` to `last`.
 
@@ -81,6 +81,8 @@ def run_trials(
         Filled with the potential before the reset.
     fired_bits, held_bits : ndarray of uint64, shape (n_trials, n_steps, n_words)
         Filled with the spikes and, if `waits`, with where units were refractory.
+    currents : ndarray, shape (n_trials, n_steps, n_units)
+        Filled with the current after each step; without trials where nobody wants it.
     """
     n_steps, n = v_free.shape[1], v_free.shape[2]
     n_words = fired_bits.shape[2]
@@ -126,3 +128,7 @@ def run_trials(
                 elif k >= lag:
                     for r in range(group):
                         add_weighted(values[k - lag, start + r], w, current[r])
+            if currents.shape[0] > 0:
+                for r in range(group):
+                    for i in range(n):
+                        currents[start + r, k, i] = current[r, i]

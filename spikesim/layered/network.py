@@ -23,6 +23,8 @@ __all__ = ["Layer", "LayeredNetwork", "dense"]
 _NEURONS = (LIF, ReLU, Sigmoid, Step, Tanh)
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 _PARAMETERS = ("w", "bias", "w_rec", "steepness", "delay")
+# Of a neuron or synapse; time constants are learnt by their logarithm, so that they stay above 0.
+_OF_UNITS = {"tau_m": "log_tau_m", "tau_syn": "log_tau_syn", "v_th": "v_th"}
 
 
 @_check.suggest_keywords
@@ -50,7 +52,10 @@ class Layer:
     steepness : array_like, shape (n_post,), optional
         Steepness of each rate unit; default that of `neuron`.
     trainable : iterable of str, default ("w", "bias", "w_rec")
-        Which of ``w``, ``bias``, ``w_rec``, ``steepness``, ``delay`` a learning rule may change.
+        Which of ``w``, ``bias``, ``w_rec``, ``steepness``, ``delay`` a learning rule may change,
+        and of spiking units ``tau_m`` and ``v_th``, one value each, with fixed ``c_m``, and
+        ``tau_syn`` of their Exponential synapse. Rules see the logarithm of a time constant, as
+        ``log_tau_m`` and ``log_tau_syn``.
     delay : array_like, shape (n_pre,) or (n_pre, n_post), or float, optional
         Time from a spike of an input to its arrival (ms), at least 0; one step on the grid and 0
         in continuous time by default. On the grid it is one number, a multiple of the step; 0
@@ -110,7 +115,9 @@ class Layer:
             )
         trainable = tuple(self.trainable)
         for name in trainable:
-            _check.choice("Layer.trainable", name, _PARAMETERS)
+            _check.choice("Layer.trainable", name, (*_PARAMETERS, *_OF_UNITS))
+            if name in _OF_UNITS:
+                self._check_unit_parameter(name)
         object.__setattr__(self, "w", w)
         object.__setattr__(self, "bias", _own("Layer.bias", bias, (n_post,)))
         if self.w_rec is not None:
@@ -125,6 +132,15 @@ class Layer:
                 raise ParameterError("Layer.delay_rec needs recurrent weights, Layer.w_rec")
             delay_rec = _check.non_negative("Layer.delay_rec", self.delay_rec)
             object.__setattr__(self, "delay_rec", delay_rec)
+
+    def _check_unit_parameter(self, name: str) -> None:
+        """Refuse to train what the units or the synapse of the layer do not have."""
+        if not self.neuron.spiking:
+            raise ParameterError(f"Layer.trainable: {name!r} is of spiking units")
+        if name == "tau_syn" and not isinstance(self.synapse, Exponential):
+            raise ParameterError("Layer.trainable: 'tau_syn' needs an Exponential synapse")
+        if name == "v_th" and not np.all(np.isfinite(self.neuron.v_th)):
+            raise ParameterError("Layer.trainable: 'v_th' must be finite to be learnt")
 
     def _own_delay(self) -> np.ndarray:
         """Return the delay as a read-only array of 0, 1 or 2 dimensions, checked."""
@@ -155,16 +171,52 @@ class Layer:
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return the trainable arrays by name, read-only."""
-        return {
-            name: getattr(self, name) for name in self.trainable if getattr(self, name) is not None
+        found = {}
+        for name in self.trainable:
+            if name in _OF_UNITS:
+                found[_OF_UNITS[name]] = self._unit_parameter(name)
+            elif getattr(self, name) is not None:
+                found[name] = getattr(self, name)
+        return found
+
+    def _unit_parameter(self, name: str) -> np.ndarray:
+        """Return what a rule sees of a parameter of the units or the synapse, read-only."""
+        value, n = (
+            (self.synapse.tau_syn, 1)
+            if name == "tau_syn"
+            else (getattr(self.neuron, name), self.n_post)
+        )
+        array = np.array(np.broadcast_to(value if name == "v_th" else np.log(value), (n,)))
+        array = array.astype(self.w.dtype)
+        array.flags.writeable = False
+        return array
+
+    def _with_units(self, arrays: dict[str, np.ndarray]) -> Layer:
+        """Return the layer with parameters of its units or its synapse replaced."""
+        values = {
+            name: np.asarray(arrays[key], np.float64)
+            if name == "v_th"
+            else np.exp(np.asarray(arrays[key], np.float64))
+            for name, key in _OF_UNITS.items()
+            if key in arrays
         }
+        layer = object.__new__(Layer)
+        layer.__dict__.update(self.__dict__)
+        if "tau_syn" in values:
+            layer.__dict__["synapse"] = Exponential(float(values.pop("tau_syn")[0]))
+        if values:
+            layer.__dict__["neuron"] = self.neuron.replaced(**values)
+        return layer
 
     def updated(self, **arrays: np.ndarray) -> Layer:
         """Return the layer with some of its arrays replaced by others of equal shape.
 
         Training does this at every update, so only what can have changed is checked.
         """
-        _check.known_keywords("Layer.updated", arrays, _PARAMETERS)
+        _check.known_keywords("Layer.updated", arrays, (*_PARAMETERS, *_OF_UNITS.values()))
+        of_units = {key: arrays.pop(key) for key in _OF_UNITS.values() if key in arrays}
+        if of_units:
+            return self._with_units(of_units).updated(**arrays)
         if any(getattr(self, name) is None for name in arrays):
             return replace(self, **arrays)
         layer = object.__new__(Layer)

@@ -82,15 +82,11 @@ def _spiking_layer(
     output, v_free = np.zeros(shape), np.zeros(shape)
     v = np.broadcast_to(p.v_init, shape[1:])
     current = np.zeros(shape[1:])
+    gain = 1.0 if p.delta else p.p_vi
+    lag, lag_rec = lif.lags(layer, dt)
     for k in range(shape[0]):
-        drive = np.zeros(shape[1:])
-        if k > 0:
-            drive = x[k - 1] @ layer.w
-            if layer.w_rec is not None:
-                drive = drive + output[k - 1] @ layer.w_rec
-        push = p.p_vi * current + constant
-        jump = drive if p.delta else 0.0
-        v_free[k] = np.where(held[k], v, p.v_rest + p.decay_m * (v - p.v_rest) + push + jump)
+        push = gain * current + constant
+        v_free[k] = np.where(held[k], v, p.v_rest + p.decay_m * (v - p.v_rest) + push)
         free = ~held[k] & p.fires
         output[k] = np.where(free, spike((v_free[k] - p.v_th_finite) / p.scale), 0.0)
         resets = output[k] if reset_spikes is None else reset_spikes[k]
@@ -98,5 +94,9 @@ def _spiking_layer(
             v = v_free[k] - (p.v_th_finite - p.v_reset) * resets
         else:
             v = v_free[k] * (1.0 - resets) + p.v_reset * resets
-        current = p.decay_syn * current + drive
+        current = p.decay_syn * current
+        if k >= lag:
+            current = current + x[k - lag] @ layer.w
+        if layer.w_rec is not None and k >= lag_rec:
+            current = current + output[k - lag_rec] @ layer.w_rec
     return Trace(output, v_free, held)

@@ -45,12 +45,21 @@ class SpikingTrace:
         Membrane potential before the reset (mV), trial after trial, as kernels run.
     spikes, refractory : PackedSpikes
         Spikes, and where units were refractory (None if none ever is).
+    currents : ndarray, shape (n_trials, n_steps, n_units), or None
+        Synaptic current after each step, where a time constant is to be learnt.
     """
 
-    def __init__(self, v_free: np.ndarray, spikes: PackedSpikes, refractory: PackedSpikes | None):
+    def __init__(
+        self,
+        v_free: np.ndarray,
+        spikes: PackedSpikes,
+        refractory: PackedSpikes | None,
+        currents: np.ndarray | None = None,
+    ):
         self.v_free = v_free
         self.spikes = spikes
         self.refractory = refractory
+        self.currents = currents
 
     @property
     def passed_on(self) -> PackedSpikes:

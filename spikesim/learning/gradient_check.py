@@ -164,8 +164,12 @@ def _differences(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the derivative of `loss` by each number of one array, and the error of each."""
     layer = network.layers[index]
-    array = getattr(layer, name)
+    array = layer.parameters()[name]
     half = step * max(1.0, float(np.sqrt(np.mean(array**2))))
+    if name == "v_th":
+        # Not below what the threshold must lie above.
+        lowest = np.maximum(layer.neuron.v_reset, layer.neuron.v_rest)
+        half = min(half, 0.5 * float(np.min(array - lowest)))
     result, uncertain = np.zeros(array.shape), np.zeros(array.shape)
 
     def moved_loss(position: tuple[int, ...], by: float) -> tuple[float, float]:

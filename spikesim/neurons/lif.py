@@ -182,6 +182,13 @@ class LIF:
             model._keep()  # What is not drawn has been checked.
         return model
 
+    def replaced(self, **values: Any) -> LIF:
+        """Return the neuron with other values of some parameters, checked but for their units."""
+        model = object.__new__(LIF)
+        model.__dict__.update(self.__dict__, **values)
+        model._keep()
+        return model
+
     def constants(self, dt: float) -> LIFConstants:
         """Derive what a step needs from the parameters, scalars kept scalar.
 

@@ -1,0 +1,283 @@
+"""Spikes as bits, rows in order, parts on threads, either precision, learnt units."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numba import config
+
+import spikesim as sp
+from spikesim.layered import (
+    Layer,
+    LayeredNetwork,
+    PackedSpikes,
+    SpikingTrace,
+    Trace,
+    backward,
+    forward,
+    lif,
+    threads,
+)  # fmt: skip
+from spikesim.layered.packed import listed
+from spikesim.layered.rows import add_listed, add_weighted, add_weighted_to_four, dot
+from spikesim.learning import Adam, Backprop, SpikeCount, check_gradient, fit
+from spikesim.surrogates import FastSigmoid, Truncated
+from spikesim.synapses import Delta, Exponential
+
+SMALL = config.DISABLE_JIT
+
+
+def spikes(n_steps=25, n_trials=40, n_units=70, share=0.1, seed=0):
+    if SMALL:
+        n_steps, n_trials = 8, 17
+    rng = np.random.default_rng(seed)
+    return (rng.random((n_steps, n_trials, n_units)) < share) * 1.0
+
+
+def network(n_inputs=70, synapse=None, recurrent=True, precision="double", t_ref=2.0, **options):
+    synapse = Exponential(4.0) if synapse is None else synapse
+    gain = 4.0 if isinstance(synapse, Delta) else 25.0
+    neuron = sp.LIF.normalised(8.0, t_ref)
+    return sp.dense(
+        [n_inputs, 66, 3], neuron, synapse=synapse, recurrent=recurrent, gain=gain, rng=1,
+        precision=precision, **options,
+    )  # fmt: skip
+
+
+def all_gradients(net, x, surrogate=None, traces=None, **options):
+    traces = forward(net, x) if traces is None else traces
+    upstream = np.random.default_rng(3).standard_normal(traces[-1].output.shape)
+    surrogate = FastSigmoid(2.0) if surrogate is None else surrogate
+    return backward(net, x, traces, upstream, None, surrogate=surrogate, **options)
+
+
+def see_that_bits_are_equal(one, other):
+    for a, b in zip(one, other, strict=True):
+        assert a.keys() == b.keys()
+        for name in a:
+            assert a[name].tobytes() == b[name].tobytes(), name
+
+
+@pytest.mark.parametrize("n_units", [1, 63, 64, 65, 130])
+def test_packing_and_unpacking(n_units):
+    x = spikes(5, 4, n_units, 0.4)
+    packed = PackedSpikes.pack(x)
+    assert packed.shape == x.shape and len(packed) == len(x)
+    np.testing.assert_array_equal(packed.unpack(), x)
+    np.testing.assert_array_equal(np.asarray(packed), x)
+    assert packed.unpack(np.float32).dtype == np.float32
+    assert packed.n_spikes == x.sum() and packed.density == pytest.approx(x.mean())
+    order = np.array([2, 0, 2])
+    np.testing.assert_array_equal(packed.take(order).unpack(), x[:, order])
+    units = np.empty(192, np.int64)
+    n = listed(packed.bits[1, 2], units)
+    assert units[:n].tolist() == np.flatnonzero(x[2, 1]).tolist()
+
+
+@pytest.mark.parametrize("other", [0.5, 2.0, -1.0])
+def test_only_zeros_and_ones_are_packed(other):
+    x = spikes(4, 3, 5)
+    x[2, 1, 3] = other
+    with pytest.raises(ValueError, match=r"PackedSpikes\.x must hold zeros and ones only"):
+        PackedSpikes.pack(x)
+
+
+@pytest.mark.parametrize("n", range(7))
+def test_rows_are_added_in_their_order(n):
+    rng = np.random.default_rng(n)
+    rows, weights = rng.standard_normal((9, 5)), rng.standard_normal((4, n))
+    start = rng.standard_normal((4, 5))
+    units = rng.integers(0, 9, n)
+    total = start[0].copy()
+    add_listed(rows, units, n, total)
+    expected = start[0].copy()
+    for unit in units:
+        expected = expected + rows[unit]
+    assert total.tobytes() == expected.tobytes()
+    totals, expected = start.copy(), start.copy()
+    add_weighted_to_four(weights, rows[:n], totals)
+    for r in range(4):
+        for m in range(n):
+            expected[r] = expected[r] + weights[r, m] * rows[m]
+    assert totals.tobytes() == expected.tobytes()
+    total = start[1].copy()
+    add_weighted(weights[1], rows[:n], total)
+    assert total.tobytes() == expected[1].tobytes()
+
+
+def test_the_product_of_two_rows():
+    a, b = np.random.default_rng(0).standard_normal((2, 33))
+    assert dot(a, b) == pytest.approx(float(a @ b), rel=1e-13)
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_the_number_of_threads_changes_no_bit(monkeypatch, precision):
+    x, net = spikes(), network(precision=precision)
+    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    found = []
+    for n in (1, 2, 5):
+        monkeypatch.setattr(threads, "_n_threads", lambda n=n: n)
+        monkeypatch.setattr(threads, "_pool", None)
+        traces = forward(net, x)
+        found.append((traces, all_gradients(net, x, traces=traces)))
+    for traces, gradients in found[1:]:
+        see_that_bits_are_equal(gradients, found[0][1])
+        for ours, theirs in zip(traces, found[0][0], strict=True):
+            assert ours.v_free.tobytes() == theirs.v_free.tobytes()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+def test_rows_for_spikes_and_whole_products_give_equal_bits(monkeypatch, share, synapse):
+    x, net = spikes(share=share), network(synapse=synapse)
+    found = []
+    for dense_from in (2.0, 0.0):
+        monkeypatch.setattr(lif, "DENSE_FROM", dense_from)
+        traces = forward(net, x)
+        found.append([traces[0].v_free, *(a for g in all_gradients(net, x) for a in g.values())])
+    for one, other in zip(*found, strict=True):
+        # Trials are added one by one to a gradient, or four lines at a time: in the same order.
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_trial_has_the_same_bits_in_any_company():
+    x, net = spikes(), network()
+    together = forward(net, x)[1].v
+    for trials in ([0], [3, 1, 0, 2, 7], range(5, 14)):
+        trials = list(trials)
+        np.testing.assert_array_equal(forward(net, x[:, trials])[1].v, together[:, trials])
+
+
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+def test_graded_input_of_ones_is_spikes(synapse):
+    x, net = spikes(), network(synapse=synapse)
+    graded = x.copy()
+    graded[0, -1, 0] = 0.5
+    one, other = forward(net, x)[0], forward(net, graded)[0]
+    assert isinstance(one, SpikingTrace)
+    np.testing.assert_array_equal(one.v[:, :-1], other.v[:, :-1])
+    assert not np.array_equal(one.v[:, -1], other.v[:, -1])
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_dense_trace_has_the_same_gradients(recurrent):
+    x, net = spikes(), network(recurrent=recurrent)
+    layers = [
+        dataclasses.replace(layer, trainable=(*layer.trainable, "tau_m", "tau_syn", "v_th"))
+        for layer in net.layers
+    ]
+    net = LayeredNetwork(layers)
+    traces = forward(net, x)
+    dense = [Trace(t.output, t.v, t.held) for t in traces]
+    for ours, theirs in zip(
+        all_gradients(net, x, detach_reset=False),
+        all_gradients(net, x, traces=dense, detach_reset=False),
+        strict=True,
+    ):
+        assert {"log_tau_m", "log_tau_syn", "v_th"} < ours.keys()
+        for name, array in ours.items():
+            np.testing.assert_allclose(array, theirs[name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("surrogate", [FastSigmoid(2.0), Truncated(FastSigmoid(2.0), 0.2)])
+def test_single_precision_is_double_but_for_rounding(surrogate):
+    x = spikes()
+    double, single = network(), network(precision="single")
+    a, b = forward(double, x), forward(single, x)
+    assert b[0].v.dtype == b[0].output.dtype == np.float32
+    assert np.array_equal(a[0].output, b[0].output) and a[0].output.any()
+    np.testing.assert_allclose(a[1].v, b[1].v, atol=1e-4)
+    for ours, theirs in zip(
+        all_gradients(single, x, surrogate), all_gradients(double, x, surrogate), strict=True
+    ):
+        for name, array in ours.items():
+            assert array.dtype == np.float32
+            scale = np.abs(theirs[name]).max()
+            np.testing.assert_allclose(array, theirs[name], rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_weights_beyond_single_precision_are_refused():
+    layer = Layer(np.full((2, 1), 1e300), sp.LIF.normalised())
+    with pytest.raises(ValueError, match=r"Layer\.w has values beyond single precision"):
+        LayeredNetwork([layer], precision="single")
+
+
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+@pytest.mark.parametrize("reset", ["to_potential", "subtract"])
+@pytest.mark.parametrize("detach", [True, False])
+def test_gradients_by_time_constants_and_thresholds(synapse, reset, detach):
+    rng = np.random.default_rng(3)
+    delta = isinstance(synapse, Delta)
+    gain = 4.0 if delta else 25.0
+    names = ("w", "w_rec", "tau_m", "v_th", *(() if delta else ("tau_syn",)))
+    hidden = sp.LIF(
+        rng.uniform(5.0, 15.0, 4), 10.0, 0.0, rng.uniform(0.8, 1.2, 4), -0.1, 2.0, 0.1, 0.05,
+        reset=reset,
+    )  # fmt: skip
+    layers = [
+        Layer(
+            rng.normal(0.1, 0.5, (3, 4)) * gain, hidden, rng.normal(0.0, 0.1, 4), synapse,
+            rng.normal(0.0, 0.2, (4, 4)) * gain, trainable=names,
+        ),
+        Layer(
+            rng.normal(0.1, 0.5, (4, 2)) * gain,
+            sp.LIF(8.0, 10.0, 0.0, 1.0, -0.1, 0.0, reset=reset), None, synapse, trainable=[name for name in names if name != "w_rec"],
+        ),
+    ]  # fmt: skip
+    x = spikes(8 if SMALL else 20, 3, 3, 0.3)
+    rule = Backprop(readout=SpikeCount(), surrogate=FastSigmoid(2.0), detach_reset=detach)
+    check = check_gradient(LayeredNetwork(layers), rule, x, np.arange(x.shape[1]) % 2)
+    assert check.max_relative_error < 1e-8
+    for name in ("log_tau_m", "v_th"):
+        assert all(np.abs(arrays[name]).max() > 0.0 for arrays in check.analytic)
+
+
+def test_time_constants_and_thresholds_are_learnt():
+    data = sp.datasets.iris()
+    encoder = sp.encoding.PopulationEncoder(n_fields=4, duration=20.0, t_max=12.0)
+    net = sp.dense(
+        [16, 8, 3], sp.LIF.normalised(8.0), synapse=Exponential(4.0), gain=15.0, bias_sd=0.3, rng=0
+    )
+    before = LayeredNetwork(
+        [dataclasses.replace(a, trainable=("tau_m", "tau_syn", "v_th")) for a in net.layers]
+    )
+    result = fit(
+        before, Backprop(readout=SpikeCount(), optimiser=Adam(0.02)), data.features[::5],
+        data.labels[::5], encoder=encoder, epochs=3 if SMALL else 60, seed=1, warn=False,
+    )  # fmt: skip
+    first, hidden = before.layers[0], result.network.layers[0]
+    assert np.array_equal(first.w, hidden.w)
+    assert not np.array_equal(first.parameters()["log_tau_m"], hidden.parameters()["log_tau_m"])
+    assert hidden.neuron.tau_m.shape == hidden.neuron.v_th.shape == (8,)
+    assert hidden.synapse.tau_syn != 4.0
+    assert result.history.loss[-1] < (1.0 if SMALL else 0.8) * result.history.loss[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "neuron", "synapse", "message"),
+    [
+        ("tau_m", sp.Sigmoid(), Delta(), "'tau_m' is of spiking units"),
+        ("tau_syn", sp.LIF.normalised(), Delta(), "'tau_syn' needs an Exponential synapse"),
+        ("v_th", sp.LIF.non_spiking(), Delta(), "'v_th' must be finite to be learnt"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused(name, neuron, synapse, message):
+    with pytest.raises(ValueError, match=message):
+        Layer([[1.0]], neuron, synapse=synapse, trainable=(name,))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delay": 1.5}, r"layers\[0\]\.delay = 1\.5 ms must be a multiple of dt = 1 ms"),
+        ({"delay": 0.0}, r"layers\[0\]\.delay must be at least dt = 1 ms with a Delta synapse"),
+        ({"delay": [1.0, 2.0]}, "must be one number on the grid"),
+        ({"delay": -1.0}, r"Layer\.delay\S* must be at least 0 ms"),
+        ({"delay_rec": 1.0}, r"Layer\.delay_rec needs recurrent weights"),
+    ],
+)
+def test_delays_that_the_grid_cannot_have_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        LayeredNetwork([Layer([[1.0], [1.0]], sp.LIF.normalised(), **options)])
