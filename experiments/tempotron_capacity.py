@@ -46,10 +46,10 @@ class Config:
         Source of all randomness.
     """
 
-    n_inputs: int = 40
+    n_inputs: int = 30
     loads: tuple[float, ...] = (1.0, 2.0, 2.5, 3.0, 4.0)
     n_problems: int = 10
-    epochs: int = 500
+    epochs: int = 800
     t_max: float = 75.0
     tau_m: float = 15.0
     dt: float = 2.5
@@ -59,7 +59,7 @@ class Config:
     @classmethod
     def smoke(cls) -> Config:
         """Return the smallest run that shows the limit."""
-        return cls(n_inputs=10, loads=(1.0, 4.0), n_problems=2, epochs=30)
+        return cls(n_inputs=10, loads=(1.0, 4.0), n_problems=1, epochs=20, dt=5.0, seed=2)
 
 
 def run(config: Config) -> dict[str, Any]:
