@@ -14,11 +14,16 @@ from spikesim.estimators import (
 )
 
 SPIKING: dict = {}
+REGRESSION: dict = {}
 RATE: dict = {}
+THRESHOLD: dict = {}
 if config.DISABLE_JIT:
-    encoder = PopulationEncoder(n_fields=3, duration=6.0, t_max=4.0)
-    SPIKING = {"encoder": encoder, "learning_rate": 0.05, "epochs": 4, "hidden_layer_sizes": 6}
-    RATE = {"learning_rate": 0.05, "epochs": 10, "hidden_layer_sizes": 8}
+    encoder = PopulationEncoder(n_fields=2, duration=10.0, t_max=6.0)
+    SPIKING = {"hidden_layer_sizes": 6, "encoder": encoder, "dt": 2.0, "gain": 9.0, "epochs": 4}
+    REGRESSION = {**SPIKING, "learning_rate": 0.2, "batch_size": 8}
+    SPIKING = {**SPIKING, "learning_rate": 0.1, "batch_size": 16}
+    RATE = {"hidden_layer_sizes": 8, "learning_rate": 0.05, "epochs": 10}
+    THRESHOLD = {"epochs": 20}
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +35,10 @@ def _array_api(monkeypatch):
 @parametrize_with_checks(
     [
         SpikingClassifier(**SPIKING),
-        SpikingRegressor(**SPIKING),
+        SpikingRegressor(**REGRESSION),
         RateClassifier(**RATE),
-        ThresholdClassifier(),
-        ThresholdClassifier(3),
+        ThresholdClassifier(**THRESHOLD),
+        ThresholdClassifier(3, **THRESHOLD),
         EncoderTransformer(),
         EncoderTransformer(output="first_spikes"),
     ]
