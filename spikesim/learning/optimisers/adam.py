@@ -12,6 +12,9 @@ from spikesim.learning.optimisers.base import Descent, OptimiserState
 
 __all__ = ["Adam", "AdamW"]
 
+# Numbers that are worked on at a time, so that they stay in the cache of a core.
+_PIECE = 1 << 15
+
 
 class _Adam(Descent):
     """What both share."""
@@ -33,17 +36,22 @@ class _Adam(Descent):
         n = state.n_updates + 1
         decay_mean, decay_square = float(self.decay_mean), float(self.decay_square)
         mean, square = decay_mean * state.memory[0], decay_square * state.memory[1]
-        # In place, as a new array of many weights costs more than the sum that goes into it.
-        work = (1.0 - decay_mean) * gradient
-        mean += work
-        np.square(gradient, out=work)
-        work *= 1.0 - decay_square
-        square += work
-        np.divide(square, 1.0 - decay_square**n, out=work)
-        np.sqrt(work, out=work)
-        work += self.epsilon
-        np.multiply(rate / (1.0 - decay_mean**n), mean, out=gradient)
-        gradient /= work
+        # In place and piece by piece: new memory costs more than the sums that go into it.
+        space = np.empty(min(_PIECE, gradient.size), gradient.dtype)
+        for start in range(0, gradient.size, _PIECE):
+            piece = slice(start, start + _PIECE)
+            g, m, s = gradient[piece], mean[piece], square[piece]
+            work = space[: g.size]
+            np.multiply(1.0 - decay_mean, g, out=work)
+            m += work
+            np.square(g, out=work)
+            work *= 1.0 - decay_square
+            s += work
+            np.divide(s, 1.0 - decay_square**n, out=work)
+            np.sqrt(work, out=work)
+            work += self.epsilon
+            np.multiply(rate / (1.0 - decay_mean**n), m, out=g)
+            g /= work
         return gradient, (mean, square)
 
 

@@ -7,6 +7,7 @@ precision of the parameters.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol
 
@@ -128,24 +129,23 @@ class Descent(ABC):
         names = [(layer, name) for layer, arrays in enumerate(parameters) for name in arrays]
         if not names:
             return [{} for _ in parameters], state._replace(n_updates=state.n_updates + 1)
-        vector = np.concatenate([parameters[layer][name].ravel() for layer, name in names])
         gradient = np.concatenate(
             [grads[layer][name].ravel() for layer, name in names],
-            dtype=vector.dtype,
+            dtype=np.result_type(*(parameters[layer][name] for layer, name in names)),
             casting="same_kind",
         )
         self._clip(gradient)
         rate = self._rate(state)
         step, memory = self._step(gradient, state, rate)
-        np.subtract(vector, step, out=step)
         new: Arrays = [{} for _ in parameters]
         start = 0
         for layer, name in names:
             old = parameters[layer][name]
-            part = step[start : start + old.size]
+            part = step[start : start + old.size].reshape(old.shape)
+            np.subtract(old, part, out=part)
             if self.weight_decay and name in _DECAYED:
-                part -= float(rate * self.weight_decay) * vector[start : start + old.size]
-            new[layer][name] = part.reshape(old.shape).astype(old.dtype, copy=False)
+                part -= float(rate * self.weight_decay) * old
+            new[layer][name] = part.astype(old.dtype, copy=False)
             start += old.size
         return new, OptimiserState(state.n_updates + 1, state.epoch, memory)
 
@@ -170,7 +170,9 @@ class Descent(ABC):
         if self.clip_value is not None:
             np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
         if self.clip_norm is not None:
-            norm = length(gradient)
+            norm = math.sqrt(np.vdot(gradient, gradient))
+            if not 1e-15 < norm < 1e15:
+                norm = length(gradient)  # Squares beyond single precision.
             if norm > self.clip_norm:
                 gradient *= float(self.clip_norm / norm)
 
