@@ -117,18 +117,34 @@ def test_silent_outputs_of_the_right_class_are_pulled_up():
         assert step.any()
 
 
-def test_units_silent_in_all_trials_are_bumped():
+def test_silent_outputs_are_raised_by_how_often_they_miss_their_class():
     net = network(mean=-9.0)
-    x, _, labels = batch(6)
+    x, _, _ = batch(6)
+    labels = np.array([0, 0, 0, 1, 1, 1])
     rule = SpikeProp(optimiser=SGD(1e-30), bump=0.1, pull=0.0)
     trained, _, metrics = rule.step(net, rule.init(net), x, labels)
-    for old, new, trace in zip(net.layers, trained.layers, metrics.traces, strict=True):
-        silent = np.isinf(trace.first_spikes).all(axis=0)
-        assert silent.any()
-        # The rheobase of a normalised unit is 1.
-        np.testing.assert_allclose(new.w - old.w, np.where(silent, 0.1, 0.0) + 0.0 * old.w)
+    assert np.isinf(metrics.traces[-1].first_spikes).all()
+    grown = trained.layers[-1].w - net.layers[-1].w
+    np.testing.assert_allclose(grown[:, :2], 0.1 * least_weight(net.layers[-1])[0])
+    assert not grown[:, 2].any()
     unhelped, _, _ = replace(rule, bump=0.0).step(net, rule.init(net), x, labels)
     np.testing.assert_array_equal(unhelped.layers[-1].w, net.layers[-1].w)
+
+
+def test_hidden_units_are_raised_once_they_have_been_silent_for_long():
+    net = network(mean=-9.0)
+    x, _, labels = batch(20)
+    rule = SpikeProp(optimiser=SGD(1e-30), silent_share=0.5)
+    state, steps, trained = rule.init(net), 0, net
+    while np.array_equal(trained.layers[0].w, net.layers[0].w):
+        trained, state, _ = rule.step(trained, state, x, labels)
+        steps += 1
+    # The running mean passes a half after 100 ln 2 trials.
+    assert steps == 4
+    for _ in range(20 if FEW else 300):
+        trained, state, metrics = rule.step(trained, state, x, labels)
+    if not FEW:
+        assert np.isfinite(metrics.traces[0].first_spikes).any(axis=0).all()
 
 
 def test_min_slope_bounds_the_step():
@@ -138,7 +154,7 @@ def test_min_slope_bounds_the_step():
     x = SpikeTimes.from_table([[1.0]], DURATION)
     moves = []
     for min_slope in (0.0, 0.3):
-        rule = SpikeProp(CrossEntropy(0.05), SGD(1.0), min_slope=min_slope, pull=0.0)
+        rule = SpikeProp(CrossEntropy(0.05), SGD(1.0), min_slope=min_slope, pull=0.0, bump=0.0)
         trained, _, _ = rule.step(net, rule.init(net), x, np.array([1]))
         moves.append(float(np.abs(trained.layers[0].w - net.layers[0].w)[0, 0]))
     assert moves[0] > 1e3 * moves[1] > 0.0
@@ -179,6 +195,7 @@ def test_trials_longer_than_the_refractory_period_are_refused():
     [
         ({"bump": -1.0}, "bump"),
         ({"pull": -1.0}, "pull"),
+        ({"silent_share": 1.5}, "silent_share"),
         ({"min_slope": -0.1}, "min_slope"),
         ({"loss": CrossEntropy}, "loss"),
         ({"readout": Backprop()}, "readout"),
@@ -193,11 +210,11 @@ def test_bad_settings_are_refused_by_name(options, name):
 def test_it_learns_xor_from_exact_times(ratio):
     data = xor()
     net = dense(
-        [3, 6, 2], LIF.normalised(10.0, t_ref=60.0), synapse=Exponential(10.0 / ratio), gain=20.0,
+        [3, 12, 2], LIF.normalised(10.0, t_ref=60.0), synapse=Exponential(10.0 / ratio), gain=40.0,
         continuous=True, rng=1,
     )  # fmt: skip
     result = fit(
-        net, SpikeProp(optimiser=Adam(0.5)), data.features, data.labels,
+        net, SpikeProp(optimiser=Adam(0.2)), data.features, data.labels,
         encoder=LatencyEncoder(60.0, 12.0, bias_spike=True), epochs=20 if FEW else 300, seed=1,
         until="solved", warn=False,
     )  # fmt: skip

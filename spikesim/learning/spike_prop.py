@@ -2,15 +2,22 @@ r"""SpikeProp: descent along exact derivatives of first spikes."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.layered.continuous import spikes_of
-from spikesim.layered.first_spike import fires_once, first_spike_gradients, first_spikes
+from spikesim.layered.first_spike import (
+    FirstSpikeTrace,
+    fires_once,
+    first_spike_gradients,
+    first_spikes,
+    least_weight,
+)
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.learning.eventprop import EventProp
@@ -19,7 +26,17 @@ from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.learning.readouts import FirstSpike
 
-__all__ = ["SpikeProp"]
+__all__ = ["SpikeProp", "SpikePropState"]
+
+# Trials over which the share of silent ones is a running mean.
+_MEMORY = 100.0
+
+
+class SpikePropState(NamedTuple):
+    """State of the optimiser, and the share of silent trials of each hidden unit, by layer."""
+
+    optimiser: Any
+    silent: tuple[np.ndarray, ...]
 
 
 @_check.suggest_keywords
@@ -62,10 +79,14 @@ class SpikeProp(EventProp):
         How to descend.
     readout : FirstSpike, default FirstSpike()
         How first spikes are turned into scores.
-    bump : float, default 0.001
-        What every weight onto a unit that was silent in all trials of the batch grows by, as
-        a part of its rheobase :math:`(v_{th} - v_{rest}) / r_m`; at least 0, and 0 for no bump.
-    pull : float, default 10
+    bump : float, default 0.05
+        What every weight onto a unit that is silent too often grows by at each update, as a part
+        of the smallest weight by which one spike makes it fire; at least 0, and 0 for no bump. A
+        hidden unit is too often silent beyond `silent_share`. The weights of an output unit grow
+        by as much times the share of the trials of its class in which it is silent.
+    silent_share : float, default 0.9
+        Share of silent trials, a running mean over about 100 of them, from 0 to 1.
+    pull : float, default 1
         Cost added to the loss of a trial in which the output of the right class is silent, times
         how far its highest potential stays below threshold, as a part of
         :math:`v_{th} - v_{rest}`; at least 0, and 0 for no cost.
@@ -82,8 +103,9 @@ class SpikeProp(EventProp):
     loss: Any = CrossEntropy()
     optimiser: Any = Adam()
     readout: Any = FirstSpike()
-    bump: float = 1e-3
-    pull: float = 10.0
+    bump: float = 0.05
+    silent_share: float = 0.9
+    pull: float = 1.0
     min_slope: float = 0.3
 
     _hints: ClassVar[dict[str, str]] = {
@@ -96,6 +118,7 @@ class SpikeProp(EventProp):
         _check.instance("SpikeProp.readout", self.readout, FirstSpike, "a FirstSpike")
         for name in ("bump", "pull", "min_slope"):
             _check.non_negative(f"SpikeProp.{name}", getattr(self, name))
+        _check.in_range("SpikeProp.silent_share", self.silent_share, 0.0, 1.0)
 
     def init(self, network: LayeredNetwork) -> Any:
         """Check that the rule can train `network`; return the state of the optimiser.
@@ -125,7 +148,8 @@ class SpikeProp(EventProp):
                 raise ParameterError(f"layer {index}: LIF.v_init must lie below LIF.v_th")
             if not np.all(np.asarray(neuron.t_ref) > 0.0):
                 raise ParameterError(_too_short(index, "the trial"))
-        return self._optimiser_state(network)
+        silent = tuple(np.zeros(layer.n_post) for layer in network.layers[:-1])
+        return SpikePropState(self._optimiser_state(network), silent)
 
     def step(
         self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
@@ -158,10 +182,43 @@ class SpikeProp(EventProp):
         gradients, _ = first_spike_gradients(
             network, traces, by_times, grads.v_max, min_slope=self.min_slope
         )
-        trained, state, metrics = self._descended(
-            network, state, gradients, losses, correct, traces
+        trained, optimiser, metrics = self._descended(
+            network, state.optimiser, gradients, losses, correct, traces
         )
-        return self._bumped(_causal(trained), traces), state, metrics
+        silent = _running_shares(state.silent, traces[:-1])
+        shares = [np.where(share > self.silent_share, 1.0, 0.0) for share in silent]
+        shares.append(self._missed(traces[-1], answers))
+        trained = self._raised(_causal(trained), shares)
+        return trained, SpikePropState(optimiser, silent), metrics
+
+    def _missed(self, trace: FirstSpikeTrace, labels: np.ndarray) -> np.ndarray:
+        """Return the share of the trials of its own class in which each output unit is silent."""
+        silent = np.isinf(trace.first_spikes)
+        if self.real_targets:
+            return silent.mean(axis=0)
+        n = silent.shape[1]
+        own = labels[:, None] == (np.arange(n) if n > 1 else 1)
+        return (silent & own).sum(axis=0) / np.maximum(own.sum(axis=0), 1)
+
+    def _raised(self, network: LayeredNetwork, shares: list[np.ndarray]) -> LayeredNetwork:
+        """Return the network with the weights of silent units raised."""
+        layers = list(network.layers)
+        for index, (layer, share) in enumerate(zip(network.layers, shares, strict=True)):
+            if self.bump and share.any() and "w" in layer.trainable:
+                layers[index] = layer.updated(w=layer.w + self.bump * share * least_weight(layer))
+        return network.updated(layers)
+
+
+def _running_shares(
+    before: tuple[np.ndarray, ...], traces: tuple[FirstSpikeTrace, ...]
+) -> tuple[np.ndarray, ...]:
+    if not traces:
+        return ()
+    new = -math.expm1(-len(traces[0].first_spikes) / _MEMORY)
+    return tuple(
+        (1.0 - new) * share + new * np.isinf(trace.first_spikes).mean(axis=0)
+        for share, trace in zip(before, traces, strict=True)
+    )
 
 
 def _too_short(index: int, trial: str) -> str:
