@@ -26,8 +26,8 @@ from spikesim.learning import (
     SpikeCount,
     fit,
 )
+from spikesim.learning.error_paths import by_own_errors
 from spikesim.learning.reinforce import run_drawn
-from spikesim.learning.synaptic_traces import constants_of, slope_of, weighed
 from spikesim.neurons import LIF, Sigmoid, Tanh
 from spikesim.surrogates import FastSigmoid
 from spikesim.synapses import Delta, Exponential
@@ -72,6 +72,11 @@ def gradients_of(rule, network, x, labels):
     ]
 
 
+def slopes_of(trace):
+    """Return what stands for the derivative of a spike, for normalised units."""
+    return SURROGATE.derivative(trace.v - 1.0) * ~trace.held
+
+
 def assert_close(found, wanted, rtol=1e-12):
     for a, b in zip(found, wanted, strict=True):
         for name in b:
@@ -92,9 +97,10 @@ def test_sums_over_traces_equal_their_slow_twin(reset, synapse, t_ref, tau_m):
     assert trace.output.sum() > 20
     # Signals while a unit is held count, too.
     signal = np.random.default_rng(0).standard_normal(trace.v.shape)
-    found = weighed(layer, 1.0, x, trace, signal)
+    network = LayeredNetwork([layer])
+    found = by_own_errors(network, x, [trace], [(None, signal)], SURROGATE)
     by_w, by_bias = naive.weighed(layer, 1.0, x, trace, signal)
-    assert_close([found], [{"w": by_w, "bias": by_bias}])
+    assert_close(found, [{"w": by_w, "bias": by_bias}])
 
 
 @pytest.mark.parametrize("reset", RESETS)
@@ -141,7 +147,7 @@ def test_eprop_equals_its_slow_twin_online(reset, synapse, t_ref):
     to_v = np.random.default_rng(2).standard_normal(traces[1].v.shape)
     found = rule._gradients(network, state, x, traces, None, to_v)[0]
     hidden, output = network.layers
-    slopes = slope_of(constants_of(hidden, 1.0), traces[0], SURROGATE)
+    slopes = slopes_of(traces[0])
     for name, source in (("w", x), ("w_rec", traces[0].output)):
         lines = Layer(getattr(hidden, name), hidden.neuron, synapse=synapse)
         wanted = naive.eprop(lines, output, 1.0, source, traces, slopes, to_v, state.feedback[0])
@@ -185,8 +191,11 @@ def test_what_eprop_cannot_train_is_refused():
     assert len(EProp(feedback="random").init(deep).feedback) == 2
     with pytest.raises(ParameterError, match="rate units"):
         EProp().init(dense([2, 2, 1], Sigmoid(), rng=0))
+    with pytest.raises(ParameterError, match="continuous time"):
+        EProp().init(dense([2, 2], LIF.normalised(), synapse=Exponential(5.0), continuous=True,
+                           rng=0))  # fmt: skip
     with pytest.raises(ParameterError, match="delays"):
-        EProp().init(LayeredNetwork([Layer(np.ones((2, 1)), LIF.normalised(), delay=2.0)]))
+        Reinforce().init(LayeredNetwork([Layer(np.ones((2, 1)), LIF.normalised(), delay=2.0)]))
 
 
 def rates(sizes=(3, 6, 5, 2), seed=0):
@@ -346,26 +355,27 @@ def test_without_noise_drawn_spikes_are_those_of_the_network():
     np.testing.assert_allclose(score, 0.0, atol=1e-100)
 
 
+# Output units, readout, synapses of the hidden units; steps, for all weights to have an effect.
 TINY = {
-    "spiking": (LIF.normalised(3.0), SpikeCount(), 3),
-    "refractory, subtract": (LIF.normalised(3.0, 1.0, "subtract"), SpikeCount(), 3),
-    "leaky": (LIF.non_spiking(3.0), MeanMembrane(), 4),
+    "spiking": (LIF.normalised(3.0), SpikeCount(), Delta(), 3),
+    "refractory, subtract": (LIF.normalised(3.0, 1.0, "subtract"), SpikeCount(), Delta(), 3),
+    "leaky": (LIF.non_spiking(3.0), MeanMembrane(), Exponential(2.0), 4),
 }
 
 
-def tiny(neuron, w, w_rec, w_out):
-    hidden = LIF.normalised(4.0, 0.0, neuron.reset)
-    return LayeredNetwork([Layer(w, hidden, [0.1, 0.2], Exponential(2.0), w_rec),
+def tiny(neuron, synapse, w, w_rec, w_out):
+    hidden = LIF.normalised(4.0, neuron.t_ref, neuron.reset)
+    return LayeredNetwork([Layer(w, hidden, [2.5, 3.5], synapse, w_rec),
                            Layer(w_out, neuron, [0.2])])  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TINY)
 def test_the_mean_of_reinforce_is_the_gradient_of_the_expected_loss(kind):
-    neuron, readout, n_steps = TINY[kind]
+    neuron, readout, synapse, n_steps = TINY[kind]
     rule = Reinforce(MSE(), SGD(1.0), readout, draws=4, rate=0.4, width=0.6)
-    values = [np.array([[3.0, 2.0]]), np.array([[0.5, 1.0], [-1.0, 0.3]]), np.array([[1.2], [0.7]])]
-    if config.DISABLE_JIT:
-        n_steps = 3
+    gain = 3.0 if isinstance(synapse, Exponential) else 0.6
+    values = [gain * np.array(w) for w in ([[1.0, 0.7]], [[1.0, 2.0], [-1.5, 1.0]])]
+    values.append(np.array([[1.2], [0.7]]))
     x = np.ones((n_steps, 1, 1))
 
     def loss(spikes, v):
@@ -373,7 +383,7 @@ def test_the_mean_of_reinforce_is_the_gradient_of_the_expected_loss(kind):
         return 0.5 * (score - 1.0) ** 2
 
     def expected(arrays):
-        return naive.expected_loss(tiny(neuron, *arrays), x[:, 0], loss, 0.4, 0.6)
+        return naive.expected_loss(tiny(neuron, synapse, *arrays), x[:, 0], loss, 0.4, 0.6)
 
     exact = []
     for index, array in enumerate(values):
@@ -384,7 +394,7 @@ def test_the_mean_of_reinforce_is_the_gradient_of_the_expected_loss(kind):
                 moved[index][position] += side * 1e-4
                 ends.append(expected(moved))
             exact.append((ends[0] - ends[1]) / 2e-4)
-    network, rng = tiny(neuron, *values), np.random.default_rng(0)
+    network, rng = tiny(neuron, synapse, *values), np.random.default_rng(0)
     n_batches, n_trials = (40, 20) if config.DISABLE_JIT else (200, 500)
     many, labels = np.repeat(x, n_trials, axis=1), np.ones(n_trials, np.int64)
     estimates, losses = [], []
@@ -392,11 +402,14 @@ def test_the_mean_of_reinforce_is_the_gradient_of_the_expected_loss(kind):
         (first, second), by_draw, *_ = rule._estimate(network, many, labels, rng)
         estimates.append(np.concatenate([first["w"], first["w_rec"], second["w"]], axis=None))
         losses.append(by_draw.mean())
-    for found, wanted in ((np.array(losses)[:, None], [expected(values)]), (estimates, exact)):
-        error = np.std(found, axis=0, ddof=1) / np.sqrt(n_batches)
-        assert np.all(np.abs(np.mean(found, axis=0) - wanted) < 4.0 * error)
-        if not config.DISABLE_JIT:
-            assert np.all(error < 0.05 * np.max(np.abs(wanted)))
+    error = np.std(losses, ddof=1) / np.sqrt(n_batches)
+    assert abs(np.mean(losses) - expected(values)) < 4.0 * error
+    error = np.std(estimates, axis=0, ddof=1) / np.sqrt(n_batches)
+    assert np.all(np.abs(np.mean(estimates, axis=0) - exact) <= 4.0 * error)
+    if not config.DISABLE_JIT:
+        # Each array has derivatives that are far from what the draws leave open.
+        for part in (slice(0, 2), slice(2, 6), slice(6, 8)):
+            assert np.max(error[part]) < 0.2 * np.max(np.abs(exact[part]))
 
 
 def test_reinforce_learns_xor_and_keeps_it_without_noise():
@@ -435,7 +448,7 @@ def test_each_layer_descends_its_own_local_loss(loss):
         )
         local[k] = grad @ state.readouts[0].T / (len(x) * 3)
     hidden, output = network.layers
-    local *= slope_of(constants_of(hidden, 1.0), traces[0], SURROGATE)
+    local *= slopes_of(traces[0])
     by_w, by_bias = naive.weighed(hidden, 1.0, x, traces[0], local)
     assert_close(found[:1], [{"w": by_w, "bias": by_bias}])
     whole = backward(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from spikesim.errors import ParameterError
 from spikesim.layered.forward import Trace, run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
+from spikesim.learning.error_paths import Errors, by_own_errors
 from spikesim.learning.gradient_rule import Arrays, GradientRule
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
-from spikesim.learning.synaptic_traces import constants_of, signal_of, weighed_all
 from spikesim.surrogates import FastSigmoid
 
 __all__ = ["DECOLLE"]
@@ -46,7 +46,7 @@ class DECOLLE(GradientRule):
     outputs as the network has, and the surrogate :math:`\varphi`. The eligibility
     :math:`\hat\epsilon_{ij,k}` is the derivative of the potential of unit j by the weight, given
     all spikes; it goes forward in time with the membrane
-    (:mod:`spikesim.learning.synaptic_traces`). The output layer is trained by the loss of the
+    (:mod:`spikesim.learning.error_paths`). The output layer is trained by the loss of the
     network, by its own eligibilities. The optimiser makes the weight change.
 
     *Each synapse must know* its eligibility, the potential of its unit, and in each step a random
@@ -85,6 +85,8 @@ class DECOLLE(GradientRule):
     surrogate: Any = FastSigmoid()
     seed: int = 0
 
+    takes_packed: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         self._check_parts()
         _check.integer("DECOLLE.seed", self.seed, minimum=0)
@@ -95,8 +97,8 @@ class DECOLLE(GradientRule):
         Raises
         ------
         ParameterError
-            Units that do not spike, nothing to train, connections with delays, or a readout that
-            cannot read the output layer.
+            Units that do not spike, nothing to train, trainable arrays other than weights and
+            biases, or a readout that cannot read the output layer.
         """
         if not all(layer.neuron.spiking for layer in network.layers):
             raise ParameterError("DECOLLE trains LIF units; rate units have no time to go through")
@@ -143,16 +145,12 @@ class DECOLLE(GradientRule):
         grad_v: np.ndarray | None,
     ) -> Arrays:
         """Return for each layer the gradient of its own loss."""
-        errors: list[tuple[np.ndarray | None, np.ndarray | None]] = [
+        errors: list[Errors] = [
             (self._local(trace, readout, labels), None)
             for trace, readout in zip(traces, state.readouts, strict=False)
         ]
         errors.append((grad_output, grad_v))
-        signals = [
-            signal_of(constants_of(layer, network.dt), trace, self.surrogate, *error)
-            for layer, trace, error in zip(network.layers, traces, errors, strict=True)
-        ]
-        return weighed_all(network, x, traces, signals)
+        return by_own_errors(network, x, traces, errors, self.surrogate)
 
     def _local(self, trace: Trace, readout: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return the derivative of the mean local loss by the spikes of a layer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,16 @@ from spikesim.errors import ParameterError
 from spikesim.layered.forward import Trace, run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
-from spikesim.learning.gradient_rule import Arrays, GradientRule, angles, random_feedback
+from spikesim.learning.error_paths import (
+    Feedback,
+    around_cut,
+    by_direct_feedback,
+    random_feedback,
+)
+from spikesim.learning.gradient_rule import Arrays, GradientRule, angles
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
-from spikesim.learning.synaptic_traces import carried, constants_of, signal_of, weighed_all
 from spikesim.surrogates import FastSigmoid
 
 __all__ = ["EProp"]
@@ -39,15 +44,16 @@ class EProp(GradientRule):
         \Delta w_{ij} = -\eta \sum_k L_{j,k}\; F\!\left(\varphi_{j,k}\, \hat\epsilon_{ij,k}\right),
         \qquad L_{j,k} = \sum_o B_{jo}\, \frac{\partial C}{\partial v_{o,k}}
 
-    with :math:`\hat\epsilon_{ij,k}` the derivative of the potential of unit j in step k by the
-    weight, given all spikes. It is carried forward in time with the membrane
-    (:mod:`spikesim.learning.synaptic_traces` has its equations, for either synapse and either
-    reset). :math:`\varphi` is the surrogate, F the filter that synapse and membrane of an output
-    unit are, L the learning signal of a unit and B the feedback. The output layer is trained by
-    its own potential and eligibilities, with :math:`L_o = \partial C / \partial v_o`, which for
-    spikes is by way of the surrogate. The optimiser makes the weight change. Nothing goes back
-    through recurrent connections or resets. Over a trial the order of the sum does not matter, so
-    the filter F is put on the error, once for each unit, in place of one for each synapse.
+    with the eligibility :math:`\hat\epsilon_{ij,k}`, the derivative of the potential of unit j in
+    step k by the weight, given all spikes, which goes forward in time with the membrane
+    (:mod:`spikesim.learning.error_paths` has its equations, for either synapse and either reset).
+    :math:`\varphi` is the surrogate, F the filter that synapse and membrane of an output unit
+    are, L the learning signal of a unit and B the feedback. The output layer is trained by its
+    own eligibilities, with :math:`L_o = \partial C / \partial v_o`, which for spikes is by way of
+    the surrogate. The optimiser makes the weight change. Nothing goes back through recurrent
+    connections or resets. A batch is stored whole here, so the sum over its steps is taken in the
+    order that is faster: the filters are put on the error of each unit, in place of the trace of
+    each synapse. That changes rounding alone.
 
     *Each synapse must know* its eligibility, which depends on its input and on the potential and
     spikes of its own unit, and the learning signal of the unit. Of the other units it hears
@@ -99,6 +105,8 @@ class EProp(GradientRule):
     feedback_decay: float = 1e-3
     record_angles: bool = False
     seed: int = 0
+
+    takes_packed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._check_parts()
@@ -178,16 +186,14 @@ class EProp(GradientRule):
         grad_v: np.ndarray | None,
     ) -> Arrays:
         """Return for each layer the sums of learning signals times filtered eligibilities."""
-        *hidden, output = network.layers
-        p = constants_of(output, network.dt)
-        signal = signal_of(p, traces[-1], self.surrogate, grad_output, grad_v)
-        by_drive = carried(p, traces[-1], signal)
-        feedback = (output.w,) if self.feedback == "symmetric" else state.feedback
-        signals = []
-        for layer, trace, weights in zip(hidden, traces, feedback, strict=False):
-            # A spike reaches the output one step later, so nothing comes of the last one.
-            learning = np.zeros(trace.v.shape, trace.v.dtype)
-            learning[:-1] = by_drive[1:] @ weights.T
-            constants = constants_of(layer, network.dt)
-            signals.append(signal_of(constants, trace, self.surrogate, learning, None))
-        return weighed_all(network, x, traces, [*signals, signal])
+        output = network.layers[-1]
+        ways = (output.w,) if self.feedback == "symmetric" else state.feedback
+        around = [around_cut(layer) for layer in network.layers]
+        return by_direct_feedback(
+            network,
+            [Feedback(*each) for each in zip((*ways, None), around, strict=False)],
+            x,
+            traces,
+            (grad_output, grad_v),
+            surrogate=self.surrogate,
+        )

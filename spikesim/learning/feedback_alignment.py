@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.layered.forward import Trace, run
-from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
-from spikesim.learning.gradient_rule import Arrays, GradientRule, angles, random_feedback
+from spikesim.learning.error_paths import (
+    Feedback,
+    by_direct_feedback,
+    random_around,
+    random_feedback,
+    with_feedback,
+)
+from spikesim.learning.gradient_rule import Arrays, GradientRule, angles
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.surrogates import FastSigmoid
 
 __all__ = ["DirectFeedbackAlignment", "FeedbackAlignment"]
-
-
-class Feedback(NamedTuple):
-    """Fixed weights by which errors get from layer to layer, and round within a layer."""
-
-    w: np.ndarray | None
-    w_rec: np.ndarray | None
 
 
 class AlignmentState(NamedTuple):
@@ -48,6 +48,8 @@ class _Alignment(GradientRule):
     record_angles: bool
     seed: int
 
+    takes_packed: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         self._check_parts()
         name = type(self).__name__
@@ -61,8 +63,8 @@ class _Alignment(GradientRule):
         Raises
         ------
         ParameterError
-            Nothing to train, a readout that cannot read the output layer, connections with
-            delays, or a trainable steepness.
+            Nothing to train, a readout that cannot read the output layer, or trainable arrays
+            other than weights and biases.
         """
         self._only_trains(network, ("w", "bias", "w_rec"))
         state = self._optimiser_state(network)
@@ -199,7 +201,7 @@ class FeedbackAlignment(_Alignment):
         return tuple(
             Feedback(
                 random_feedback(rng, layer.w.shape, layer.w) if index else None,
-                _around(layer, rng),
+                random_around(rng, layer),
             )
             for index, layer in enumerate(network.layers)
         )
@@ -214,7 +216,7 @@ class FeedbackAlignment(_Alignment):
         grad_v: np.ndarray | None,
     ) -> Arrays:
         # Going back, a network is nothing but its weights: these are the ones to go back by.
-        layers = map(_with_feedback, network.layers, feedback)
+        layers = map(with_feedback, network.layers, feedback)
         return self._backward(network.updated(tuple(layers)), x, traces, grad_output, grad_v)
 
 
@@ -280,8 +282,8 @@ class DirectFeedbackAlignment(_Alignment):
         Raises
         ------
         ParameterError
-            Nothing to train, a readout that cannot read the output layer, connections with
-            delays, a trainable steepness, or rate units before spiking ones or after them.
+            Nothing to train, a readout that cannot read the output layer, trainable arrays other
+            than weights and biases, or rate units before spiking ones or after them.
         """
         spiking = {layer.neuron.spiking for layer in network.layers}
         if len(spiking) > 1:
@@ -298,7 +300,7 @@ class DirectFeedbackAlignment(_Alignment):
                 None
                 if layer is output
                 else random_feedback(rng, (layer.n_post, output.n_post), output.w),
-                _around(layer, rng),
+                random_around(rng, layer),
             )
             for layer in network.layers
         )
@@ -312,29 +314,12 @@ class DirectFeedbackAlignment(_Alignment):
         grad_output: np.ndarray | None,
         grad_v: np.ndarray | None,
     ) -> Arrays:
-        output = _with_feedback(network.layers[-1], Feedback(None, feedback[-1].w_rec))
-        found = []
-        for index, layer in enumerate(network.layers[:-1]):
-            # For the way back this layer is followed by the output, whatever lies between them.
-            hidden = _with_feedback(layer, Feedback(None, feedback[index].w_rec))
-            last = replace(output, w=feedback[index].w, trainable=())
-            found += self._backward(
-                replace(network, layers=(hidden, last)),
-                traces[index - 1].output if index else x,
-                (traces[index], traces[-1]),
-                grad_output,
-                grad_v,
-            )[:1]
-        before = traces[-2].output if len(traces) > 1 else x
-        alone = replace(network, layers=(output,))
-        return found + self._backward(alone, before, traces[-1:], grad_output, grad_v)
-
-
-def _around(layer: Layer, rng: np.random.Generator) -> np.ndarray | None:
-    """Return random weights in place of the recurrent ones of a layer, None if it has none."""
-    return None if layer.w_rec is None else random_feedback(rng, layer.w_rec.shape, layer.w_rec)
-
-
-def _with_feedback(layer: Layer, feedback: Feedback) -> Layer:
-    arrays = {name: array for name, array in feedback._asdict().items() if array is not None}
-    return layer.updated(**arrays) if arrays else layer
+        return by_direct_feedback(
+            network,
+            feedback,
+            x,
+            traces,
+            (grad_output, grad_v),
+            surrogate=self.surrogate,
+            detach_reset=self.detach_reset,
+        )

@@ -21,7 +21,7 @@ from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.readouts import RateOutput, default_readout
 from spikesim.neurons import Sigmoid
 
-__all__ = ["GradientRule", "angles", "random_feedback"]
+__all__ = ["GradientRule", "angles"]
 
 Arrays = list[dict[str, np.ndarray]]
 
@@ -75,15 +75,11 @@ class GradientRule:
         return self.optimiser.init(parameters)
 
     def _only_trains(self, network: LayeredNetwork, names: Sequence[str]) -> None:
-        """Refuse layers with delays, continuous time, or trainable arrays besides `names`."""
+        """Refuse continuous time, and trainable arrays besides `names`."""
         rule = type(self).__name__
         if network.continuous:
             raise ParameterError(f"{rule} trains networks on a grid, not in continuous time")
         for index, layer in enumerate(network.layers):
-            if layer.delay is not None or layer.delay_rec is not None:
-                raise ParameterError(
-                    f"{rule} takes connections of one step, layer {index} has delays"
-                )
             for name in layer.parameters():
                 if name not in names:
                     raise ParameterError(
@@ -215,21 +211,6 @@ def angles(gradients: Arrays, others: Arrays) -> tuple[float, ...]:
         product = sum(float(np.vdot(one[name], other[name])) for name in one)
         found.append(math.degrees(math.acos(max(-1.0, min(1.0, product / lengths)))))
     return tuple(found)
-
-
-def random_feedback(
-    rng: np.random.Generator, shape: tuple[int, int], like: np.ndarray
-) -> np.ndarray:
-    """Return fixed weights for errors: normal, mean 0, as large as the weights `like`.
-
-    Their standard deviation is the root mean square of `like`, so that they have its unit too;
-    1 / sqrt(n_pre) if all of `like` is zero.
-    """
-    size = math.sqrt(float(np.mean(np.square(like, dtype=np.float64))))
-    feedback = rng.standard_normal(shape) * (size or len(like) ** -0.5)
-    feedback = feedback.astype(like.dtype)
-    feedback.flags.writeable = False
-    return feedback
 
 
 def _norm(arrays: dict[str, np.ndarray]) -> float:

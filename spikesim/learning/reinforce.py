@@ -11,15 +11,18 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import ParameterError
+from spikesim.layered import lif
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import Layer, LayeredNetwork
+from spikesim.layered.threads import in_parts
 from spikesim.learning.base import Metrics
+from spikesim.learning.error_paths import Errors, by_own_errors
 from spikesim.learning.gradient_rule import Arrays, GradientRule
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
-from spikesim.learning.synaptic_traces import constants_of, weighed_all
 from spikesim.neurons.lif import move
+from spikesim.surrogates import StraightThrough
 
 __all__ = ["Reinforce"]
 
@@ -45,7 +48,7 @@ class Reinforce(GradientRule):
 
     and is reset as ever. With the loss L of a trial, the mean :math:`\bar L` of the other draws
     of that trial, and the derivative :math:`\hat\epsilon_{ij,k}` of the potential by the weight,
-    given all spikes (:mod:`spikesim.learning.synaptic_traces`),
+    given all spikes (:mod:`spikesim.learning.error_paths`),
 
     .. math::
 
@@ -122,6 +125,11 @@ class Reinforce(GradientRule):
         if not all(layer.neuron.spiking for layer in network.layers):
             raise ParameterError("Reinforce trains LIF units; rate units have no spikes to draw")
         self._only_trains(network, ("w", "bias", "w_rec"))
+        for index, layer in enumerate(network.layers):
+            if layer.delay is not None or layer.delay_rec is not None:
+                raise ParameterError(
+                    f"Reinforce takes connections of one step, layer {index} has delays"
+                )
         return ReinforceState(self._optimiser_state(network), 0)
 
     def step(
@@ -168,7 +176,10 @@ class Reinforce(GradientRule):
         signals = [score * blame for score in scores]
         if grad_v is not None:
             signals[-1] += grad_v
-        return weighed_all(network, many, traces, signals), by_draw, correct, tuple(traces)
+        errors: list[Errors] = [(None, signal) for signal in signals]
+        # Nothing goes back through a spike, so no surrogate has a part in it.
+        gradients = by_own_errors(network, many, traces, errors, StraightThrough())
+        return gradients, by_draw, correct, tuple(traces)
 
 
 def run_drawn(
@@ -195,7 +206,7 @@ def run_drawn(
     score : ndarray, shape (n_steps, n_trials, n_post)
         Derivative of the log of the probability of what each unit did by its potential.
     """
-    p = constants_of(layer, dt)
+    p = lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt, layer.w.dtype)
     n_steps, n_trials, n_pre = x.shape
     n = layer.n_post
     projected = (x.reshape(-1, n_pre) @ layer.w).reshape(n_steps, n_trials, n)
@@ -206,24 +217,29 @@ def run_drawn(
     constant = p.leak_gain * (layer.bias + p.i_ext)
     neuron = (p.decay_m, p.v_rest, p.v_th, p.v_reset, p.v_init, p.ref_steps, p.p_vi, constant)
     chance = (rate * dt, width * p.scale)
-    _run(
-        projected, w_rec, uniform, neuron, chance, p.decay_syn, p.delta, p.subtract,
-        output, v, held, score,
-    )  # fmt: skip
+
+    def part(first: int, last: int) -> None:
+        _run(
+            projected, w_rec, uniform, neuron, chance, p.decay_syn, p.delta, p.subtract,
+            first, last, output, v, held, score,
+        )  # fmt: skip
+
+    in_parts(part, n_trials, 20.0 * projected.size)
+    # Not a SpikingTrace, whose potentials say by themselves where a spike was.
     return Trace(output, v, held), score
 
 
 @kernel
 def _run(
-    projected, w_rec, uniform, neuron, chance, decay_syn, delta, subtract, output, v_free, held,
-    score,
+    projected, w_rec, uniform, neuron, chance, decay_syn, delta, subtract, first, last, output,
+    v_free, held, score,
 ):  # fmt: skip
     """Follow ``docs/update_order.md`` with a drawn spike in place of the test."""
     decay_m, v_rest, v_th, v_reset, v_init, ref_steps, p_vi, constant = neuron
     at_threshold, width = chance
-    n_steps, n_trials, n = projected.shape
+    n_steps, _, n = projected.shape
     drive = np.zeros(n)
-    for b in range(n_trials):
+    for b in range(first, last):
         v = v_init.copy()
         current = np.zeros(n)
         refractory = np.zeros(n, dtype=np.int64)
