@@ -227,13 +227,13 @@ def adjoint(
         derivatives = surrogate.derivative((v_free - p.v_th_finite) / p.scale) * inverse
         derivatives = np.ascontiguousarray(derivatives, dtype)
     learnt = [name for name in layer.trainable if name in _LEARNT]
-    kernel = lif_backward.adjoint_of(scalar, bool(learnt))
-    currents = _currents(layer, dt, x, trace) if learnt else np.empty((0, 0, 0), dtype)
+    kernel = lif_backward.adjoint_of(scalar, relaxed is not None, bool(learnt))
+    currents = _currents(layer, dt, x, trace) if learnt else np.zeros((1, 1, n), dtype)
     reach = dtype.type(getattr(surrogate, "reach", np.inf))
     gain = np.ones_like(p.p_vi) if p.delta else p.p_vi
     parameters = (gain, p.decay_m, p.v_rest, p.v_th_finite, p.v_reset, p.v_init, inverse)
     decay_syn = dtype.type(0.0 if p.delta else p.decay_syn)
-    flags = (p.subtract, bool(detach_reset), relaxed is not None)
+    flags = (p.subtract, bool(detach_reset), held.size > 0)
     none = np.zeros((1, 1, n), dtype)
     grad_output = none if grad_output is None else _without_copies(grad_output, dtype)
     grad_v = none if grad_v is None else _without_copies(grad_v, dtype)

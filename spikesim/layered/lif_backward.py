@@ -18,19 +18,19 @@ from spikesim.layered.rows import add_weighted, add_weighted_to_four, dot
 __all__ = ["adjoint_of", "outer_of_spikes", "outer_of_values"]
 
 _GROUP = 4
-# With more units than this share near their threshold, whole products are faster.
+# With fewer units than this share near their threshold, their products alone are faster.
 _FEW = 0.25
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def _unpack(words, flags):
     for q in range(words.shape[0]):
         for i in range(64):
             flags[64 * q + i] = (words[q] >> np.uint64(i)) & np.uint64(1)
 
 
-@kernel(error_model="numpy")
-def _near(v_free, v_th, inverse, reach, units):
+@kernel(bare=True)
+def _list_near(v_free, v_th, inverse, reach, units):
     """List the units whose potential is within `reach` of their threshold; return how many."""
     n = 0
     for i in range(v_free.shape[0]):
@@ -39,8 +39,32 @@ def _near(v_free, v_th, inverse, reach, units):
     return n
 
 
+@kernel(bare=True)
+def _pull(grad_arrived, k, weights, start, group, near, grad_spikes):
+    """Carry the gradients by what arrives in step k back to the spikes that arrive there.
+
+    Units that are far from their threshold pass nothing on; with few that are near, only their
+    products are made.
+    """
+    w, w_t = weights
+    n_near, units = near
+    few = True
+    for r in range(group):
+        few &= n_near[r] < _FEW * w.shape[0]
+    if few:
+        for r in range(group):
+            for q in range(n_near[r]):
+                j = units[r, q]
+                grad_spikes[r, j] += dot(w[j], grad_arrived[start + r, k])
+    elif group == _GROUP:
+        add_weighted_to_four(grad_arrived[start : start + _GROUP, k], w_t, grad_spikes)
+    else:
+        for r in range(group):
+            add_weighted(grad_arrived[start + r, k], w_t, grad_spikes[r])
+
+
 @lru_cache(maxsize=64)
-def adjoint_of(surrogate: Any, learns_units: bool = False) -> Any:
+def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False) -> Any:
     """Return the kernel of the backward pass with `surrogate` compiled into it.
 
     Parameters
@@ -48,29 +72,128 @@ def adjoint_of(surrogate: Any, learns_units: bool = False) -> Any:
     surrogate : callable or None
         A scalar kernel, see :class:`~spikesim.surrogates.Surrogate`; None for derivatives that
         are given as an array.
+    graded : bool, default False
+        Whether outputs are graded, as in the gradient check, instead of spikes.
     learns_units : bool, default False
         Whether gradients by time constants and thresholds are wanted too.
     """
     given = surrogate is None
     slope_at = _one if given else surrogate
 
+    @kernel(bare=True)
+    def step_back(
+        v_free, output, held, derivatives, grad_v, p, decay_syn, surrogate_is, flags, current,
+        is_first, grad_spikes, grad_after, grad_current, moved_next, current_next, sums,
+    ):  # fmt: skip
+        """Go back one step of one trial; arrays have one value a unit."""
+        p_vi, decay_m, v_rest, v_th, v_reset, v_init, inverse = p
+        subtract, detached, waits = flags
+        slope, reach = surrogate_is
+        one = v_free.dtype.type(1)
+        zero = v_free.dtype.type(0)
+        for i in range(v_free.shape[0]):
+            waiting = waits and held[i] != 0
+            distance = (v_free[i] - v_th[i]) * inverse[i]
+            if given:
+                phi = derivatives[i]
+            else:
+                phi = inverse[i] * slope_at(distance, slope, one)
+                phi = phi if abs(distance) <= reach else zero
+            if graded:
+                spike = output[i]
+            else:
+                fires = (inverse[i] > zero) and not waiting
+                spike = one if fires and (v_free[i] >= v_th[i]) else zero
+            after = grad_after[i]
+            grad_spike = grad_spikes[i]
+            if not detached:
+                grad_spike += after * (v_reset[i] - (v_th[i] if subtract else v_free[i]))
+            through = after if subtract else after * (one - spike)
+            grad = (after if waiting else through + grad_spike * phi) + grad_v[i]
+            moved = zero if waiting else grad
+            if learns_units:
+                left = v_th[i] - v_reset[i] if subtract else v_free[i] - v_reset[i]
+                v_after = v_free[i] - left * spike
+                sums[1, i] += moved_next[i] * (v_after - v_rest[i])
+                sums[2, i] += moved_next[i] * current[i]
+                sums[3, i] += current_next[i] * current[i]
+                sums[4, i] -= (zero if waiting else grad_spike * phi) * (one + distance)
+                sums[4, i] -= after * spike if subtract else zero
+                sums[1, i] += moved * (v_init[i] - v_rest[i]) if is_first else zero
+                moved_next[i] = moved
+                current_next[i] = grad_current[i]
+            grad_after[i] = grad if waiting else decay_m[i] * grad
+            grad_current[i] = decay_syn * grad_current[i] + p_vi[i] * moved
+            sums[0, i] += moved
+
+    @kernel(bare=True)
+    def group_back(
+        v_free, outputs, held_bits, derivatives, grad_output, grad_v, later, rec, p, decay_syn,
+        surrogate_is, flags, currents, start, group, grad_arrived, sums, scratch,
+    ):  # fmt: skip
+        """Go back up to four trials from `start`, see :func:`adjoint`."""
+        grad_spikes, grad_after, grad_current, moved_next, current_next, held, near = scratch
+        grad_later, w_later, w_later_t, lag_later = later
+        w_rec, w_rec_t, lag_rec = rec
+        n_steps, n = v_free.shape[1], v_free.shape[2]
+        n_near, units = near
+        for r in range(group):
+            n_near[r] = n
+            for i in range(n):
+                grad_after[r, i] = 0
+                grad_current[r, i] = 0
+                moved_next[r, i] = 0
+                current_next[r, i] = 0
+        for k in range(n_steps - 1, -1, -1):
+            # Axes that only repeat have the length 1.
+            step, step_v = min(k, grad_output.shape[0] - 1), min(k, grad_v.shape[0] - 1)
+            for r in range(group):
+                b = start + r
+                row = grad_output[step, min(b, grad_output.shape[1] - 1)]
+                for i in range(n):
+                    grad_arrived[b, k, i] = grad_current[r, i]
+                    grad_spikes[r, i] = row[i]
+                if surrogate_is[1] < np.inf:
+                    n_near[r] = _list_near(v_free[b, k], p[3], p[6], surrogate_is[1], units[r])
+            if w_later.shape[0] > 0 and k + lag_later < n_steps:
+                _pull(
+                    grad_later, k + lag_later, (w_later, w_later_t), start, group, near, grad_spikes
+                )
+            if w_rec.shape[0] > 0 and k + lag_rec < n_steps:
+                _pull(grad_arrived, k + lag_rec, (w_rec, w_rec_t), start, group, near, grad_spikes)
+            for r in range(group):
+                b = start + r
+                if flags[2]:
+                    _unpack(held_bits[b, k], held)
+                step_back(
+                    v_free[b, k],
+                    outputs[b if graded else 0, k if graded else 0],
+                    held,
+                    derivatives[b if given else 0, k if given else 0],
+                    grad_v[step_v, min(b, grad_v.shape[1] - 1)],
+                    p, decay_syn, surrogate_is, flags,
+                    currents[b if learns_units else 0, k if learns_units else 0],
+                    k == 0, grad_spikes[r], grad_after[r], grad_current[r], moved_next[r],
+                    current_next[r], sums,
+                )  # fmt: skip
+
     @kernel(error_model="numpy")
     def adjoint(
-        v_free, relaxed, held_bits, derivatives, grad_output, grad_v, later, rec, p, decay_syn,
+        v_free, outputs, held_bits, derivatives, grad_output, grad_v, later, rec, p, decay_syn,
         surrogate_is, flags, currents, first, last, grad_arrived, sums,
     ):  # fmt: skip
-        """Run the trials from `last` to `first`, each from its last step to its first.
+        """Run the trials from `first` to `last`, each from its last step to its first.
 
         Parameters
         ----------
         v_free : ndarray, shape (n_trials, n_steps, n_units)
             Potential before the reset.
-        relaxed : ndarray, shape (n_trials, n_steps, n_units)
-            Where `graded`, outputs in place of spikes, for the gradient check.
+        outputs : ndarray, shape (n_trials, n_steps, n_units)
+            Graded outputs; shape (1, 1, n_units) without meaning for spikes.
         held_bits : ndarray of uint64, shape (n_trials, n_steps, n_words)
-            Where units were refractory; without trials if they never are.
+            Where units were refractory, if they ever are.
         derivatives : ndarray, shape (n_trials, n_steps, n_units)
-            Derivative of a spike where it is no kernel.
+            Derivative of a spike; shape (1, 1, n_units) without meaning where it is a kernel.
         grad_output, grad_v : ndarray, shape (n_steps or 1, n_trials or 1, n_units)
             Gradients by output and potential.
         later : tuple
@@ -86,166 +209,58 @@ def adjoint_of(surrogate: Any, learns_units: bool = False) -> Any:
         surrogate_is : tuple of float
             Slope and reach.
         flags : tuple of bool
-            Reset by subtraction; reset detached; outputs graded.
+            Reset by subtraction; reset detached; refractory periods.
+        currents : ndarray, shape (n_trials, n_steps, n_units)
+            Current after each step, where parameters of units are learnt; shape (1, 1, n_units)
+            without meaning otherwise.
         grad_arrived : ndarray, shape (n_trials, n_steps, n_units)
             Filled with the gradient by what arrives in each step.
-        currents : ndarray, shape (n_trials, n_steps, n_units)
-            Current after each step, where parameters of units are learnt.
         sums : ndarray, shape (5, n_units)
             Added to: the gradients by a constant push, by ``decay_m``, by ``p_vi``, by
             ``decay_syn`` and by ``v_th``; the first alone unless the others are learnt.
         """
-        p_vi, decay_m, v_rest, v_th, v_reset, v_init, inverse = p
-        subtract, detached, graded = flags
-        slope, reach = surrogate_is
-        n_steps, n = v_free.shape[1], v_free.shape[2]
-        grad_later, w_later, w_later_t, lag_later = later
-        w_rec, w_rec_t, lag_rec = rec
-        has_later, recurrent = w_later.shape[0] > 0, w_rec.shape[0] > 0
-        near_only = reach < np.inf
-        zero = v_free.dtype.type(0)
-        one = v_free.dtype.type(1)
-        grad_spikes = np.empty((_GROUP, n), v_free.dtype)
-        grad_after = np.empty((_GROUP, n), v_free.dtype)
-        grad_current = np.empty((_GROUP, n), v_free.dtype)
-        # Of the step after: the gradients by v before its reset and by its current.
-        moved_next = np.empty((_GROUP, n), v_free.dtype)
-        current_next = np.empty((_GROUP, n), v_free.dtype)
-        waits = held_bits.shape[0] > 0
-        many_steps, many_trials = grad_output.shape[0] > 1, grad_output.shape[1] > 1
-        v_many_steps, v_many_trials = grad_v.shape[0] > 1, grad_v.shape[1] > 1
-        held = np.zeros(64 * max(1, held_bits.shape[2]), np.uint8)
-        if not waits:
-            held = np.zeros(n, np.uint8)
-        units = np.empty(n, np.int64)
+        n, kind = v_free.shape[2], v_free.dtype
+        scratch = (
+            np.empty((_GROUP, n), kind),
+            np.empty((_GROUP, n), kind),
+            np.empty((_GROUP, n), kind),
+            np.empty((_GROUP, n), kind),
+            np.empty((_GROUP, n), kind),
+            np.empty(64 * (n // 64 + 1), np.uint8),
+            (np.empty(_GROUP, np.int64), np.empty((_GROUP, n), np.int64)),
+        )
         for start in range(first, last, _GROUP):
-            group = min(_GROUP, last - start)
-            for r in range(group):
-                for i in range(n):
-                    grad_after[r, i] = 0
-                    grad_current[r, i] = 0
-                    moved_next[r, i] = 0
-                    current_next[r, i] = 0
-            for k in range(n_steps - 1, -1, -1):
-                for r in range(group):
-                    b = start + r
-                    for i in range(n):
-                        grad_arrived[b, k, i] = grad_current[r, i]
-                    row = grad_output[k if many_steps else 0, b if many_trials else 0]
-                    for i in range(n):
-                        grad_spikes[r, i] = row[i]
-                from_later = has_later and k + lag_later < n_steps
-                from_rec = recurrent and k + lag_rec < n_steps
-                if near_only and (from_later or from_rec):
-                    for r in range(group):
-                        b = start + r
-                        n_near = _near(v_free[b, k], v_th, inverse, reach, units)
-                        if n_near < _FEW * n:
-                            for q in range(n_near):
-                                j = units[q]
-                                if from_later:
-                                    grad_spikes[r, j] += dot(
-                                        w_later[j], grad_later[b, k + lag_later]
-                                    )
-                                if from_rec:
-                                    grad_spikes[r, j] += dot(w_rec[j], grad_arrived[b, k + lag_rec])
-                        else:
-                            if from_later:
-                                add_weighted(
-                                    grad_later[b, k + lag_later], w_later_t, grad_spikes[r]
-                                )
-                            if from_rec:
-                                add_weighted(grad_arrived[b, k + lag_rec], w_rec_t, grad_spikes[r])
-                elif group == _GROUP:
-                    stop = start + _GROUP
-                    if from_later:
-                        add_weighted_to_four(
-                            grad_later[start:stop, k + lag_later], w_later_t, grad_spikes
-                        )
-                    if from_rec:
-                        add_weighted_to_four(
-                            grad_arrived[start:stop, k + lag_rec], w_rec_t, grad_spikes
-                        )
-                else:
-                    for r in range(group):
-                        if from_later:
-                            add_weighted(
-                                grad_later[start + r, k + lag_later], w_later_t, grad_spikes[r]
-                            )
-                        if from_rec:
-                            add_weighted(
-                                grad_arrived[start + r, k + lag_rec], w_rec_t, grad_spikes[r]
-                            )
-                for r in range(group):
-                    b = start + r
-                    if waits:
-                        _unpack(held_bits[b, k], held)
-                    v_row, spike_row = v_free[b, k], relaxed[b if graded else 0, k if graded else 0]
-                    after_row, current_row, to_spike = (
-                        grad_after[r], grad_current[r], grad_spikes[r],
-                    )  # fmt: skip
-                    v_grads = grad_v[k if v_many_steps else 0, b if v_many_trials else 0]
-                    for i in range(n):
-                        waiting = held[i] != 0
-                        distance = (v_row[i] - v_th[i]) * inverse[i]
-                        if given:
-                            phi = derivatives[b, k, i]
-                        else:
-                            phi = inverse[i] * slope_at(distance, slope, one)
-                            phi = phi if abs(distance) <= reach else zero
-                        if graded:
-                            spike = spike_row[i]
-                        else:
-                            fires = (inverse[i] > zero) and not waiting
-                            spike = one if fires and (v_row[i] >= v_th[i]) else zero
-                        after = after_row[i]
-                        grad_spike = to_spike[i]
-                        if not detached:
-                            jump = v_reset[i] - (v_th[i] if subtract else v_row[i])
-                            grad_spike += after * jump
-                        through = after if subtract else after * (one - spike)
-                        grad = through + grad_spike * phi
-                        grad = after if waiting else grad
-                        grad += v_grads[i]
-                        moved = zero if waiting else grad
-                        if learns_units:
-                            left = v_th[i] - v_reset[i] if subtract else v_row[i] - v_reset[i]
-                            v_after = v_row[i] - left * spike
-                            sums[1, i] += moved_next[r, i] * (v_after - v_rest[i])
-                            sums[2, i] += moved_next[r, i] * currents[b, k, i]
-                            sums[3, i] += current_next[r, i] * currents[b, k, i]
-                            pull = zero if waiting else grad_spike * phi
-                            sums[4, i] -= pull * (one + distance)
-                            sums[4, i] -= after * spike if subtract else zero
-                            moved_next[r, i] = moved
-                            current_next[r, i] = current_row[i]
-                        after_row[i] = grad if waiting else decay_m[i] * grad
-                        current_row[i] = decay_syn * current_row[i] + p_vi[i] * moved
-                        sums[0, i] += moved
-                        if learns_units and k == 0:
-                            sums[1, i] += moved * (v_init[i] - v_rest[i])
+            group_back(
+                v_free, outputs, held_bits, derivatives, grad_output, grad_v, later, rec, p,
+                decay_syn, surrogate_is, flags, currents, start, min(_GROUP, last - start),
+                grad_arrived, sums, scratch,
+            )  # fmt: skip
 
     return adjoint
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def _one(x, slope, one):
     return one
+
+
+@kernel(bare=True)
+def _add_to_listed(rows, units, n, row):
+    """Add one row to each of `n` listed rows."""
+    for q in range(n):
+        total = rows[units[q]]
+        for i in range(row.shape[0]):
+            total[i] += row[i]
 
 
 @kernel(error_model="numpy")
 def outer_of_spikes(bits, grad_arrived, lag, first, last, grad_w):
     """Add to the gradient by weights what each spike of trials `first` to `last` contributes."""
-    n_steps, n = grad_arrived.shape[1], grad_arrived.shape[2]
     units = np.empty(64 * bits.shape[2], np.int64)
     for b in range(first, last):
-        for k in range(lag, n_steps):
+        for k in range(lag, grad_arrived.shape[1]):
             n_spikes = listed(bits[b, k - lag], units)
-            grad = grad_arrived[b, k]
-            for q in range(n_spikes):
-                row = grad_w[units[q]]
-                for i in range(n):
-                    row[i] += grad[i]
+            _add_to_listed(grad_w, units, n_spikes, grad_arrived[b, k])
 
 
 @kernel(error_model="numpy")

@@ -23,7 +23,7 @@ __all__ = ["run_trials"]
 _GROUP = 4
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def _advance(v, current, refractory, p, waits, subtract, v_free, fired, held):
     """Move, test and reset every unit of a trial; see :mod:`spikesim.neurons.lif`."""
     constant, p_vi, decay_m, v_rest, v_th, v_reset, ref_steps = p
@@ -43,13 +43,59 @@ def _advance(v, current, refractory, p, waits, subtract, v_free, fired, held):
             v_free[i], v[i], _, fired[i] = fire(v[i], 0, moved, v_th[i], v_reset[i], 0, subtract)
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def _pack(flags, words):
     for q in range(words.shape[0]):
         word = np.uint64(0)
         for i in range(64):
             word |= np.uint64(flags[64 * q + i]) << np.uint64(i)
         words[q] = word
+
+
+@kernel(bare=True)
+def _run_group(
+    bits, values, w, w_rec, lags, p, v_init, decay_syn, subtract, waits, start, group, v_free,
+    fired_bits, held_bits, currents, scratch,
+):  # fmt: skip
+    """Run up to four trials from `start`; see :func:`run_trials`."""
+    v, current, refractory, fired, held, units = scratch
+    n_steps, n = v_free.shape[1], v_free.shape[2]
+    lag, lag_rec = lags
+    graded, recurrent = values.shape[0] > 0, w_rec.shape[0] > 0
+    for r in range(group):
+        for i in range(n):
+            v[r, i] = v_init[i]
+            current[r, i] = 0
+            refractory[r, i] = 0
+    for k in range(n_steps):
+        for r in range(group):
+            b = start + r
+            _advance(v[r], current[r], refractory[r], p, waits, subtract, v_free[b, k], fired, held)
+            _pack(fired, fired_bits[b, k])
+            if waits:
+                _pack(held, held_bits[b, k])
+            for i in range(n):
+                current[r, i] *= decay_syn
+        # What was fired first is added first; of one step, the input is.
+        for turn in range(2):
+            if (turn == 0) == (lag_rec > lag):
+                if recurrent and k >= lag_rec:
+                    for r in range(group):
+                        n_spikes = listed(fired_bits[start + r, k - lag_rec], units)
+                        add_listed(w_rec, units, n_spikes, current[r])
+            elif k >= lag and not graded:
+                for r in range(group):
+                    n_spikes = listed(bits[start + r, k - lag], units)
+                    add_listed(w, units, n_spikes, current[r])
+            elif k >= lag and group == _GROUP:
+                add_weighted_to_four(values[k - lag, start : start + _GROUP], w, current)
+            elif k >= lag:
+                for r in range(group):
+                    add_weighted(values[k - lag, start + r], w, current[r])
+        if currents.shape[0] > 0:
+            for r in range(group):
+                for i in range(n):
+                    currents[start + r, k, i] = current[r, i]
 
 
 @kernel(error_model="numpy")
@@ -84,10 +130,8 @@ def run_trials(
     currents : ndarray, shape (n_trials, n_steps, n_units)
         Filled with the current after each step; without trials where nobody wants it.
     """
-    n_steps, n = v_free.shape[1], v_free.shape[2]
+    n = v_free.shape[2]
     n_words = fired_bits.shape[2]
-    lag, lag_rec = lags
-    graded, recurrent = values.shape[0] > 0, w_rec.shape[0] > 0
     v = np.empty((_GROUP, n), v_free.dtype)
     current = np.empty((_GROUP, n), v_free.dtype)
     refractory = np.zeros((_GROUP, n), p[6].dtype)
@@ -95,40 +139,8 @@ def run_trials(
     held = np.zeros(64 * n_words, np.bool_)
     units = np.empty(64 * max(bits.shape[2], n_words), np.int64)
     for start in range(first, last, _GROUP):
-        group = min(_GROUP, last - start)
-        for r in range(group):
-            for i in range(n):
-                v[r, i] = v_init[i]
-                current[r, i] = 0
-                refractory[r, i] = 0
-        for k in range(n_steps):
-            for r in range(group):
-                b = start + r
-                _advance(
-                    v[r], current[r], refractory[r], p, waits, subtract, v_free[b, k], fired, held
-                )
-                _pack(fired, fired_bits[b, k])
-                if waits:
-                    _pack(held, held_bits[b, k])
-                for i in range(n):
-                    current[r, i] *= decay_syn
-            # What was fired first is added first; of one step, the input is.
-            for turn in range(2):
-                if (turn == 0) == (lag_rec > lag):
-                    if recurrent and k >= lag_rec:
-                        for r in range(group):
-                            n_spikes = listed(fired_bits[start + r, k - lag_rec], units)
-                            add_listed(w_rec, units, n_spikes, current[r])
-                elif k >= lag and not graded:
-                    for r in range(group):
-                        n_spikes = listed(bits[start + r, k - lag], units)
-                        add_listed(w, units, n_spikes, current[r])
-                elif k >= lag and group == _GROUP:
-                    add_weighted_to_four(values[k - lag, start : start + _GROUP], w, current)
-                elif k >= lag:
-                    for r in range(group):
-                        add_weighted(values[k - lag, start + r], w, current[r])
-            if currents.shape[0] > 0:
-                for r in range(group):
-                    for i in range(n):
-                        currents[start + r, k, i] = current[r, i]
+        _run_group(
+            bits, values, w, w_rec, lags, p, v_init, decay_syn, subtract, waits, start,
+            min(_GROUP, last - start), v_free, fired_bits, held_bits, currents,
+            (v, current, refractory, fired, held, units),
+        )  # fmt: skip

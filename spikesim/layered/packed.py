@@ -125,7 +125,7 @@ if config.DISABLE_JIT:
     _trailing_zeros = _trailing_zeros_plain
 
 
-@kernel
+@kernel(bare=True)
 def listed(words, units):
     """Write the numbers of the bits that are set into `units`, rising; return how many."""
     n = 0
@@ -138,7 +138,7 @@ def listed(words, units):
     return n
 
 
-@kernel
+@kernel(bare=True)
 def _pack(x, bits):
     """Fill `bits`; return whether all numbers are 0 or 1."""
     n_steps, n_trials, n = x.shape
@@ -158,7 +158,7 @@ def _pack(x, bits):
     return True
 
 
-@kernel
+@kernel(bare=True)
 def _count(bits):
     n = 0
     for b in range(bits.shape[0]):

@@ -11,7 +11,7 @@ from spikesim._jit import kernel
 __all__ = ["add_listed", "add_weighted", "add_weighted_to_four", "dot"]
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def add_listed(rows, units, n, total):
     r"""Add the rows of `n` listed units: :math:`total_i \mathrel{+}= \sum_{q<n} rows_{u_q, i}`."""
     width = total.shape[0]
@@ -29,7 +29,7 @@ def add_listed(rows, units, n, total):
         q += 1
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def add_weighted(weights, rows, total):
     r"""Add weighted rows: :math:`total_i \mathrel{+}= \sum_m weights_m\,rows_{m,i}`."""
     width, n = total.shape[0], weights.shape[0]
@@ -48,7 +48,7 @@ def add_weighted(weights, rows, total):
         m += 1
 
 
-@kernel(error_model="numpy")
+@kernel(bare=True)
 def add_weighted_to_four(weights, rows, totals):
     """Do :func:`add_weighted` for four weights and totals at once, which reads rows once."""
     width, n = totals.shape[1], weights.shape[1]
@@ -77,7 +77,7 @@ def add_weighted_to_four(weights, rows, totals):
 
 
 # Without the order of a sum it runs on vectors: 3 times as fast. It is the same order each time.
-@kernel(error_model="numpy", fastmath={"reassoc"})
+@kernel(bare=True, fastmath={"reassoc"})
 def dot(a, b):
     r"""Return :math:`\sum_i a_i b_i`."""
     total = a[0] * b[0]
