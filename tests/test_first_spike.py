@@ -169,7 +169,7 @@ def test_the_potential_is_at_threshold_at_every_spike(kind):
 
 @each_kind
 def test_gradients_are_those_of_differences(kind):
-    net, times = network(**kind), table(2 if FEW else 6, seed=7)
+    net, times = network(**kind), table(3 if FEW else 6, seed=7)
     last = first_spikes(net, spikes(times))[-1]
     assert np.isfinite(last.first_spikes).sum() > 3
     weight = np.random.default_rng(5).normal(size=last.first_spikes.shape)
@@ -376,7 +376,7 @@ def test_peaks_of_silent_units_and_their_gradients(ratio):
 
     runs = first_spikes(net, spikes(times))
     last = runs[-1]
-    assert np.isinf(last.first_spikes).sum() > 5
+    assert np.isinf(last.first_spikes).sum() > 2
     # Where all input is inhibitory, the potential is highest at the start, and that is a kink.
     weight[last.peaks.times == 0.0] = 0.0
     looks = np.linspace(0.0, DURATION, 401)
