@@ -84,12 +84,12 @@ class SpikeProp(EventProp):
         of the smallest weight by which one spike makes it fire; at least 0, and 0 for no bump. A
         hidden unit is too often silent beyond `silent_share`. The weights of an output unit grow
         by as much times the share of the trials of its class in which it is silent.
-    silent_share : float, default 0.9
-        Share of silent trials, a running mean over about 100 of them, from 0 to 1.
     pull : float, default 1
         Cost added to the loss of a trial in which the output of the right class is silent, times
         how far its highest potential stays below threshold, as a part of
         :math:`v_{th} - v_{rest}`; at least 0, and 0 for no cost.
+    silent_share : float, default 0.9
+        Share of silent trials, a running mean over about 100 of them, from 0 to 1.
     min_slope : float, default 0.3
         Slopes at a spike below this count as this, in units of the distance from rest to
         threshold over `tau_m`; with 0 the gradient is exact however large.
@@ -104,8 +104,8 @@ class SpikeProp(EventProp):
     optimiser: Any = Adam()
     readout: Any = FirstSpike()
     bump: float = 0.05
-    silent_share: float = 0.9
     pull: float = 1.0
+    silent_share: float = 0.9
     min_slope: float = 0.3
 
     _hints: ClassVar[dict[str, str]] = {
