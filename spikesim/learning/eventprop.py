@@ -72,7 +72,7 @@ class EventProp(GradientRule):
     bump : float, default 0.001
         What every weight onto a unit that was silent in all trials of the batch grows by, as
         a part of its rheobase :math:`(v_{th} - v_{rest}) / r_m`; at least 0, and 0 for no bump.
-    pull : float, default 1
+    pull : float, default 40
         Cost added to the loss of a trial in which the output of the right class is silent, times
         how far its highest potential stays below threshold, as a part of
         :math:`v_{th} - v_{rest}`; at least 0, and 0 for no cost. For first spikes of an output
@@ -88,7 +88,7 @@ class EventProp(GradientRule):
     optimiser: Any = Adam()
     readout: Any = None
     bump: float = 1e-3
-    pull: float = 1.0
+    pull: float = 40.0
 
     _hints: ClassVar[dict[str, str]] = {
         "learning_rate": "it is the optimiser's: EventProp(optimiser=Adam(learning_rate=0.005))",
