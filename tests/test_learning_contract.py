@@ -37,6 +37,10 @@ NETWORKS = {
         lambda s: dense([LINES, 4, 2], LIF.normalised(), output=LIF.non_spiking(), rng=s,
                         **OPTIONS), SPIKING,
     ),
+    "continuous": (
+        lambda s: dense([LINES, 4, 2], LIF.normalised(), continuous=True, rng=s, **OPTIONS),
+        SPIKING,
+    ),
     "fires once": (
         lambda s: dense([LINES, 4, 2], LIF.normalised(t_ref=12.0), continuous=True, rng=s,
                         **OPTIONS), SPIKING,
