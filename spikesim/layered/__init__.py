@@ -5,9 +5,9 @@ from spikesim.layered.conversion import largest_count_error, to_spiking
 from spikesim.layered.forward import SpikingTrace, Trace, forward
 from spikesim.layered.network import Layer, LayeredNetwork, dense
 from spikesim.layered.packed import PackedSpikes
+from spikesim.layered.populations import to_network
 from spikesim.layered.rate_code import Agreement, agreement
 from spikesim.layered.spike_times import SpikeTimes
-from spikesim.layered.to_network import to_network
 
 __all__ = [
     "Agreement",
