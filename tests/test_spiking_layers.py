@@ -281,3 +281,35 @@ def test_what_cannot_be_learnt_is_refused(name, neuron, synapse, message):
 def test_delays_that_the_grid_cannot_have_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         LayeredNetwork([Layer([[1.0], [1.0]], sp.LIF.normalised(), **options)])
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_memory_is_saved_without_changing_a_bit(monkeypatch, precision, n_threads):
+    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(threads, "_n_threads", lambda: n_threads)
+    monkeypatch.setattr(threads, "_pool", None)
+    x = spikes(n_trials=50)
+    labels = np.arange(x.shape[1]) % 3
+    net, packed = network(precision=precision), PackedSpikes.pack(x)
+    results = []
+    for save_memory in (False, True):
+        rule = Backprop(readout=SpikeCount(), save_memory=save_memory)
+        trained, state, metrics = net, rule.init(net), None
+        for _ in range(2):
+            trained, state, metrics = rule.step(trained, state, packed, labels)
+        results.append((trained, metrics))
+    (one, whole), (other, parts) = results
+    for a, b in zip(one.layers, other.layers, strict=True):
+        see_that_bits_are_equal([a.parameters()], [b.parameters()])
+    assert whole[:-2] == parts[:-2]
+    for a, b in zip(whole.traces, parts.traces, strict=True):
+        np.testing.assert_array_equal(a.output, b.output)
+        np.testing.assert_array_equal(a.held, b.held)
+    with pytest.raises(sp.SpikesimError, match="were not kept"):
+        _ = parts.traces[0].v
+
+
+def test_regularisers_need_whole_batches():
+    with pytest.raises(ValueError, match=r"Backprop\.save_memory must be False with regularisers"):
+        Backprop(save_memory=True, regularisers=(sp.learning.RateBounds(upper=10.0),))

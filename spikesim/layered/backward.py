@@ -15,15 +15,16 @@ one after it, :math:`S_k` the spike, :math:`i_k` the synaptic current at the end
     v_k &= \hat v_k (1 - S_k) + v_{reset} S_k \quad\text{or}\quad
            \hat v_k - (v_{th} - v_{reset}) S_k \\
     i_k &= d_s\, i_{k-1} + drive_k, \qquad
-    drive_k = x_{k-1} w + S_{k-1} w_{rec}
+    drive_k = x_{k-\ell} w + S_{k-\ell'} w_{rec}
 
-A refractory unit has :math:`\hat v_k = v_{k-1}` and no spike. From the last step to the first,
+with delays of :math:`\ell` and :math:`\ell'` steps, 1 unless the layer says otherwise. A
+refractory unit has :math:`\hat v_k = v_{k-1}` and no spike. From the last step to the first,
 with :math:`A_k, I_k, D_k` the gradients by :math:`v_k, i_k, drive_k` and
 :math:`\varphi_k` the surrogate for :math:`\partial S_k / \partial \hat v_k`:
 
 .. math::
 
-    g^S_k &= g^{out}_k + w_{rec} D_{k+1}
+    g^S_k &= g^{out}_k + w_{rec} D_{k+\ell'}
              + A_k (v_{reset} - \hat v_k) \quad [\text{or } - A_k (v_{th} - v_{reset})] \\
     g_k &= g^v_k + A_k (1 - S_k)\;[\text{or } A_k] + \varphi_k\, g^S_k \\
     A_{k-1} &= d_m\, g_k, \qquad I_{k-1} = d_s I_k + p_{vi}\, g_k, \qquad
@@ -31,10 +32,17 @@ with :math:`A_k, I_k, D_k` the gradients by :math:`v_k, i_k, drive_k` and
 
 While refractory, :math:`A_{k-1} = g^v_k + A_k` and :math:`g_k = 0` elsewhere. The last term of
 :math:`g^S_k` is the path through the reset; `detach_reset` leaves it out (Zenke & Vogels 2021,
-Neural Comput. 33:899). Then :math:`\partial w = \sum_k x_{k-1}^T D_k`,
-:math:`\partial w_{rec} = \sum_k S_{k-1}^T D_k`, :math:`\partial b = \ell \sum_k g_k` with
-:math:`\ell` the gain of a constant current over a step, :math:`\partial x_{k-1} = D_k w^T`
-(Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36(6):51).
+Neural Comput. 33:899). Then :math:`\partial w = \sum_k x_{k-\ell}^T D_k`,
+:math:`\partial w_{rec} = \sum_k S_{k-\ell'}^T D_k`, :math:`\partial b = \gamma \sum_k g_k` with
+:math:`\gamma = (1 - d_m)\,\tau_m / c_m` the gain of a constant current over a step,
+:math:`\partial x_{k-\ell} = D_k w^T` (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag.
+36(6):51).
+
+**Learnt units.** The propagators have the gradients :math:`\partial d_m = \sum_k g_k (v_{k-1} -
+v_{rest})`, :math:`\partial p_{vi} = \sum_k g_k i_{k-1}`, :math:`\partial d_s = \sum_k I_k i_{k-1}`,
+which become those of :math:`\ln\tau_m` and :math:`\ln\tau_{syn}` by the chain rule. With
+:math:`x = (\hat v - v_{th}) / (v_{th} - v_{rest})`, :math:`\partial v_{th} = -\sum_k \varphi_k
+g^S_k (1 + x_k)`, and :math:`-\sum_k A_k S_k` besides where the reset subtracts.
 
 With :math:`S_k` replaced by the primitive of the surrogate in the forward run these are exact
 derivatives; :func:`spikesim.learning.check_gradient` shows it.

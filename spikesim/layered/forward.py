@@ -65,7 +65,7 @@ def forward(network: LayeredNetwork, x: Any) -> tuple[Trace | SpikingTrace, ...]
 
 
 def checked_x(name: str, x: Any, network: LayeredNetwork) -> Any:
-    """Return `x` as what `network` can take: packed spikes, a C-contiguous float64 array or times."""
+    """Return `x` as what `network` can take: packed spikes, a float64 array, or exact times."""
     if network.continuous:
         return continuous.spikes_of(name, x, network)
     if isinstance(x, PackedSpikes):

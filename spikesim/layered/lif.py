@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, SpikesimError
 from spikesim.layered import lif_backward, lif_forward
 from spikesim.layered.network import Layer
 from spikesim.layered.packed import PackedSpikes
@@ -20,7 +20,7 @@ from spikesim.synapses import Delta, Exponential
 __all__ = ["Adjoint", "LIFLayer", "adjoint", "lags", "prepared", "run"]
 
 # From this share of ones on, whole products are faster than a row for each spike.
-DENSE_FROM = 0.15
+DENSE_FROM = 0.4
 # What is not a weight or a bias; see Layer.trainable.
 _LEARNT = {"tau_m", "tau_syn", "v_th"}
 
@@ -144,7 +144,11 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
     in_parts(part, n_trials, n_trials * n_steps * n * (1.0 + density * n_pre))
     refractory = PackedSpikes(held, n) if waits else None
     return SpikingTrace(
-        v_free, PackedSpikes(fired, n), refractory, currents if learns_time else None
+        v_free,
+        PackedSpikes(fired, n),
+        refractory,
+        currents if learns_time else None,
+        not len(values),
     )
 
 
@@ -258,7 +262,9 @@ def adjoint(
             of_later, rec, parameters, decay_syn, (dtype.type(surrogate.slope), reach), flags,
             currents, first, last, arrived, sums,
         )  # fmt: skip
-        found = {"sums": sums}
+        found = {"bias": sums[0] * p.leak_gain} if "bias" in wanted else {}
+        if learnt:
+            found |= _by_units(layer, dt, sums.astype(np.float64))
         if "w" in wanted:
             found["w"] = _outer(bits, values, arrived, lag, first, last, layer.w)
         if "w_rec" in wanted:
@@ -271,15 +277,8 @@ def adjoint(
     for found in parts[1:]:
         for name, array in found.items():
             total[name] += array
-    sums = total.pop("sums")
-    if "bias" in wanted:
-        total["bias"] = sums[0] * p.leak_gain
-    if learnt:
-        of_units = _by_units(layer, dt, sums.astype(np.float64))
-        total |= {
-            name: of_units[name].astype(dtype) for name in layer.parameters().keys() & of_units
-        }
-    return Adjoint(arrived, {name: total[name] for name in layer.parameters() if name in total})
+    names = layer.parameters().keys() & total.keys()
+    return Adjoint(arrived, {name: total[name].astype(dtype, copy=False) for name in names})
 
 
 def _currents(layer: Layer, dt: float, x: Any, trace: Any) -> np.ndarray:
@@ -331,6 +330,8 @@ def _of_trace(
     """Return relaxed outputs (None of real spikes), potentials and packed waits of a trace."""
     if isinstance(trace, SpikingTrace):
         held = trace.refractory
+        if trace.v_free is None:
+            raise SpikesimError("a trace without potentials has no gradient")
         return None, trace.v_free, _NO_BITS if held is None else held.bits
     relaxed, v_free = (
         np.ascontiguousarray(array.transpose(1, 0, 2), dtype) for array in (trace.output, trace.v)

@@ -136,7 +136,13 @@ class SpikeTimes:
         counts = np.diff(self.starts)[trials]
         starts = np.concatenate([[0], np.cumsum(counts)])
         rows = np.repeat(self.starts[:-1][trials] - starts[:-1], counts) + np.arange(starts[-1])
-        return SpikeTimes(self.times[rows], self.units[rows], starts, self.n_inputs, self.duration)
+        # Training does this for every batch: what was checked is not checked again.
+        taken = object.__new__(SpikeTimes)
+        arrays = {"times": self.times[rows], "units": self.units[rows], "starts": starts}
+        for array in arrays.values():
+            array.flags.writeable = False
+        taken.__dict__.update(arrays, n_inputs=self.n_inputs, duration=self.duration)
+        return taken
 
 
 def _whole(name: str, value: Any) -> np.ndarray:

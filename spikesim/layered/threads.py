@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 __all__ = ["in_parts"]
+
+_inside = threading.local()
 
 _TRIALS_A_PART, _MOST_PARTS = 16, 8
 # Below this many updates of a unit, to wake another thread takes longer than it saves.
@@ -17,6 +20,8 @@ _pool: tuple[int, ThreadPoolExecutor] | None = None
 
 def in_parts(work: Callable[[int, int], Any], n_trials: int, cost: float) -> list[Any]:
     """Call ``work(first, last)`` for parts of the trials; return the results in order.
+
+    What `work` itself calls does its trials in one part, in the same thread.
 
     Parameters
     ----------
@@ -28,12 +33,22 @@ def in_parts(work: Callable[[int, int], Any], n_trials: int, cost: float) -> lis
     cost : float
         About how many updates of a unit the whole is.
     """
+    if getattr(_inside, "busy", False):
+        return [work(0, n_trials)]
+
+    def do(first: int, last: int) -> Any:
+        _inside.busy = True
+        try:
+            return work(first, last)
+        finally:
+            _inside.busy = False
+
     n_parts = min(max(n_trials // _TRIALS_A_PART, 1), _MOST_PARTS)
     bounds = [n_trials * part // n_parts for part in range(n_parts + 1)]
     pairs = list(zip(bounds[:-1], bounds[1:], strict=True))
     if n_parts == 1 or cost < _WORTH_THREADS or _n_threads() == 1:
-        return [work(first, last) for first, last in pairs]
-    jobs = [_threads().submit(work, first, last) for first, last in pairs]
+        return [do(first, last) for first, last in pairs]
+    jobs = [_threads().submit(do, first, last) for first, last in pairs]
     return [job.result() for job in jobs]
 
 

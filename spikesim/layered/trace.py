@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from spikesim.errors import SpikesimError
 from spikesim.layered.packed import PackedSpikes
 
-__all__ = ["SpikingTrace", "Trace"]
+__all__ = ["SpikingTrace", "Trace", "joined"]
 
 
 class Trace(NamedTuple):
@@ -35,31 +37,41 @@ class Trace(NamedTuple):
         """What the next layer is given."""
         return self.output
 
+    def without_potentials(self) -> Trace:
+        """Return the trace itself: `v` of rate units takes no more than their output."""
+        return self
+
 
 class SpikingTrace:
     """What a spiking layer did: a :class:`Trace` whose arrays are made when they are asked for.
 
     Attributes
     ----------
-    v_free : ndarray, shape (n_trials, n_steps, n_units)
-        Membrane potential before the reset (mV), trial after trial, as kernels run.
+    v_free : ndarray, shape (n_trials, n_steps, n_units), or None
+        Membrane potential before the reset (mV), trial after trial, as kernels run; None where
+        it was not kept to save memory.
     spikes, refractory : PackedSpikes
         Spikes, and where units were refractory (None if none ever is).
     currents : ndarray, shape (n_trials, n_steps, n_units), or None
         Synaptic current after each step, where a time constant is to be learnt.
+    by_spikes : bool
+        Whether a row of weights was added for each spike of the input; else whole products were
+        made, as for graded input and for spikes so dense that this is faster.
     """
 
     def __init__(
         self,
-        v_free: np.ndarray,
+        v_free: np.ndarray | None,
         spikes: PackedSpikes,
         refractory: PackedSpikes | None,
         currents: np.ndarray | None = None,
+        by_spikes: bool = True,
     ):
         self.v_free = v_free
         self.spikes = spikes
         self.refractory = refractory
         self.currents = currents
+        self.by_spikes = by_spikes
 
     @property
     def passed_on(self) -> PackedSpikes:
@@ -69,16 +81,36 @@ class SpikingTrace:
     @property
     def v(self) -> np.ndarray:
         """Membrane potential before the reset (mV), shape (n_steps, n_trials, n_units)."""
+        if self.v_free is None:
+            raise SpikesimError("the potentials of this trace were not kept, to save memory")
         return self.v_free.transpose(1, 0, 2)
+
+    def without_potentials(self) -> SpikingTrace:
+        """Return a trace of the spikes alone, which takes a thirtieth of the memory."""
+        return SpikingTrace(None, self.spikes, self.refractory)
 
     @cached_property
     def output(self) -> np.ndarray:
         """Spikes, 0.0 or 1.0, shape (n_steps, n_trials, n_units)."""
-        return self.spikes.unpack(self.v_free.dtype)
+        return self.spikes.unpack(np.float64 if self.v_free is None else self.v_free.dtype)
 
     @cached_property
     def held(self) -> np.ndarray:
         """Where a unit was refractory, bool, shape (n_steps, n_trials, n_units)."""
         if self.refractory is None:
-            return np.zeros(self.v.shape, dtype=np.bool_)
+            return np.zeros(self.spikes.shape, dtype=np.bool_)
         return self.refractory.unpack(np.bool_)
+
+
+def joined(traces: Sequence[Any]) -> Any:
+    """Return one trace of the trials of several, without the potentials of spiking units."""
+    if isinstance(traces[0], Trace):
+        output, v = (np.concatenate([one[i] for one in traces], axis=1) for i in (0, 1))
+        return Trace(output, v, None)
+    held = [one.refractory for one in traces]
+    waits = None if held[0] is None else _joined_bits(held)
+    return SpikingTrace(None, _joined_bits([one.spikes for one in traces]), waits)
+
+
+def _joined_bits(parts: Sequence[PackedSpikes]) -> PackedSpikes:
+    return PackedSpikes(np.concatenate([one.bits for one in parts]), parts[0].n_units)

@@ -12,6 +12,7 @@ Mag. 36(6):51).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +22,9 @@ from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.packed import PackedSpikes
+from spikesim.layered.threads import in_parts
+from spikesim.layered.trace import joined
 from spikesim.learning.base import Metrics
 from spikesim.learning.gradient_rule import GradientRule
 from spikesim.learning.inputs import checked_batch
@@ -77,6 +81,10 @@ class Backprop(GradientRule):
     regularisers : tuple of Regulariser, default ()
         What is added to the loss of a batch for what layers do, such as
         :class:`~spikesim.learning.RateBounds`.
+    save_memory : bool, default False
+        Work through a batch part by part, each from forward to backward, so that potentials and
+        gradients of 16 trials or an eighth of the batch are held on each core, instead of those
+        of all trials. What spiking units learn has the same bits. Not with regularisers.
 
     References
     ----------
@@ -90,6 +98,7 @@ class Backprop(GradientRule):
     surrogate: Any = FastSigmoid()
     detach_reset: bool = True
     regularisers: Any = ()
+    save_memory: bool = False
 
     takes_packed: ClassVar[bool] = True
     _hints: ClassVar[dict[str, str]] = {
@@ -100,6 +109,11 @@ class Backprop(GradientRule):
         self._check_parts()
         _check.boolean("Backprop.detach_reset", self.detach_reset)
         check_regularisers("Backprop.regularisers", self.regularisers)
+        _check.boolean("Backprop.save_memory", self.save_memory)
+        if self.save_memory and self.regularisers:
+            raise ParameterError(
+                "Backprop.save_memory must be False with regularisers, which look at whole batches"
+            )
 
     def init(self, network: LayeredNetwork) -> Any:
         """Check that the rule can train `network`; return the state of the optimiser.
@@ -129,10 +143,38 @@ class Backprop(GradientRule):
             Weights, loss or gradients that overflowed.
         """
         x, labels = checked_batch("Backprop", x, labels, network, self.real_targets)
+        if self.save_memory:
+            return self._step_in_parts(network, state, x, labels)
         traces = run(network, x)
         losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
         penalty, besides = penalties(self.regularisers, network, traces)
         gradients = self._backward(network, x, traces, grad_output, grad_v, besides=besides)
         if besides is not None:
             losses = losses + penalty
+        return self._descended(network, state, gradients, losses, correct, traces)
+
+    def _step_in_parts(
+        self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, Any, Metrics]:
+        """Do what :meth:`step` does with few trials at once."""
+        n_trials = len(labels)
+
+        def part(first: int, last: int) -> tuple[Any, ...]:
+            rows = slice(first, last)
+            some = x.take(rows) if isinstance(x, PackedSpikes) else x[:, rows]
+            traces = run(network, np.ascontiguousarray(some) if some is not x else some)
+            losses, correct, *grads = self.loss_and_gradient(
+                network, traces, labels[rows], n_trials
+            )
+            gradients = self._backward(network, some, traces, *grads)
+            return losses, correct, gradients, tuple(trace.without_potentials() for trace in traces)
+
+        parts = in_parts(part, n_trials, math.inf)
+        losses, correct = (np.concatenate([one[i] for one in parts]) for i in (0, 1))
+        gradients = parts[0][2]
+        for _, _, more, _ in parts[1:]:
+            for total, arrays in zip(gradients, more, strict=True):
+                for name, array in arrays.items():
+                    total[name] = total[name] + array
+        traces = tuple(joined(layer) for layer in zip(*(one[3] for one in parts), strict=True))
         return self._descended(network, state, gradients, losses, correct, traces)

@@ -89,8 +89,8 @@ class GradientRule:
     def _backward(
         self,
         network: LayeredNetwork,
-        x: np.ndarray,
-        traces: tuple[Trace, ...],
+        x: Any,
+        traces: tuple[Any, ...],
         grad_output: np.ndarray | None,
         grad_v: np.ndarray | None,
         *,
@@ -154,7 +154,11 @@ class GradientRule:
         return default_readout(network.layers[-1]) if self.readout is None else self.readout
 
     def loss_and_gradient(
-        self, network: LayeredNetwork, traces: tuple[Trace, ...], labels: np.ndarray
+        self,
+        network: LayeredNetwork,
+        traces: tuple[Trace, ...],
+        labels: np.ndarray,
+        n_trials: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Return the loss of each trial, which are right, and the gradient of the mean loss.
 
@@ -166,6 +170,8 @@ class GradientRule:
             What its forward run left.
         labels : ndarray of int64, shape (n_trials,)
             Right classes, or real targets, shape (n_trials, n_outputs), for a loss of those.
+        n_trials : int, optional
+            Trials over which the mean is taken, where these are a part of them.
 
         Returns
         -------
@@ -177,9 +183,9 @@ class GradientRule:
         """
         readout, layer, trace = self.readout_for(network), network.layers[-1], traces[-1]
         scores = readout.scores(trace, layer, network.dt)
-        n_trials = len(labels)
+        n_trials = len(labels) if n_trials is None else n_trials
         if self.real_targets:
-            correct = np.full(n_trials, np.nan)
+            correct = np.full(len(labels), np.nan)
         else:
             correct = readout.decide(scores, layer) == labels
         if (
