@@ -273,7 +273,9 @@ def test_what_cannot_be_learnt_is_refused(name, neuron, synapse, message):
     [
         ({"delay": 1.5}, r"layers\[0\]\.delay = 1\.5 ms must be a multiple of dt = 1 ms"),
         ({"delay": 0.0}, r"layers\[0\]\.delay must be at least dt = 1 ms with a Delta synapse"),
-        ({"delay": [1.0, 2.0]}, "must be one number on the grid"),
+        ({"delay": [[1.0], [2.0]]}, "must be a number or have one for each input on the grid"),
+        ({"delay": [1.0, 0.5]}, r"layers\[0\]\.delay\[1\] must be at least dt = 1 ms with a Delta"),
+        ({"delay": 2.0, "trainable": ("delay",)}, "one number for each input to be learnt"),
         ({"delay": -1.0}, r"Layer\.delay\S* must be at least 0 ms"),
         ({"delay_rec": 1.0}, r"Layer\.delay_rec needs recurrent weights"),
     ],
@@ -313,3 +315,64 @@ def test_memory_is_saved_without_changing_a_bit(monkeypatch, precision, n_thread
 def test_regularisers_need_whole_batches():
     with pytest.raises(ValueError, match=r"Backprop\.save_memory must be False with regularisers"):
         Backprop(save_memory=True, regularisers=(sp.learning.RateBounds(upper=10.0),))
+
+
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+def test_whole_delays_of_inputs_are_shifts(synapse):
+    x, steps = spikes(), np.random.default_rng(0).integers(1, 6, 70)
+    shifted = np.zeros(x.shape)
+    for i, d in enumerate(steps - 1):
+        shifted[d:, :, i] = x[: len(x) - d, :, i]
+    plain = network(synapse=synapse, recurrent=False)
+    layers = [dataclasses.replace(plain.layers[0], delay=1.0 * steps), plain.layers[1]]
+    ours, theirs = forward(LayeredNetwork(layers), x), forward(plain, shifted)
+    assert ours[0].by_spikes
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.v_free.tobytes() == b.v_free.tobytes()
+
+
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+def test_delays_between_steps_have_gradients(synapse):
+    rng = np.random.default_rng(4)
+    gain = 4.0 if isinstance(synapse, Delta) else 25.0
+    neuron = sp.LIF.normalised(8.0, 1.0)
+    layers = [
+        Layer(
+            rng.normal(0.2, 0.5, (n_pre, n)) * gain, neuron, rng.normal(0.0, 0.1, n), synapse,
+            trainable=("w", "delay"), delay=rng.uniform(1.05, 3.95, n_pre),
+        )
+        for n_pre, n in ((3, 4), (4, 2))
+    ]  # fmt: skip
+    x = spikes(10 if SMALL else 20, 3, 3, 0.3)
+    rule = Backprop(readout=SpikeCount(), surrogate=FastSigmoid(2.0))
+    # Between two steps the loss is smooth in a delay; it bends where a delay passes one.
+    check = check_gradient(LayeredNetwork(layers), rule, x, np.arange(x.shape[1]) % 2, step=0.01)
+    assert check.max_relative_error < 1e-7
+    assert all(np.abs(arrays["delay"]).max() > 0.0 for arrays in check.analytic)
+
+
+def test_learnt_delays_stay_causal_and_are_simulated_when_rounded():
+    net = network(5, Exponential(4.0), recurrent=False)
+    layers = [
+        dataclasses.replace(layer, trainable=("delay",), delay=np.full(layer.n_pre, 1.2))
+        for layer in net.layers
+    ]
+    net = LayeredNetwork(layers)
+    x = spikes(20, 20, 5, 0.3)
+    labels = np.arange(x.shape[1]) % 3
+    rule = Backprop(readout=SpikeCount(), optimiser=Adam(1.0), surrogate=FastSigmoid(2.0))
+    trained, _, _ = rule.step(net, rule.init(net), x, labels)
+    delay = trained.layers[0].delay
+    assert delay.min() == 0.0 or delay.max() > 1.2
+    assert np.all(delay >= 0.0) and not np.array_equal(delay, net.layers[0].delay)
+    with pytest.raises(ValueError, match="round them first"):
+        sp.to_network(net, x)
+    rounded = net.updated(
+        [layer.updated(delay=np.rint(layer.delay) + np.arange(layer.n_pre) % 3) for layer in layers]
+    )
+    recording = sp.simulate(sp.to_network(rounded, x, trial=4), 1.0 * len(x), dt=1.0, seed=0)
+    for index, trace in enumerate(forward(rounded, x)):
+        steps, units = np.nonzero(trace.output[:, 4])
+        cells = recording[f"layer {index}"]
+        np.testing.assert_array_equal(np.rint(cells.spike_times) - 1, steps)
+        np.testing.assert_array_equal(cells.spike_ids, units)

@@ -56,7 +56,8 @@ from typing import Any
 import numpy as np
 
 from spikesim.layered import lif
-from spikesim.layered.forward import given_to_first, net_input
+from spikesim.layered.delay_lines import by_delay, sent_back
+from spikesim.layered.forward import behind_delays, given_to_first, net_input
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.packed import PackedSpikes
 from spikesim.surrogates import Surrogate
@@ -114,14 +115,18 @@ def backward(
         if besides is not None and besides[index] is not None:
             grad_output = besides[index] if grad_output is None else grad_output + besides[index]
         if layer.neuron.spiking:
+            given = behind_delays(layer, before, network.dt)
             found = lif.adjoint(
-                layer, network.dt, before, trace, grad_output, grad_v, later, surrogate,
+                layer, network.dt, given, trace, grad_output, grad_v, later, surrogate,
                 detach_reset,
             )  # fmt: skip
             gradients.append(found.arrays)
             grad_output, later = None, (layer, found.arrived)
-            if index and not network.layers[index - 1].neuron.spiking:
-                grad_output, later = _of_rate_input(layer, network.dt, found.arrived), None
+            steps = lif.delay_steps(layer, network.dt)
+            if steps is not None:
+                grad_output, later = _through_delays(layer, network.dt, steps, before, found), None
+            elif index and not network.layers[index - 1].neuron.spiking:
+                grad_output, later = _of_input(layer, network.dt, found.arrived), None
         else:
             if isinstance(before, PackedSpikes):
                 before = before.unpack(layer.w.dtype)
@@ -132,8 +137,18 @@ def backward(
     return gradients[::-1]
 
 
-def _of_rate_input(layer: Layer, dt: float, arrived: np.ndarray) -> np.ndarray:
-    """Return the gradient by the output of rate units that feed a spiking layer."""
+def _through_delays(
+    layer: Layer, dt: float, steps: np.ndarray, x: Any, found: lif.Adjoint
+) -> np.ndarray:
+    """Add the gradient by the delays, if they are learnt; return that by what went into them."""
+    grad = _of_input(layer, dt, found.arrived)
+    if "delay" in layer.trainable:
+        found.arrays["delay"] = (by_delay(x, grad, steps) / dt).astype(layer.w.dtype)
+    return sent_back(grad, steps)
+
+
+def _of_input(layer: Layer, dt: float, arrived: np.ndarray) -> np.ndarray:
+    """Return the gradient by what a spiking layer is given, for any kind of units before it."""
     lag = lif.lags(layer, dt)[0]
     n_steps = arrived.shape[1]
     grad = np.zeros((n_steps, arrived.shape[0], layer.n_pre), arrived.dtype)

@@ -19,7 +19,7 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import NonFiniteStateError, ParameterError
-from spikesim.layered import continuous, lif
+from spikesim.layered import continuous, delay_lines, lif
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.rows import add_weighted
@@ -123,13 +123,19 @@ def run(network: LayeredNetwork, x: Any) -> tuple[Any, ...]:
 def run_layer(layer: Layer, x: Any, dt: float) -> Any:
     """Run one layer on the output `x` of the layer before."""
     if layer.neuron.spiking:
-        return lif.run(layer, x, dt)
+        return lif.run(layer, behind_delays(layer, x, dt), dt)
     if isinstance(x, PackedSpikes):
         x = x.unpack(layer.w.dtype)
     net = net_input(layer, x)
     net *= layer.steepness
     net += layer.bias
     return Trace(layer.neuron.forward(net), net, None)
+
+
+def behind_delays(layer: Layer, x: Any, dt: float) -> Any:
+    """Return what a layer is given: `x`, behind the delay lines of inputs that have some."""
+    steps = lif.delay_steps(layer, dt)
+    return x if steps is None else delay_lines.arriving(x, steps, layer.w.dtype)
 
 
 def net_input(layer: Layer, x: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from spikesim.neurons import LIF
 from spikesim.neurons.lif import refractory_period
 from spikesim.synapses import Delta, Exponential
 
-__all__ = ["Adjoint", "LIFLayer", "adjoint", "lags", "prepared", "run"]
+__all__ = ["Adjoint", "LIFLayer", "adjoint", "delay_steps", "lags", "prepared", "run"]
 
 # From this share of ones on, whole products are faster than a row for each spike.
 DENSE_FROM = 0.4
@@ -98,7 +98,15 @@ def prepared(
 def lags(layer: Layer, dt: float) -> tuple[int, int]:
     """Return the steps that input and recurrent spikes take to the current that they add to."""
     early = isinstance(layer.synapse, Delta)
-    return _lag(layer.delay, dt) - early, _lag(layer.delay_rec, dt) - early
+    lag = 0 if np.ndim(layer.delay) else _lag(layer.delay, dt) - early
+    return lag, _lag(layer.delay_rec, dt) - early
+
+
+def delay_steps(layer: Layer, dt: float) -> np.ndarray | None:
+    """Return the steps in the delay line of each input; None if inputs have none of their own."""
+    if not np.ndim(layer.delay):
+        return None
+    return np.asarray(layer.delay, np.float64) / dt - isinstance(layer.synapse, Delta)
 
 
 def _lag(delay: Any, dt: float) -> int:
@@ -113,7 +121,7 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
     layer : Layer
         LIF units.
     x : PackedSpikes or ndarray of shape (n_steps, n_trials, n_pre)
-        Output of the layer before.
+        Output of the layer before, behind the delay lines of inputs that have some.
     dt : float
         Time step (ms).
     """
@@ -201,7 +209,7 @@ def adjoint(
     dt : float
         Time step (ms).
     x : PackedSpikes or ndarray
-        Its input.
+        What its forward run was given.
     trace : SpikingTrace or Trace
         What the forward run left; a Trace if it was relaxed.
     grad_output, grad_v : ndarray that broadcasts to (n_steps, n_trials, n_units), or None

@@ -58,8 +58,10 @@ class Layer:
         ``log_tau_m`` and ``log_tau_syn``.
     delay : array_like, shape (n_pre,) or (n_pre, n_post), or float, optional
         Time from a spike of an input to its arrival (ms), at least 0; one step on the grid and 0
-        in continuous time by default. On the grid it is one number, a multiple of the step; 0
-        is possible with an Exponential synapse, whose current the membrane feels a step later.
+        in continuous time by default. On the grid it is a number, a multiple of the step, or one
+        for each input, also between steps (:mod:`spikesim.layered.delay_lines`); less than a
+        step is possible with an Exponential synapse, whose current the membrane feels a step
+        later.
     delay_rec : float, optional
         The same of recurrent connections.
 
@@ -430,19 +432,31 @@ def _refuse_delays_off_the_grid(layers: Sequence[Layer], dt: float) -> None:
             if delay is None:
                 continue
             name = f"LayeredNetwork.layers[{index}].{field}"
-            if np.ndim(delay):
+            if np.ndim(delay) == 2:
                 raise ParameterError(
-                    f"{name} must be one number on the grid, got shape {np.shape(delay)}; delays "
-                    "of single inputs need continuous=True"
+                    f"{name} must be a number or have one for each input on the grid, got shape "
+                    f"{np.shape(delay)}; delays of single connections need continuous=True"
+                )
+            if np.ndim(delay):
+                _refuse_early_arrivals(name, delay, layer, dt)
+                continue
+            if "delay" in layer.trainable:
+                raise ParameterError(
+                    f"{name} must have one number for each input to be learnt on the grid"
                 )
             steps = np.rint(float(delay) / dt)
             if _check.off_grid(np.asarray(delay, dtype=np.float64), steps, dt).any():
                 raise ParameterError(f"{name} = {delay:g} ms must be a multiple of dt = {dt:g} ms")
-            if steps == 0 and isinstance(layer.synapse, Delta):
-                raise ParameterError(
-                    f"{name} must be at least dt = {dt:g} ms with a Delta synapse, which moves "
-                    "the membrane at once"
-                )
+            _refuse_early_arrivals(name, steps * dt, layer, dt)
+
+
+def _refuse_early_arrivals(name: str, delay: Any, layer: Layer, dt: float) -> None:
+    early = np.asarray(delay) < dt * (1.0 - 1e-9)
+    if isinstance(layer.synapse, Delta) and early.any():
+        raise ParameterError(
+            f"{name}{_check._first(early) if np.ndim(delay) else ''} must be at least "
+            f"dt = {dt:g} ms with a Delta synapse, which moves the membrane at once"
+        )
 
 
 def _own(

@@ -49,6 +49,9 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
     single precision has other roundings, as the simulation is in double precision; a spike of it
     may then be elsewhere.
 
+    Where inputs have delays of their own, spikes that arrive together are added in another
+    order, so that potentials agree but for rounding.
+
     Parameters
     ----------
     network : LayeredNetwork
@@ -102,10 +105,14 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
         before, own = populations[-1], Population(f"layer {index}", _neuron(layer), layer.n_post)
         populations.append(own)
         into = w if index == 0 else layer.w
-        delay = _on_grid(layer.delay, network.dt)
+        delay = _on_grid(layer.delay, network.dt, index)
+        if np.ndim(delay) and len(into) != layer.n_pre:
+            raise ParameterError(
+                f"to_network.x must be spikes, as each input of layer {index} has its own delay"
+            )
         projections.append(_projection(before, own, into, delay, layer.synapse))
         if layer.w_rec is not None:
-            delay = _on_grid(layer.delay_rec, network.dt)
+            delay = _on_grid(layer.delay_rec, network.dt, index)
             projections.append(_projection(own, own, layer.w_rec, delay, layer.synapse))
     return Network(populations, projections)
 
@@ -119,7 +126,7 @@ def _refuse(index: int, layer: Layer) -> None:
         )
     for name in ("delay", "delay_rec"):
         delay = getattr(layer, name)
-        if delay is not None and delay == 0.0:
+        if delay is not None and np.any(np.asarray(delay) == 0.0):
             raise ParameterError(
                 f"to_network.network must have delays of at least one step, layer {index} has "
                 f"{name} 0: in a network of populations a spike takes time"
@@ -136,18 +143,28 @@ def _neuron(layer: Layer) -> Any:
     return neuron
 
 
-def _on_grid(delay: Any, dt: float) -> float:
-    """Return a delay as a multiple of `dt`; None is one step."""
-    return dt if delay is None else float(np.rint(delay / dt)) * dt
+def _on_grid(delay: Any, dt: float, index: int) -> Any:
+    """Return a delay, or those of the inputs, as multiples of `dt`; None is one step."""
+    if delay is None:
+        return dt
+    steps = np.rint(np.asarray(delay, np.float64) / dt)
+    if np.any(np.abs(delay - steps * dt) > 1e-6 * dt):
+        raise ParameterError(
+            f"to_network.network must have delays on the grid of {dt:g} ms, layer {index} has "
+            "learnt others; round them first: layer.updated(delay=np.rint(layer.delay / dt) * dt)"
+        )
+    return steps * dt if np.ndim(delay) else float(steps) * dt
 
 
 def _projection(
-    source: Population, target: Population, w: np.ndarray, delay: float, synapse: Any
+    source: Population, target: Population, w: np.ndarray, delay: Any, synapse: Any
 ) -> Projection:
     """Return the synapses of a weight matrix; a weight of 0 is none."""
-    if np.all(w):
+    if np.all(w) and not np.ndim(delay):
         return Projection(source, target, AllToAll(), w, delay, synapse)
     pre, post = np.nonzero(w)
+    if np.ndim(delay):
+        delay = delay[pre]
     return Projection(source, target, ExplicitList(pre, post), w[pre, post], delay, synapse)
 
 

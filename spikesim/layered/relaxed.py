@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spikesim.layered import lif
-from spikesim.layered.forward import Trace, run_layer
+from spikesim.layered.forward import Trace, behind_delays, run_layer
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.neurons import Step
 
@@ -77,6 +77,7 @@ def _spiking_layer(
     reset_spikes: np.ndarray | None,
 ) -> Trace:
     p = lif.prepared(layer.neuron, layer.synapse, layer.n_post, dt)
+    x = behind_delays(layer, x, dt)
     constant = p.leak_gain * (layer.bias + p.i_ext)
     shape = (*x.shape[:2], layer.n_post)
     output, v_free = np.zeros(shape), np.zeros(shape)

@@ -14,12 +14,13 @@ import numpy as np
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
 from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace
-from spikesim.layered.network import LayeredNetwork
+from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.learning.inputs import takes_targets
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.readouts import RateOutput, default_readout
 from spikesim.neurons import Sigmoid
+from spikesim.synapses import Exponential
 
 __all__ = ["GradientRule", "angles"]
 
@@ -85,6 +86,11 @@ class GradientRule:
                     raise ParameterError(
                         f"{rule} trains {', '.join(names)}; layer {index} has {name!r} as trainable"
                     )
+            if np.ndim(layer.delay):
+                raise ParameterError(
+                    f"{rule} takes one delay for all inputs of a layer; layer {index} has "
+                    f"{layer.delay.size}"
+                )
 
     def _backward(
         self,
@@ -132,7 +138,7 @@ class GradientRule:
             if not (math.isfinite(loss) and all(map(math.isfinite, norms))):
                 raise ParameterError("the loss or its gradient is not finite")
             layers = [
-                layer.updated(**arrays) if arrays else layer
+                layer.updated(**causal(arrays, layer, network)) if arrays else layer
                 for layer, arrays in zip(network.layers, parameters, strict=True)
             ]
         except ParameterError as error:
@@ -217,6 +223,17 @@ def angles(gradients: Arrays, others: Arrays) -> tuple[float, ...]:
         product = sum(float(np.vdot(one[name], other[name])) for name in one)
         found.append(math.degrees(math.acos(max(-1.0, min(1.0, product / lengths)))))
     return tuple(found)
+
+
+def causal(
+    arrays: dict[str, np.ndarray], layer: Layer, network: LayeredNetwork
+) -> dict[str, np.ndarray]:
+    """Return updated arrays with delays no shorter than they can be."""
+    if "delay" not in arrays:
+        return arrays
+    at_once = network.continuous or isinstance(layer.synapse, Exponential)
+    least = arrays["delay"].dtype.type(0.0 if at_once else network.dt)
+    return arrays | {"delay": np.maximum(arrays["delay"], least)}
 
 
 def _norm(arrays: dict[str, np.ndarray]) -> float:

@@ -188,7 +188,7 @@ class SpikeProp(EventProp):
         silent = _running_shares(state.silent, traces[:-1])
         shares = [np.where(share > self.silent_share, 1.0, 0.0) for share in silent]
         shares.append(self._missed(traces[-1], answers))
-        trained = self._raised(_causal(trained), shares)
+        trained = self._raised(trained, shares)
         return trained, SpikePropState(optimiser, silent), metrics
 
     def _missed(self, trace: FirstSpikeTrace, labels: np.ndarray) -> np.ndarray:
@@ -226,14 +226,3 @@ def _too_short(index: int, trial: str) -> str:
         f"SpikeProp.network: LIF.t_ref of layer {index} must be at least as long as {trial}, so "
         "that each unit fires once"
     )
-
-
-def _causal(network: LayeredNetwork) -> LayeredNetwork:
-    """Return the network with delays below 0 at 0."""
-    layers = [
-        layer.updated(delay=np.maximum(layer.delay, 0.0))
-        if "delay" in layer.parameters() and np.any(layer.delay < 0.0)
-        else layer
-        for layer in network.layers
-    ]
-    return network.updated(layers)
