@@ -8,30 +8,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikesim.comparison.operations import (
+        Effort,
+        LayerEffort,
+        Operations,
+        TrainingEffort,
+        effort,
+        effort_of_traces,
+        training_effort,
+    )
     from spikesim.comparison.report import terminal_table
     from spikesim.comparison.results import Results, Row, Summary
     from spikesim.comparison.study import compare
     from spikesim.comparison.tuning import load_settings, tune
 
 _HOMES = {
+    "Effort": "operations",
+    "LayerEffort": "operations",
+    "Operations": "operations",
     "Results": "results",
     "Row": "results",
     "Summary": "results",
+    "TrainingEffort": "operations",
     "compare": "study",
+    "effort": "operations",
+    "effort_of_traces": "operations",
     "load_settings": "tuning",
     "terminal_table": "report",
+    "training_effort": "operations",
     "tune": "tuning",
 }
 
 __all__ = [
+    "Effort",
+    "LayerEffort",
+    "Operations",
     "Results",
     "Row",
     "Summary",
+    "TrainingEffort",
     "add_arguments",
     "compare",
+    "effort",
+    "effort_of_traces",
     "load_settings",
     "run_from_arguments",
     "terminal_table",
+    "training_effort",
     "tune",
 ]
 
