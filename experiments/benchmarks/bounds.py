@@ -1,4 +1,4 @@
-"""What the machine could do at best: memory bandwidth, and the bare loops of a simulation.
+"""What the machine could do at best: memory bandwidth, bare loops of simulation and training.
 
 Each loop runs on several threads at once, on arrays of their own, for a while; the best of a few
 rounds counts.
@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["scatter_ns", "triad_gb_s", "update_ns"]
+__all__ = ["layer_ns", "product_ns", "scatter_ns", "triad_gb_s", "update_ns"]
 
 _ROUNDS = 7
 
@@ -54,6 +54,107 @@ def _scatter_each(accumulators, rows, weights):
 def _scatter_packed(accumulators, packed):
     for i in range(len(packed)):
         accumulators[packed[i] & 0xFFFF] += packed[i] >> 16
+
+
+@numba.njit(nogil=True)
+def _gather(units, w, drive):
+    for k in range(units.shape[0]):
+        row = drive[k]
+        for j in range(units.shape[1]):
+            weights = w[units[k, j]]
+            for i in range(len(row)):
+                row[i] += weights[i]
+
+
+@numba.njit(nogil=True)
+def _outer(units, grad, arrived):
+    for k in range(units.shape[0]):
+        row = arrived[k]
+        for j in range(units.shape[1]):
+            sums = grad[units[k, j]]
+            for i in range(len(row)):
+                sums[i] += row[i]
+
+
+# Two short loops a step: one with more arrays in it is not vectorised.
+@numba.njit(nogil=True, error_model="numpy")
+def _scan(drive, i_syn, v, v_free, decay_syn, decay_m, one):
+    for k in range(drive.shape[0]):
+        row, arrived = v_free[k], drive[k]
+        for i in range(len(row)):
+            i_syn[i] = decay_syn * i_syn[i] + arrived[i]
+            row[i] = decay_m * v[i] + i_syn[i]
+        for i in range(len(row)):
+            v[i] = row[i] - (one if row[i] > one else one - one)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _adjoint(v_free, grad, grad_v, grad_i, arrived, decay_syn, decay_m, one, slope):
+    for k in range(v_free.shape[0] - 1, -1, -1):
+        row, v, by_spike = arrived[k], v_free[k], grad[k]
+        for i in range(len(row)):
+            away = one + slope * abs(v[i] - one)
+            row[i] = by_spike[i] / (away * away)
+        for i in range(len(row)):
+            grad_v[i] = decay_m * grad_v[i] + row[i]
+            grad_i[i] = decay_syn * grad_i[i] + grad_v[i]
+            row[i] = grad_i[i]
+
+
+def layer_ns(
+    n_threads: int, kind: str, n_pre: int, n_post: int, density: float = 0.03, n_steps: int = 3200
+) -> float:
+    """Return the time of a bare loop of training in single precision (ns, all threads at work).
+
+    Parameters
+    ----------
+    n_threads : int
+        Threads, each with trials of its own.
+    kind : {"gather", "outer", "scan", "adjoint"}
+        What is repeated: to add one weight of a spike to a current; to add to the gradient of a
+        weight; a step of a unit with its synapse, forward, and backward with a surrogate.
+    n_pre, n_post : int
+        Size of the layer.
+    density : float, default 0.03
+        Share of the inputs that spike in a step.
+    n_steps : int, default 3200
+        Steps of all trials of a thread together.
+    """
+    n_spikes = max(1, round(density * n_pre))
+    rng = np.random.default_rng(1)
+    jobs: list[tuple[Any, ...]] = []
+    for _ in range(n_threads):
+        units = rng.integers(0, n_pre, (n_steps, n_spikes))
+        of_units = np.ones((n_steps, n_post), np.float32)
+        of_weights = np.zeros((n_pre, n_post), np.float32)
+        state = [np.zeros(n_post, np.float32) for _ in range(2)]
+        constants = [np.float32(x) for x in (0.82, 0.9, 1.0)]
+        jobs.append(
+            {
+                "gather": (units, of_weights, of_units),
+                "outer": (units, of_weights, of_units),
+                "scan": (of_units, *state, np.zeros_like(of_units), *constants),
+                "adjoint": (of_units, np.ones_like(of_units), *state, np.zeros_like(of_units),
+                            *constants, np.float32(25.0)),
+            }[kind]
+        )  # fmt: skip
+    kernel = {"gather": _gather, "outer": _outer, "scan": _scan, "adjoint": _adjoint}[kind]
+    each = n_spikes if kind in ("gather", "outer") else 1
+    return 1e9 * _best(kernel, jobs) / (n_threads * n_steps * n_post * each)
+
+
+def product_ns(n: int, n_rows: int = 12_800) -> float:
+    """Return the time of a multiplication and addition in a product of matrices (ns).
+
+    In single precision, by the library that NumPy uses, on as many threads as it takes.
+    """
+    rows, w = np.ones((n_rows, n), np.float32), np.ones((n, n), np.float32)
+    seconds = []
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        rows @ w
+        seconds.append(time.perf_counter() - start)
+    return 1e9 * min(seconds) / (n_rows * n * n)
 
 
 def triad_gb_s(n_threads: int, n: int = 8_000_000) -> float:

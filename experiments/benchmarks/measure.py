@@ -79,7 +79,31 @@ def run_once(
     RunFailedError
         The process failed.
     """
-    command = [python, str(HERE / script), json.dumps(job)]
+    row, process_s = run_process([python, str(HERE / script), json.dumps(job)], environment)
+    row["process_s"] = process_s - row.pop("aside_s")
+    row["scale"] = job["options"].get("scale", 1.0)
+    row["seed"] = job["seed"]
+    row["cache"] = "warm"
+    return {key: row[key] for key in _ORDER}
+
+
+def run_process(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], float]:
+    """Run a command; return the JSON of the last line it prints, and its time (s).
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments.
+    environment : dict of str, optional
+        Additions to the environment.
+
+    Raises
+    ------
+    RunFailedError
+        The process failed.
+    """
     start = time.perf_counter()
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(environment or {})}
@@ -90,12 +114,7 @@ def run_once(
         if done.returncode < 0:
             said.append(f"it was ended by signal {-done.returncode} (9: perhaps out of memory)")
         raise RunFailedError("\n".join(said) or f"it ended with status {done.returncode}")
-    row = json.loads(done.stdout.strip().splitlines()[-1])
-    row["process_s"] = process_s - row.pop("aside_s")
-    row["scale"] = job["options"].get("scale", 1.0)
-    row["seed"] = job["seed"]
-    row["cache"] = "warm"
-    return {key: row[key] for key in _ORDER}
+    return json.loads(done.stdout.strip().splitlines()[-1]), process_s
 
 
 def measure(
