@@ -73,7 +73,7 @@ def resume_change(rule, inputs, output, desired_times, dt):
     change = np.zeros((inputs.shape[1], output.shape[1]))
 
     def felt(i, t):
-        sizes = [math.exp(-(t - s) * dt / rule.tau) for s in times_of(inputs[:, i]) if s < t]
+        sizes = [math.exp(-(t - s) * dt / rule.tau_trace) for s in times_of(inputs[:, i]) if s < t]
         return rule.learning_rate * (rule.non_hebbian + sum(sizes))
 
     for j, times in enumerate(desired_times):

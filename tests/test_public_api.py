@@ -10,15 +10,16 @@ import spikesim as sp
 PUBLIC = """
 AllToAll Alpha ArcTan Boxcar ConductanceAlpha ConductanceExponential Delta DistanceDependent
 EncoderTransformer ExplicitList Exponential ExponentialProfile FastSigmoid FixedInDegree
-FixedOutDegree FixedProbability FixedTotalNumber GaussianProfile InhomogeneousPoissonSource LIF
-Layer LayeredNetwork LogNormal Logistic Network NoiseCurrent Normal OneSided OneToOne PoissonInput
-PoissonSource Population Projection RampCurrent RateClassifier ReLU Record Recording SampledCurrent
-Sigmoid SigmoidRate SimulationInterrupted SineCurrent SparseMatrix SpikeInput SpikeSource
-SpikesimError SpikesimWarning SpikingClassifier SpikingRegressor Step StepCurrent StraightThrough
-Tanh ThresholdClassifier Triangle Uniform __version__ check_gradient comparison connections
-datasets dense distributions encoding errors estimators evaluate fit grid_positions layered
-learning ledger load_fit load_recording load_state memory_needed network neurons partial_fit
-plotting recording simulate simulation surrogates synapses to_network
+FixedOutDegree FixedProbability FixedTotalNumber Gaussian GaussianProfile
+InhomogeneousPoissonSource LIF Layer LayeredNetwork LogNormal Logistic MultiGaussian Network
+NoiseCurrent Normal OneSided OneToOne PoissonInput PoissonSource Population Projection RampCurrent
+RateClassifier ReLU Record Recording SampledCurrent Sigmoid SigmoidRate SimulationInterrupted
+SineCurrent SparseMatrix SpikeInput SpikeSource SpikesimError SpikesimWarning SpikingClassifier
+SpikingRegressor Step StepCurrent StraightThrough Tanh ThresholdClassifier Triangle Truncated
+Uniform __version__ check_gradient comparison connections datasets dense distributions encoding
+errors estimators evaluate fit grid_positions layered learning ledger load_fit load_recording
+load_state memory_needed network neurons partial_fit plotting recording simulate simulation
+surrogates synapses to_network
 """.split()
 
 

@@ -283,7 +283,7 @@ def test_resume_produces_a_desired_train_within_a_millisecond(seed):
     encoder = LatencyEncoder(110.0, 100.0, low=0.0, high=1.0)
     wanted = [30.0, 60.0, 90.0]
     epochs = 50 if config.DISABLE_JIT else 400
-    result = fit(network, ReSuMe([[wanted]], tau=5.0), features, [0], encoder=encoder, seed=0,
+    result = fit(network, ReSuMe([[wanted]], tau_trace=5.0), features, [0], encoder=encoder, seed=0,
                  epochs=epochs, warn=False)  # fmt: skip
     (trace,) = forward(result.network, encoder.encode(features, dt=1.0))
     sent = np.flatnonzero(trace.output[:, 0, 0]) + 1.0
@@ -299,7 +299,7 @@ def test_resume_tells_patterns_by_the_trains_that_answer_them():
     labels = np.repeat([0, 1], 10)
     features = np.clip(patterns[labels] + 0.01 * rng.standard_normal((20, 60)), 0.0, 1.0)
     encoder = LatencyEncoder(60.0, 50.0, low=0.0, high=1.0)
-    rule = ReSuMe([[[20.0]], [[45.0]]], tau=5.0)
+    rule = ReSuMe([[[20.0]], [[45.0]]], tau_trace=5.0)
     result = fit(one_unit(rng, 60), rule, features[::2], labels[::2], encoder=encoder, epochs=30,
                  seed=0, warn=False)  # fmt: skip
     assert result.readout == NearestTrain(rule.targets, 5.0)
@@ -381,13 +381,13 @@ BAD = [
     (RewardSTDP, {"baseline_rate": 1.5}, "baseline_rate"),
     (ReSuMe, {"learning_rate": 0.0}, "learning_rate"),
     (ReSuMe, {"non_hebbian": -0.1}, "non_hebbian"),
-    (ReSuMe, {"tau": 0.0}, "tau"),
+    (ReSuMe, {"tau_trace": 0.0}, "tau_trace"),
     (ReSuMe, {"targets": 5.0}, "targets must be a sequence"),
     (ReSuMe, {"targets": "ab"}, "targets must be a sequence"),
     (ReSuMe, {"targets": []}, "targets must hold at least one class"),
     (ReSuMe, {"targets": [[3.0]]}, r"targets\[0\]\[0\] must be a sequence"),
     (ReSuMe, {"targets": [[[3.0, math.nan]]]}, r"targets\[0\]\[0\]\[1\]"),
-    (NearestTrain, {"tau": -1.0}, "tau"),
+    (NearestTrain, {"tau_distance": -1.0}, "tau_distance"),
 ]  # fmt: skip
 
 

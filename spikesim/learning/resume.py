@@ -39,7 +39,7 @@ class NearestTrain:
         Times (ms) as ``targets[class][unit]``, the stamps of the desired spikes, rounded to the
         nearest step. By default the unit of the class is to spike once, half way through the
         trial, and the others not at all; a single unit is the unit of class 1.
-    tau : float, default 10
+    tau_distance : float, default 10
         Time constant of the distance (ms).
 
     References
@@ -48,11 +48,11 @@ class NearestTrain:
     """
 
     targets: Any = None
-    tau: float = 10.0
+    tau_distance: float = 10.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", checked_targets("NearestTrain.targets", self.targets))
-        _check.positive("NearestTrain.tau", self.tau)
+        _check.positive("NearestTrain.tau_distance", self.tau_distance)
 
     def check(self, layer: Layer) -> None:
         """Refuse units that never fire, and targets for another number of units."""
@@ -68,7 +68,7 @@ class NearestTrain:
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
         """Return minus the squared distance to each class, shape (n_trials, n_classes)."""
         desired = desired_spikes("NearestTrain", self.targets, len(trace.output), layer.n_post, dt)
-        distances = [squared_distance(trace.output - d[:, None], dt / self.tau) for d in desired]
+        distances = [squared_distance(trace.output - d[:, None], dt / self.tau_distance) for d in desired]
         return -np.stack(distances, axis=1)
 
     def decide(self, scores: np.ndarray, layer: Layer) -> np.ndarray:
@@ -127,7 +127,7 @@ class ReSuMe(TrialRule):
         Step :math:`\eta`, greater than 0, in the unit of a weight.
     non_hebbian : float, default 0.05
         Term a, at least 0.
-    tau : float, default 10
+    tau_trace : float, default 10
         Time constant of the trace of an input, and of the distance (ms).
 
     References
@@ -139,18 +139,18 @@ class ReSuMe(TrialRule):
     targets: Any = None
     learning_rate: float = 0.1
     non_hebbian: float = 0.05
-    tau: float = 10.0
+    tau_trace: float = 10.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", checked_targets("ReSuMe.targets", self.targets))
         _check.positive("ReSuMe.learning_rate", self.learning_rate)
         _check.non_negative("ReSuMe.non_hebbian", self.non_hebbian)
-        _check.positive("ReSuMe.tau", self.tau)
+        _check.positive("ReSuMe.tau_trace", self.tau_trace)
 
     @property
     def readout(self) -> NearestTrain:
         """How outputs become decisions: by the class whose train is nearest."""
-        return NearestTrain(self.targets, self.tau)
+        return NearestTrain(self.targets, self.tau_trace)
 
     def _taught(self, network: LayeredNetwork) -> tuple[Layer, ...]:
         return (network.layers[-1],)
@@ -182,7 +182,7 @@ class ReSuMe(TrialRule):
         ]
         error = desired - traces[last].output[:, 0]
         spikes = spikes_into(inputs, traces, last)[:, np.newaxis]
-        trace = traces_before(spikes, math.exp(-network.dt / self.tau))[:, 0]
+        trace = traces_before(spikes, math.exp(-network.dt / self.tau_trace))[:, 0]
         change = self.learning_rate * ((self.non_hebbian + trace).T @ error)
         return [*network.layers[:last], layer.updated(w=layer.w + change)], state
 
@@ -196,7 +196,7 @@ class ReSuMe(TrialRule):
         output = traces[-1].output
         desired = desired_spikes("ReSuMe", self.targets, len(output), network.n_outputs, network.dt)
         error = output - desired[labels].transpose(1, 0, 2)
-        return float(squared_distance(error, network.dt / self.tau).sum())
+        return float(squared_distance(error, network.dt / self.tau_trace).sum())
 
 
 def checked_targets(name: str, value: Any) -> _Targets | None:
