@@ -109,7 +109,7 @@ def continuous(recurrent):
     network = sp.dense(
         [3, 4, 2], LIF, synapse=EXPONENTIAL, gain=16.0, recurrent=recurrent, continuous=True, rng=5
     )
-    driven = [layer.updated(bias=np.full(layer.n_post, 0.9)) for layer in network.layers]
+    driven = [layer.updated(bias=np.full(layer.n_post, 1.2)) for layer in network.layers]
     return thinned(network.updated(driven), np.random.default_rng(1))
 
 

@@ -17,45 +17,88 @@ if TYPE_CHECKING:
         effort_of_traces,
         training_effort,
     )
+    from spikesim.comparison.perturbations import (
+        dead_units,
+        on_time_step,
+        quantised,
+        spike_deletion,
+        spike_jitter,
+        tau_mismatch,
+        threshold_noise,
+        weight_noise,
+        with_time_step,
+    )
     from spikesim.comparison.report import terminal_table
     from spikesim.comparison.results import Results, Row, Summary
+    from spikesim.comparison.robustness_curves import (
+        PERTURBATIONS,
+        Curve,
+        Perturbation,
+        robustness,
+    )
     from spikesim.comparison.study import compare
     from spikesim.comparison.tuning import load_settings, tune
 
 _HOMES = {
+    "PERTURBATIONS": "robustness_curves",
+    "Curve": "robustness_curves",
     "Effort": "operations",
     "LayerEffort": "operations",
     "Operations": "operations",
+    "Perturbation": "robustness_curves",
     "Results": "results",
     "Row": "results",
     "Summary": "results",
     "TrainingEffort": "operations",
     "compare": "study",
+    "dead_units": "perturbations",
     "effort": "operations",
     "effort_of_traces": "operations",
     "load_settings": "tuning",
+    "on_time_step": "perturbations",
+    "quantised": "perturbations",
+    "robustness": "robustness_curves",
+    "spike_deletion": "perturbations",
+    "spike_jitter": "perturbations",
+    "tau_mismatch": "perturbations",
     "terminal_table": "report",
+    "threshold_noise": "perturbations",
     "training_effort": "operations",
     "tune": "tuning",
+    "weight_noise": "perturbations",
+    "with_time_step": "perturbations",
 }
 
 __all__ = [
+    "PERTURBATIONS",
+    "Curve",
     "Effort",
     "LayerEffort",
     "Operations",
+    "Perturbation",
     "Results",
     "Row",
     "Summary",
     "TrainingEffort",
     "add_arguments",
     "compare",
+    "dead_units",
     "effort",
     "effort_of_traces",
     "load_settings",
+    "on_time_step",
+    "quantised",
+    "robustness",
     "run_from_arguments",
+    "spike_deletion",
+    "spike_jitter",
+    "tau_mismatch",
     "terminal_table",
+    "threshold_noise",
     "training_effort",
     "tune",
+    "weight_noise",
+    "with_time_step",
 ]
 
 _EPILOG = """\
