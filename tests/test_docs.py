@@ -37,7 +37,9 @@ def _documented():
         if inspect.isclass(value):
             for name, method in vars(value).items():
                 function = getattr(method, "__func__", method)
-                if inspect.isfunction(function) and not name.startswith("_"):
+                # Without the compiler a kernel that a class holds is a function, too.
+                private = name.startswith("_") or getattr(function, "__name__", "").startswith("_")
+                if inspect.isfunction(function) and not private:
                     found[f"{value.__module__}.{function.__qualname__}"] = function
     return dict(sorted(found.items()))
 
