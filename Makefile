@@ -20,8 +20,8 @@ help:
 	@echo "make demo        compare learning rules and simulate; then look at results/demo/report.html"
 	@echo "make ledger      measure every claim of the ledger: half an hour; results/ledger/ledger.html"
 	@echo "make benchmarks  measure speed and memory: a quarter of an hour; docs/benchmarks.md"
-	@echo "                 (beside others with NEST_PYTHON=... and BRIAN_PYTHON=..., Pythons that"
-	@echo "                 have them)"
+	@echo "                 (beside others with NEST_PYTHON=..., BRIAN_PYTHON=..., TORCH_PYTHON=... and"
+	@echo "                 JAX_PYTHON=..., Pythons that have them)"
 	@echo "make test        lint, type-check and test"
 	@echo "make test-nojit  the tests once more as plain Python, without the compiler"
 	@echo "make readme      renew the table and the pictures of the README"
@@ -60,9 +60,12 @@ ledger: $(VENV)/installed
 	$(BIN)/spikesim ledger --out results/ledger
 	$(BIN)/python docs/build_ledger.py results/ledger
 
-# Pythons with NEST and with Brian2; without either, spikesim is measured alone.
+# Pythons with NEST, with Brian2, with snnTorch and Norse, and with JAX; without them, spikesim is
+# measured alone.
 NEST_PYTHON ?=
 BRIAN_PYTHON ?=
+TORCH_PYTHON ?=
+JAX_PYTHON ?=
 MEASURE := $(BIN)/python experiments/benchmarks
 MEASURED := results/benchmarks
 PEERS = $(MEASURE)/peers.py --peer-threads 2 $(if $(NEST_PYTHON),--nest-python $(NEST_PYTHON)) \
@@ -77,6 +80,8 @@ benchmarks: $(VENV)/installed
 	$(MEASURE)/latency.py --json $(MEASURED)/latency.json
 	$(MEASURE)/endurance.py --json $(MEASURED)/endurance.json
 	$(BIN)/python experiments/same_bits.py --json $(MEASURED)/same_bits.json
+	$(MEASURE)/training.py $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON)) \
+	  $(if $(JAX_PYTHON),--jax-python $(JAX_PYTHON)) --json $(MEASURED)/training.json
 ifneq ($(NEST_PYTHON)$(BRIAN_PYTHON),)
 	$(PEERS) --workloads lif --simulators nest brian2-cython --json $(MEASURED)/peers_lif.json
 	$(PEERS) --workloads vogels_abbott_current vogels_abbott_conductance \

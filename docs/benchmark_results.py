@@ -35,6 +35,8 @@ class Results:
         Rows of ``latency.py``.
     same_bits : list of dict
         What ``same_bits.py`` wrote.
+    training : list of dict
+        Rows of ``training.py``.
     others : dict
         What other files hold, by their name.
     """
@@ -44,11 +46,12 @@ class Results:
     scaling: list[Row] = field(default_factory=list)
     latency: list[Row] = field(default_factory=list)
     same_bits: list[Row] = field(default_factory=list)
+    training: list[Row] = field(default_factory=list)
     others: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
         """Return all that says where it comes from."""
-        found = [*self.own, *self.scaling, *self.latency, *self.same_bits]
+        found = [*self.own, *self.scaling, *self.latency, *self.same_bits, *self.training]
         found += [row for rows in self.peers.values() for row in rows]
         for content in self.others.values():
             found += [row for row in listed(content) if "machine" in row]
@@ -69,7 +72,7 @@ def read(folder: Path) -> Results:
             content = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not JSON: {error}") from None
-        if path.stem in ("scaling", "latency", "same_bits"):
+        if path.stem in ("scaling", "latency", "same_bits", "training"):
             parts[path.stem] = content
         elif path.stem.startswith("peers"):
             parts["peers"][path.stem] = content

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from docs import benchmark_training
 from docs.benchmark_figures import NAMES, draw, size, title
 from docs.benchmark_results import (
     OURS,
@@ -95,9 +96,9 @@ def page(results: Results, figures: Sequence[str]) -> str:
         "# How fast, how large, and whether others agree",
         "<!-- Made by `python docs/build_benchmarks.py results/benchmarks`. -->",
         "Every figure is measured, and this page is made from the files of the measurements: "
-        "`make benchmarks NEST_PYTHON=... BRIAN_PYTHON=...` does all of it again. Each run has a "
-        "process of its own. The networks, with their sources, are in "
-        "`experiments/benchmarks/parameters.py`.",
+        "`make benchmarks NEST_PYTHON=... BRIAN_PYTHON=... TORCH_PYTHON=... JAX_PYTHON=...` does "
+        "all of it again. Each run has a process of its own. The networks, with their sources, are "
+        "in `experiments/benchmarks/parameters.py`.",
     ]
     if not results.rows():
         return "\n\n".join([*parts, "Nothing has been measured yet."]) + "\n"
@@ -110,6 +111,7 @@ def page(results: Results, figures: Sequence[str]) -> str:
         parts += [f"![Realtime factor of each network]({figure})" for figure in realtime]
     for name in names:
         parts += _network(name, results)
+    parts += benchmark_training.section(results.training)
     parts += _same_bits(results.same_bits)
     parts += _scaling(results.scaling, [figure for figure in figures if figure not in realtime])
     parts += _latency(results.latency)
@@ -158,6 +160,7 @@ def goals(results: Results) -> list[dict[str, str]]:
                 values = [factor * value for value in best.values(column)] if best else []
                 how = f"{precision}, {on_threads([best.threads])}" if best else ""
                 lines.append(_goal(title(name), label, factor * goal, unit, values, how))
+    lines += benchmark_training.goals(results.training)
     times = latency.seconds_by_name(results.latency)
     for name, goal in latency.GOALS.items():
         if name in times:

@@ -76,13 +76,14 @@ def _outer(units, grad, arrived):
                 sums[i] += row[i]
 
 
-# Two short loops a step: one with more arrays in it is not vectorised.
+# Short loops with few arrays, and unsigned or rising indices: others are not vectorised.
 @numba.njit(nogil=True, error_model="numpy")
 def _scan(drive, i_syn, v, v_free, decay_syn, decay_m, one):
     for k in range(drive.shape[0]):
         row, arrived = v_free[k], drive[k]
         for i in range(len(row)):
             i_syn[i] = decay_syn * i_syn[i] + arrived[i]
+        for i in range(len(row)):
             row[i] = decay_m * v[i] + i_syn[i]
         for i in range(len(row)):
             v[i] = row[i] - (one if row[i] > one else one - one)
@@ -90,14 +91,16 @@ def _scan(drive, i_syn, v, v_free, decay_syn, decay_m, one):
 
 @numba.njit(nogil=True, error_model="numpy")
 def _adjoint(v_free, grad, grad_v, grad_i, arrived, decay_syn, decay_m, one, slope):
-    for k in range(v_free.shape[0] - 1, -1, -1):
+    for k in range(v_free.shape[0]):
         row, v, by_spike = arrived[k], v_free[k], grad[k]
         for i in range(len(row)):
             away = one + slope * abs(v[i] - one)
             row[i] = by_spike[i] / (away * away)
         for i in range(len(row)):
             grad_v[i] = decay_m * grad_v[i] + row[i]
+        for i in range(len(row)):
             grad_i[i] = decay_syn * grad_i[i] + grad_v[i]
+        for i in range(len(row)):
             row[i] = grad_i[i]
 
 
@@ -124,7 +127,7 @@ def layer_ns(
     rng = np.random.default_rng(1)
     jobs: list[tuple[Any, ...]] = []
     for _ in range(n_threads):
-        units = rng.integers(0, n_pre, (n_steps, n_spikes))
+        units = rng.integers(0, n_pre, (n_steps, n_spikes)).astype(np.uint32)
         of_units = np.ones((n_steps, n_post), np.float32)
         of_weights = np.zeros((n_pre, n_post), np.float32)
         state = [np.zeros(n_post, np.float32) for _ in range(2)]
