@@ -35,7 +35,9 @@ __all__ = ["cache_folder", "kernel"]
 
 _DIGEST_BYTES = 32
 # Part of the name of a file, so that one of another layout is never read.
-_LAYOUT = 2
+_LAYOUT = 3
+# Between the name of a kernel and what makes it one of its kind.
+_MARK = "_kernel_"
 _OF_NUMBA = ("numba", "llvmlite")
 
 
@@ -86,6 +88,11 @@ def kernel(
         return lambda f: kernel(f, bare=bare, told=told, **options)
     if bare:
         options = _BARE | options
+    if not config.DISABLE_JIT:
+        # Numba names machine code by qualified name, types and a count that starts anew in each
+        # process. Variants of one closure, compiled in two processes and loaded into a third, may
+        # thus have one name, and a call of the second would run the first.
+        function.__qualname__ += _MARK + os.urandom(8).hex()
     compiled = numba.njit(nogil=True, **options)(function)
     if isinstance(compiled, Dispatcher):
         compiled._cache = _KernelCache(function, options, told)
@@ -247,7 +254,7 @@ def _feed(digest: Any, thing: Any, seen: set[int]) -> None:
         if id(thing) in seen:
             return
         seen.add(id(thing))
-        digest.update(thing.__qualname__.encode())
+        digest.update(thing.__qualname__.partition(_MARK)[0].encode())
         _feed(digest, thing.__code__, seen)
         digest.update(repr(thing.__defaults__).encode())
         for cell in thing.__closure__ or ():

@@ -391,3 +391,54 @@ print(work.add(1, 2), work.add(3, 4), sys.stderr.getvalue().strip())
     ]
     said = "spikesim compiles for this kind of network: once, 10 seconds or more"
     assert outputs == [f"3 7 {said}\n", "3 7 \n"]
+
+
+VARIANTS = """
+import numpy as np
+from spikesim._jit import kernel
+
+def times(factor):
+    # Called from two places and too long to be compiled into its caller.
+    @kernel
+    def fill(x, rounds):
+        for r in range(rounds):
+            for i in range(len(x)):
+                if x[i] > 1e6:
+                    x[i] = np.sin(x[i]) + np.cos(x[i]) + np.exp(-x[i]) + np.tan(x[i])
+                elif x[i] < -1e6:
+                    x[i] = np.tanh(x[i]) + np.sinh(x[i]) + np.cosh(x[i]) + np.arctan(x[i])
+                else:
+                    x[i] = factor * x[i]
+
+    @kernel
+    def total(x):
+        y = x.copy()
+        fill(y, 1)
+        z = x.copy()
+        fill(z, 2)
+        return y.sum() + z.sum()
+
+    return total
+"""
+
+
+def test_variants_that_were_compiled_in_two_processes_are_not_taken_for_each_other(tmp_path):
+    """Each process counts its functions from the start: names alone do not tell them apart."""
+    (tmp_path / "variants.py").write_text(VARIANTS)
+
+    def run(code):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import numpy as np\nfrom variants import times\n{code}"],
+            cwd=tmp_path,
+            env={**os.environ, "SPIKESIM_CACHE_DIR": str(tmp_path / "cache"),
+                 "NUMBA_DISABLE_JIT": "0"},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.split()
+
+    assert run("print(times(2.0)(np.ones(1)))") == ["6.0"]
+    assert run("print(times(5.0)(np.ones(1)))") == ["30.0"]
+    compiled = sorted((tmp_path / "cache").iterdir())
+    both = "a, b = times(2.0), times(5.0)\nprint(a(np.ones(1)), b(np.ones(1)), a(np.ones(1)))"
+    assert run(both) == ["6.0", "30.0", "6.0"]
+    assert sorted((tmp_path / "cache").iterdir()) == compiled
