@@ -58,6 +58,7 @@ import numpy as np
 from spikesim.layered import lif
 from spikesim.layered.delay_lines import by_delay, sent_back
 from spikesim.layered.forward import behind_delays, given_to_first, net_input
+from spikesim.layered.lif_adjoint import Adjoint, adjoint
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.packed import PackedSpikes
 from spikesim.surrogates import Surrogate
@@ -116,7 +117,7 @@ def backward(
             grad_output = besides[index] if grad_output is None else grad_output + besides[index]
         if layer.neuron.spiking:
             given = behind_delays(layer, before, network.dt)
-            found = lif.adjoint(
+            found = adjoint(
                 layer, network.dt, given, trace, grad_output, grad_v, later, surrogate,
                 detach_reset,
             )  # fmt: skip
@@ -138,7 +139,7 @@ def backward(
 
 
 def _through_delays(
-    layer: Layer, dt: float, steps: np.ndarray, x: Any, found: lif.Adjoint
+    layer: Layer, dt: float, steps: np.ndarray, x: Any, found: Adjoint
 ) -> np.ndarray:
     """Add the gradient by the delays, if they are learnt; return that by what went into them."""
     grad = _of_input(layer, dt, found.arrived)
