@@ -9,6 +9,7 @@ import pytest
 from numba import config
 
 from spikesim.layered import Layer, LayeredNetwork, backward, forward
+from spikesim.layered.lif_backward import adjoint_of
 from spikesim.learning import FirstSpike, MaxMembrane, SpikeCount
 from spikesim.neurons import LIF
 from spikesim.surrogates import (
@@ -30,6 +31,10 @@ SURROGATES = [
     ArcTan(3.0), Boxcar(1.0), FastSigmoid(2.0), Gaussian(2.0), Logistic(3.0), MultiGaussian(2.0),
     OneSided(2.0), StraightThrough(), Triangle(1.0), Truncated(FastSigmoid(2.0), 0.6),
 ]  # fmt: skip
+if not config.DISABLE_JIT:
+    # Each kind is compiled into a kernel of its own, in seconds; the compiled derivatives are held
+    # to the plain ones by themselves, and without the compiler all kinds are tried here.
+    SURROGATES = [FastSigmoid(2.0), Triangle(1.0), Truncated(FastSigmoid(2.0), 0.6)]
 READOUTS = {"count": SpikeCount(), "first": FirstSpike(), "membrane": MaxMembrane()}
 SPIKING_CASES = list(
     itertools.product(
@@ -185,3 +190,16 @@ def test_a_surrogate_without_a_kernel():
         Own(),
         True,
     )
+
+
+def test_a_surrogate_is_compiled_once():
+    """Not once for each mix of arrays that may be written to: seconds at every first call."""
+    surrogate = FastSigmoid(2.0)
+    for case, recurrent, readout in zip(range(6), [False, True] * 3, [*READOUTS] * 2, strict=True):
+        synapse = (Delta(), Exponential(4.0))[case % 2]
+        network = the_network("subtract", recurrent, readout, synapse, 1.0, (None, None), case)
+        compare(network, READOUTS[readout], surrogate, False)
+    for graded, learns_units in itertools.product([False, True], repeat=2):
+        kernel = adjoint_of(surrogate.scalar, graded, learns_units)
+        precisions = [str(types[0].dtype) for types in getattr(kernel, "signatures", [])]
+        assert len(set(precisions)) == len(precisions)
