@@ -47,6 +47,14 @@ NETWORKS = {
     "integrators": lambda: sp.dense(
         [3, 5, 2], LIF, output=sp.LIF.non_spiking(), gain=3.0, bias_sd=0.5, rng=1
     ),
+    "one silent": lambda: sp.dense(
+        [3, 5, 2],
+        sp.LIF(10.0, 10.0, 0.0, [1.0, np.inf, 1.0, 2.0, 1.0], 0.0, 0.0),
+        output=LIF,
+        gain=3.0,
+        bias_sd=0.5,
+        rng=1,
+    ),
     "single": lambda: sp.dense([3, 5, 2], LIF, gain=3.0, bias_sd=0.5, precision="single", rng=1),
     "mixed": mixed,
 }

@@ -150,10 +150,12 @@ def _able(layer: Layer, trace: Any, surrogate: Any) -> np.ndarray:
     if not layer.neuron.spiking:
         return layer.neuron.derivative(trace.v, trace.output) != 0.0
     v_th, v_rest = np.asarray(layer.neuron.v_th), np.asarray(layer.neuron.v_rest)
-    fires = np.isfinite(v_th)
+    fires, reach = np.isfinite(v_th), getattr(surrogate, "reach", np.inf)
+    if reach == np.inf:
+        return np.broadcast_to(fires, trace.v.shape)
     scale = np.where(fires, v_th - v_rest, 1.0)
     distance = np.abs((trace.v - np.where(fires, v_th, 0.0)) / scale)
-    return fires & (distance <= getattr(surrogate, "reach", np.inf))
+    return fires & (distance <= reach)
 
 
 def _pairs(pre: np.ndarray, connected: np.ndarray, post: np.ndarray | None) -> float:
