@@ -2,9 +2,9 @@
 
 The published network of Wunderlich & Pehle (2021): five inputs that spike once, 200 hidden LIF
 neurons and three outputs. EventProp trains it in continuous time, where the first output to fire
-names the class; surrogate gradients on a grid of 0.5 ms, where the highest potential does. Both have
-the published samples and the same number of passes. Run ``python experiments/yin_yang.py``; a table
-is printed, with classical methods beside it, and the course of the training drawn.
+names the class; surrogate gradients on a grid of 0.5 ms, where the highest potential does. Both
+have the published samples and the same number of passes. Run ``python experiments/yin_yang.py``; a
+table is printed, with classical methods beside it, and the course of the training drawn.
 """
 
 from __future__ import annotations
