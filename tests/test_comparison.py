@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from spikesim import datasets
-from spikesim.comparison import protocol, tasks, tuning
-from spikesim.comparison.builders import Size
-from spikesim.comparison.contenders import CONTENDERS, NOTES, contender
+from spikesim.comparison import protocol, runs, tuning
+from spikesim.comparison.contenders import CONTENDERS, NOTES
+from spikesim.comparison.entries import contender
+from spikesim.comparison.pool import run_all
 from spikesim.comparison.protocol import SMOKE, Splits, make_splits, streams
-from spikesim.comparison.tasks import Job, run_all, run_job
+from spikesim.comparison.runs import Job, run_job
+from spikesim.comparison.tasks import problem, task
 from spikesim.errors import ParameterError
 
 LEARNERS = [c for c in CONTENDERS if c.space]
@@ -23,11 +25,15 @@ def middle(c):
     return tuning.at(c, np.full(3, 0.5))
 
 
-def job(name, network, task="xor", seed=0, epochs=3, **changes):
+def hidden_of(c, on):
+    return c.hidden_sizes(task(on), (4,) if on == "xor" else task(on).hidden.smoke)[0]
+
+
+def job(name, network, on="xor", seed=0, epochs=3, **changes):
     c = contender(name, network)
-    hidden = c.hidden_sizes(task, (4,))[0]
-    splits = "iris_2x5" if task == "iris" else ""
-    made = Job(task, name, network, hidden, seed, epochs, middle(c), "test", splits)
+    hidden = hidden_of(c, on)
+    splits = "iris_2x5" if on == "iris" else ""
+    made = Job(on, name, network, hidden, seed, epochs, middle(c), "test", splits)
     return made._replace(**changes)
 
 
@@ -83,10 +89,10 @@ def test_damaged_splits_are_refused(monkeypatch, tmp_path):
 
 
 def test_contenders_start_from_the_same_normal_numbers():
-    size = Size("xor", 2, 2)
     drawn = {}
     for name, network in (("perceptron", "rate"), ("relaxation", "rate"), ("perceptron", "LIF")):
         c = contender(name, network)
+        size = problem("xor", network)
         plan = c.build(size, 0, middle(c), streams("xor", 5).weights)
         drawn[name, network] = plan.network.layers[0].w / middle(c)["gain"]
     first, *others = drawn.values()
@@ -98,8 +104,8 @@ def test_every_contender_that_learns_has_a_space_of_equal_dimension_and_tuned_va
     settings = tuning.load_settings()
     for c in LEARNERS:
         assert len(c.space) == 3
-        for task in c.tasks:
-            values = settings[task][c.key]
+        for on in c.tasks:
+            values = settings[on][c.key]
             assert list(values) == list(c.space)
             for name, (low, high) in c.space.items():
                 assert 0.99 * low <= values[name] <= 1.01 * high
@@ -110,12 +116,12 @@ def test_settings_are_the_best_of_the_stored_trials():
     file = tuning.resources.files("spikesim.comparison") / "settings.json"
     stored = json.loads(file.read_text())
     cube = tuning.points(stored["about"]["n_trials"])
-    for task in TASKS:
-        for c in (c for c in LEARNERS if task in c.tasks):
-            trials = stored["trials"][task][c.key]
+    for on in TASKS:
+        for c in (c for c in LEARNERS if on in c.tasks):
+            trials = stored["trials"][on][c.key]
             assert [t["settings"] for t in trials] == [tuning.at(c, point) for point in cube]
             best = max(trials, key=lambda trial: trial["score"])
-            assert stored["chosen"][task][c.key] == best["settings"]
+            assert stored["chosen"][on][c.key] == best["settings"]
 
 
 def test_tuning_points_are_fixed_and_inside_the_cube():
@@ -127,7 +133,7 @@ def test_tuning_points_are_fixed_and_inside_the_cube():
 
 def test_tune_writes_what_it_found(tmp_path, monkeypatch):
     chosen = (contender("perceptron", "rate"), contender("committee", "rate"))
-    monkeypatch.setattr(tuning, "CONTENDERS", chosen)
+    monkeypatch.setattr(tuning, "entrants", lambda *_: chosen)
     found = tuning.tune(
         tmp_path / "settings.json", n_trials=2, tasks=("xor",), n_jobs=1, progress=False,
         seeds={"xor": 2}, epochs=5,
@@ -145,7 +151,14 @@ def test_tune_writes_what_it_found(tmp_path, monkeypatch):
 
 
 def without_time(outcomes):
-    return [(replace(o.row, seconds=0.0), o.curve.tolist()) for o in outcomes]
+    return [
+        (
+            replace(o.row, seconds=0.0, measures={k: v for k, v in o.row.measures.items()
+                                                  if "seconds" not in k}),
+            o.curve.tolist(),
+        )
+        for o in outcomes
+    ]  # fmt: skip
 
 
 def test_rows_do_not_depend_on_order():
@@ -164,7 +177,7 @@ def test_rows_do_not_depend_on_the_number_of_processes():
 
 def test_jobs_cover_the_budget():
     settings = {t: {c.key: middle(c) for c in LEARNERS} for t in TASKS}
-    work = tasks.jobs(TASKS, SMOKE, settings)
+    work = runs.jobs(TASKS, SMOKE, settings)
     assert len(work) == len(set((j.task, j.name, j.network, j.hidden, j.seed) for j in work))
     xor = [j for j in work if j.task == "xor" and j.name == "committee"]
     assert sorted((j.network, j.hidden, j.seed) for j in xor) == [
@@ -176,20 +189,20 @@ def test_jobs_cover_the_budget():
 
 @pytest.mark.parametrize("c", CONTENDERS, ids=lambda c: c.key)
 def test_every_contender_runs_on_each_of_its_tasks(c):
-    for task in c.tasks:
-        hidden = c.hidden_sizes(task, (2,))[0]
+    for on in c.tasks:
         settings = middle(c) if c.space else {}
-        splits = "iris_2x5" if task == "iris" else ""
-        row = run_job(Job(task, c.name, c.network, hidden, 1, 1, settings, "test", splits)).row
+        splits = "iris_2x5" if on == "iris" else ""
+        hidden = hidden_of(c, on)
+        row = run_job(Job(on, c.name, c.network, hidden, 1, 1, settings, "test", splits)).row
         assert 0.0 <= row.accuracy <= 1.0
-        assert (row.repeat, row.fold) == ((0, 1) if task == "iris" else (None, None))
+        assert (row.repeat, row.fold) == ((0, 1) if on == "iris" else (None, None))
         assert (row.spikes_per_trial is not None) == (c.network == "LIF") or row.diverged
 
 
 def test_solved_epoch_is_the_first_that_lasts():
-    assert tasks._solved_epoch(np.array([0.5, 1.0, 0.75, 1.0, 1.0])) == 3
-    assert tasks._solved_epoch(np.array([1.0, 1.0])) == 1
-    assert tasks._solved_epoch(np.array([0.5, 0.5])) == 2
+    assert runs._solved_epoch(np.array([0.5, 1.0, 0.75, 1.0, 1.0])) == 3
+    assert runs._solved_epoch(np.array([1.0, 1.0])) == 1
+    assert runs._solved_epoch(np.array([0.5, 0.5])) == 2
 
 
 def test_a_run_that_diverges_is_a_failed_row():
@@ -205,8 +218,8 @@ def test_a_run_that_diverges_is_a_failed_row():
 
 def test_scaling_is_learnt_from_the_training_part_only(monkeypatch):
     seen = []
-    scaling = tasks._scaling
-    monkeypatch.setattr(tasks, "_scaling", lambda x: seen.append(x.copy()) or scaling(x))
+    scaling = runs._scaling
+    monkeypatch.setattr(runs, "_scaling", lambda x: seen.append(x.copy()) or scaling(x))
     run_job(job("perceptron", "rate", "iris", seed=7, epochs=1))
     splits = Splits.load("iris_2x5")
     train = splits.fold_of[1] != 2

@@ -13,8 +13,9 @@ import pytest
 
 from spikesim import comparison
 from spikesim.comparison import figures, report, study
-from spikesim.comparison.results import TASKS, Results, Row, mean_curves
+from spikesim.comparison.results import Results, Row, mean_curves
 from spikesim.comparison.statistics import corrected_difference, wilson
+from spikesim.comparison.tasks import TASKS
 from spikesim.errors import ParameterError
 
 _RULES = {"perceptron": "local", "committee": "local", "surrogate gradient": "gradient"}

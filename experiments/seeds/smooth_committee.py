@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import spikesim as sp
-from spikesim.comparison.builders import NEURON, Size, latency_code, spike_code
+from spikesim.comparison.builders import NEURON, latency_code, spike_code
 from spikesim.comparison.builders import committee as build_committee
 from spikesim.comparison.builders import surrogate as build_surrogate
+from spikesim.comparison.tasks import Problem, problem
 from spikesim.comparison.protocol import Splits, streams
 from spikesim.comparison.statistics import (
     Estimate,
@@ -1057,7 +1058,7 @@ class Entrant:
     tasks: tuple[str, ...] = ("xor", "iris")
     make: Callable[[float, float], Any] | None = None
     rates: tuple[float, float] = (0.003, 1.0)
-    code: Callable[[str], Any] = spike_code
+    code: Callable[[Problem], Any] = spike_code
 
     def space(self) -> tuple[tuple[float, float], ...]:
         """Return the ends of learning rate, margin and gain of the weights."""
@@ -1101,7 +1102,7 @@ def fitted(
     streams of random numbers, and on Iris its folds.
     """
     data = sp.datasets.xor() if task == "xor" else sp.datasets.iris()
-    shape = Size(task, data.features.shape[1], len(data.class_names))
+    shape = problem(task, "LIF")
     stream = streams(task, number, purpose)
     if entrant.make is None:
         tuned = sp.comparison.load_settings()[task]["surrogate gradient/LIF"]
@@ -1120,7 +1121,7 @@ def fitted(
         repeat, fold = divmod(number, splits.n_folds)
         train, test = (np.flatnonzero((splits.fold_of[repeat] == fold) == held)
                        for held in (False, True))  # fmt: skip
-    if plan.scaled:
+    if plan.scaling:
         x = (x - x[train].mean(axis=0)) / x[train].std(axis=0)
     n_trained = sum(a.size for layer in plan.network.layers for a in layer.parameters().values())
     with warnings.catch_warnings():

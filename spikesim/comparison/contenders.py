@@ -1,128 +1,20 @@
-"""The one table of contenders: who takes part, what each is, what is tuned."""
+"""The classic table of contenders, for XOR and Iris: who takes part, and what is tuned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from spikesim import _check
 from spikesim.comparison import builders
+from spikesim.comparison.baselines import CLASSIC
 from spikesim.comparison.builders import NEURON, Build, Settings
+from spikesim.comparison.contender import Contender, Note
 from spikesim.learning import DeltaRule, Perceptron, Proportional, Relaxation, Tempotron
 from spikesim.neurons import Step
 
-__all__ = ["CONTENDERS", "NOTES", "Contender", "Note", "contender"]
-
-
-class Note(NamedTuple):
-    """What the report says of a rule."""
-
-    what: str
-    knows: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One line of the table.
-
-    Attributes
-    ----------
-    name : str
-        The rule, in words; twins on rate and LIF units share it.
-    network : {"rate", "LIF", ""}
-        Kind of units.
-    family : {"local", "gradient", "classical"}
-        Kind of rule.
-    rule : str
-        Class of the rule or estimator.
-    tasks : tuple of str
-        Where it takes part.
-    space : dict of str to (float, float)
-        Settings that are tuned, each log-uniform between two ends: three for every contender
-        that learns.
-    layers : {"single", "hidden", "committee", ""}
-        Which hidden sizes it runs with on XOR.
-    build : callable, optional
-        ``build(size, hidden, settings, rng)`` returns the :class:`Plan`.
-    estimator : callable, optional
-        Returns the scikit-learn estimator of a classical method.
-    """
-
-    name: str
-    network: str
-    family: str
-    rule: str
-    tasks: tuple[str, ...]
-    space: Mapping[str, tuple[float, float]]
-    layers: str = ""
-    build: Build | None = None
-    estimator: Callable[[], Any] | None = None
-
-    @property
-    def key(self) -> str:
-        """Name and kind of units: what settings are filed under."""
-        return f"{self.name}/{self.network}" if self.network else self.name
-
-    def hidden_sizes(self, task: str, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the hidden sizes to run on `task`: those asked for on XOR, one on Iris."""
-        if self.layers in ("single", ""):
-            return (0,)
-        if task == "xor":
-            return sizes
-        # An odd committee has no ties; there is one for each class.
-        return (5,) if self.layers == "committee" else (8,)
-
-
-def contender(name: str, network: str) -> Contender:
-    """Return the contender of that name on that kind of units."""
-    for candidate in CONTENDERS:
-        if (candidate.name, candidate.network) == (name, network):
-            return candidate
-    names = sorted({c.name for c in CONTENDERS})
-    _check.choice("contender.name", name, names)
-    raise _check.ParameterError(f"contender.network: {name!r} does not run on {network!r} units")
-
-
-def _classical(make: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the maker of an estimator behind a scaler, which is fitted inside the fold."""
-
-    def make_pipeline() -> Any:
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        return make_pipeline(StandardScaler(), make())
-
-    return make_pipeline
-
-
-def _majority() -> Any:
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="most_frequent")
-
-
-def _lda() -> Any:
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-    return LinearDiscriminantAnalysis()
-
-
-def _logistic() -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(max_iter=1000)
-
-
-def _svm() -> Any:
-    from sklearn.svm import SVC
-
-    return SVC(kernel="rbf")
-
+__all__ = ["CONTENDERS", "NOTES"]
 
 _EVERYWHERE = ("xor", "iris2", "iris")
-_ON_IRIS = ("iris2", "iris")
 _GAIN, _SPIKING_GAIN = (0.3, 3.0), (1.0, 20.0)
 _BIAS = {"bias_sd": (0.01, 1.0)}
 _MARGIN = {"margin": (0.03, 1.0)}
@@ -193,10 +85,6 @@ def _learner(
     return Contender(name, network, family, rule, tasks, space, layers, build)
 
 
-def _baseline(name: str, rule: str, make: Callable[[], Any]) -> Contender:
-    return Contender(name, "", "classical", rule, _ON_IRIS, {}, estimator=_classical(make))
-
-
 CONTENDERS: tuple[Contender, ...] = (
     *_local_pair("perceptron", "Perceptron", _perceptron, (0.003, 1.0), _BIAS),
     *_local_pair("delta rule", "DeltaRule", _delta_rule, (0.003, 1.0), _MARGIN),
@@ -239,10 +127,7 @@ CONTENDERS: tuple[Contender, ...] = (
         "surrogate gradient, recurrent", "LIF", "gradient", "Backprop", _SURROGATE, "hidden",
         builders.surrogate(recurrent=True),
     ),
-    _baseline("majority class", "DummyClassifier", _majority),
-    _baseline("LDA", "LinearDiscriminantAnalysis", _lda),
-    _baseline("logistic regression", "LogisticRegression", _logistic),
-    _baseline("RBF SVM", "SVC", _svm),
+    *CLASSIC,
 )  # fmt: skip
 
 NOTES: dict[str, Note] = {

@@ -13,10 +13,10 @@ from spikesim.comparison import statistics
 from spikesim.comparison.results import LEAST_ACCURACY, Results, Summary
 from spikesim.plotting.style import COLOURS, GREY, LINE_STYLES, MARKERS
 
-__all__ = ["draw", "drawn_figures", "image"]
+__all__ = ["FAMILY_COLOUR", "draw", "drawn_figures", "image", "interval", "tidy"]
 
 _WIDTH = 7.2
-_FAMILY_COLOUR = {"local": COLOURS[0], "gradient": COLOURS[1], "classical": GREY}
+FAMILY_COLOUR = {"local": COLOURS[0], "gradient": COLOURS[1], "classical": GREY}
 # What a threshold on a weighted sum can get right of XOR (%), and where the Iris axis starts.
 _SUM_LIMIT, _LEAST_SHOWN = 75.0, 100 * LEAST_ACCURACY
 
@@ -67,7 +67,7 @@ def xor_success(results: Results) -> Any:
     for place, name in enumerate(reversed(names)):
         members = [s for s in single if s.contender == name]
         for offset, summary in zip(_offsets(len(members), 0.24), members, strict=True):
-            _interval(left, summary, place - offset)
+            interval(left, summary, place - offset)
     left.set_yticks(range(len(names)), list(reversed(names)))
     left.set_ylim(-0.6, len(names) - 0.4)
     left.set_xlim(-3, 103)
@@ -96,7 +96,7 @@ def xor_success(results: Results) -> Any:
     right.set_title("with hidden units", fontsize="medium", loc="left")
     if kinds:
         _legend_below(right, columns=1)
-    _tidy(left, right)
+    tidy(left, right)
     return figure
 
 
@@ -130,7 +130,7 @@ def xor_time(results: Results) -> Any:
     ax.set_ylim(-3, 103)
     ax.set_title(f"{size} hidden units", fontsize="medium", loc="left")
     _legend_below(ax, columns=3)
-    _tidy(ax)
+    tidy(ax)
     return figure
 
 
@@ -192,18 +192,18 @@ def iris_accuracy(results: Results) -> Any:
             )  # fmt: skip
         ax.axvline(value, color=GREY, linewidth=1, linestyle="--", zorder=1, label="LDA")
     for place, summary in enumerate(summaries):
-        _interval(ax, summary, place)
+        interval(ax, summary, place)
     ax.set_yticks(range(len(summaries)), [_iris_label(s) for s in summaries])
     ax.set_ylim(-0.6, len(summaries) - 0.4)
     ax.set_xlim(_LEAST_SHOWN, 103)
     ax.set_xlabel("test accuracy (%)")
     handles, labels = ax.get_legend_handles_labels()
     for name, colour, marker, filled in (
-        ("local rule, rate units", _FAMILY_COLOUR["local"], "s", False),
-        ("local rule, LIF units", _FAMILY_COLOUR["local"], "o", True),
-        ("gradient, rate units", _FAMILY_COLOUR["gradient"], "s", False),
-        ("gradient, LIF units", _FAMILY_COLOUR["gradient"], "o", True),
-        ("classical method", _FAMILY_COLOUR["classical"], "D", True),
+        ("local rule, rate units", FAMILY_COLOUR["local"], "s", False),
+        ("local rule, LIF units", FAMILY_COLOUR["local"], "o", True),
+        ("gradient, rate units", FAMILY_COLOUR["gradient"], "s", False),
+        ("gradient, LIF units", FAMILY_COLOUR["gradient"], "o", True),
+        ("classical method", FAMILY_COLOUR["classical"], "D", True),
     ):
         face = colour if filled else "white"
         handles.append(Line2D([], [], ls="", color=colour, marker=marker, mfc=face))
@@ -211,7 +211,7 @@ def iris_accuracy(results: Results) -> Any:
     figure.legend(
         handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize="small"
     )
-    _tidy(ax)
+    tidy(ax)
     return figure
 
 
@@ -269,7 +269,7 @@ def rate_code(results: Results) -> Any:
     axes[0, 1].set_ylabel("difference of the outputs (rms)")
     axes[0, 1].set_ylim(bottom=0)
     axes[0, 0].legend(frameon=False, fontsize="small", loc="lower right")
-    _tidy(*axes[0])
+    tidy(*axes[0])
     return figure
 
 
@@ -290,7 +290,7 @@ def _epochs(ax: Any) -> None:
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("epoch")
-    _tidy(ax)
+    tidy(ax)
 
 
 def _legend_below(ax: Any, columns: int) -> None:
@@ -300,11 +300,12 @@ def _legend_below(ax: Any, columns: int) -> None:
     )  # fmt: skip
 
 
-def _interval(ax: Any, summary: Summary, place: float) -> None:
+def interval(ax: Any, summary: Summary, place: float) -> None:
+    """Draw the rate of a contender in percent with its interval, at a height."""
     value, low, high = (100 * v for v in summary.rate)
     error = None if math.isnan(low) else [[value - low], [min(high, 100) - value]]
     ax.errorbar(
-        value, place, xerr=error, color=_FAMILY_COLOUR[summary.family], capsize=2, markersize=5,
+        value, place, xerr=error, color=FAMILY_COLOUR[summary.family], capsize=2, markersize=5,
         marker={"LIF": "o", "rate": "s"}.get(summary.network, "D"), linewidth=1.2,
         markerfacecolor="white" if summary.network == "rate" else None,
     )  # fmt: skip
@@ -316,7 +317,7 @@ def _network_legend(ax: Any, summaries: list[Summary]) -> None:
     kinds = [(f, n) for f in ("local", "gradient") for n in ("rate", "LIF")]
     handles = [
         Line2D(
-            [], [], linestyle="", color=_FAMILY_COLOUR[family], label=f"{family}, {network} units",
+            [], [], linestyle="", color=FAMILY_COLOUR[family], label=f"{family}, {network} units",
             marker={"LIF": "o", "rate": "s"}[network],
             markerfacecolor="white" if network == "rate" else None,
         )
@@ -354,7 +355,8 @@ def _offsets(n: int, width: float) -> list[float]:
     return [0.0] if n == 1 else list(np.linspace(-width / 2, width / 2, n))
 
 
-def _tidy(*axes: Any) -> None:
+def tidy(*axes: Any) -> None:
+    """Take the upper and right spines away and put a light grid behind the data."""
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(axis="both", color="0.93", linewidth=0.6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import NamedTuple
@@ -16,10 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from spikesim import _check
 from spikesim.errors import ParameterError
 
-__all__ = ["FULL", "QUICK", "SMOKE", "Budget", "Splits", "Streams", "make_splits", "streams"]
+__all__ = ["FULL", "QUICK", "SMOKE", "Budget", "Splits", "Streams", "make_apart", "make_splits",
+           "streams"]  # fmt: skip
 
 _STUDY = 1958
 _SPLITS_FILE = "splits.json"
+# In place of the number of a fold: samples that every fold trains on, and samples that none uses.
+_ALWAYS, _NEVER = -1, -2
+_CHARACTERS = {_ALWAYS: "+", _NEVER: "-"}
 
 
 @dataclass(frozen=True)
@@ -28,39 +32,23 @@ class Budget:
 
     Parameters
     ----------
-    name : str
-        ``"full"``, ``"quick"`` or ``"smoke"``.
-    seeds : int
-        Starts on XOR.
-    hidden : tuple of int
-        Hidden sizes on XOR.
-    xor_epochs, iris_epochs, iris2_epochs : int
-        Epochs of training on each task; one epoch shows every sample once.
-    splits : str
-        Which stored splits serve Iris with three classes.
-    repeats : int or None
-        How many repeats of them; None for all.
+    name : {"full", "quick", "smoke"}
+        Which of the amounts of each task.
+    seeds : int, optional
+        Starts on tasks without folds, in place of those of the task.
     """
 
     name: str
-    seeds: int
-    hidden: tuple[int, ...]
-    xor_epochs: int
-    iris_epochs: int
-    iris2_epochs: int
-    splits: str
-    repeats: int | None = None
+    seeds: int | None = None
 
     def with_seeds(self, seeds: int | None) -> Budget:
-        """Return the budget with another number of starts on XOR; None changes nothing."""
+        """Return the budget with another number of starts; None changes nothing."""
         if seeds is None:
             return self
         return replace(self, seeds=_check.integer("compare.seeds", seeds, minimum=1))
 
 
-FULL = Budget("full", 100, (2, 4, 8), 500, 100, 100, "iris_10x10")
-QUICK = Budget("quick", 20, (2, 4, 8), 500, 100, 100, "iris_2x5")
-SMOKE = Budget("smoke", 2, (4,), 4, 1, 1, "iris_2x5", repeats=1)
+FULL, QUICK, SMOKE = Budget("full"), Budget("quick"), Budget("smoke")
 
 
 class Streams(NamedTuple):
@@ -103,7 +91,8 @@ class Splits:
     name : str
         What it is called in the results.
     fold_of : array_like of int, shape (n_repeats, n_samples)
-        Fold of each sample, from 0.
+        Fold of each sample, from 0; -1 for samples that every fold trains on, because settings
+        were chosen on them, -2 for samples that none uses.
     """
 
     name: str
@@ -126,9 +115,14 @@ class Splits:
 
     def __iter__(self) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
         """Yield repeat, fold, training indices and test indices."""
-        for repeat, row in enumerate(self.fold_of):
+        for repeat in range(self.n_repeats):
             for fold in range(self.n_folds):
-                yield repeat, fold, np.flatnonzero(row != fold), np.flatnonzero(row == fold)
+                yield repeat, fold, *self.parts(repeat, fold)
+
+    def parts(self, repeat: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the samples to train on and those to test on."""
+        row = self.fold_of[repeat]
+        return np.flatnonzero((row != fold) & (row != _NEVER)), np.flatnonzero(row == fold)
 
     def first(self, n_repeats: int | None) -> Splits:
         """Return the splits with their first repeats only; None changes nothing."""
@@ -140,14 +134,15 @@ class Splits:
 
         Parameters
         ----------
-        name : {"iris_10x10", "iris_2x5", "iris_tune"}
-            Ten repeats of ten folds, two of five, and those on which settings are tuned.
+        name : str
+            A task with the number of repeats and folds, such as "iris_10x10", or with "tune" for
+            the splits on which settings are chosen.
         """
         file = resources.files("spikesim.comparison") / _SPLITS_FILE
         stored = json.loads(file.read_text(encoding="utf-8"))
         _check.choice("Splits.name", name, list(stored))
         rows = stored[name]["fold_of"]
-        splits = cls(name, np.array([[int(digit) for digit in row] for row in rows]))
+        splits = cls(name, np.array([[_number(letter) for letter in row] for row in rows]))
         if splits.sha256 != stored[name]["sha256"]:
             raise ParameterError(f"Splits.name: the stored splits {name!r} do not fit their digest")
         return splits
@@ -188,8 +183,53 @@ def make_splits(
     return Splits(name, fold_of)
 
 
+def make_apart(
+    task: str,
+    features: ArrayLike,
+    labels: ArrayLike,
+    outer: Sequence[tuple[int, int]],
+    *,
+    tune_folds: int,
+    seed: int,
+) -> list[Splits]:
+    """Set samples apart on which settings are chosen, and draw folds of the others.
+
+    A third of the samples, stratified, serves for the choice and is trained on in every fold of
+    the test, but never tested: no sample is tested on with settings that were chosen by it.
+
+    Parameters
+    ----------
+    task : str
+        Beginning of the names of the splits.
+    features, labels
+        As in :func:`make_splits`.
+    outer : sequence of (n_repeats, n_folds)
+        Splits to draw of the samples that are tested.
+    tune_folds : int
+        Folds of the samples that settings are chosen on.
+    seed : int
+        Source of the draws.
+    """
+    thirds = make_splits(task, features, labels, n_folds=3, n_repeats=1, seed=seed).fold_of[0]
+    x, y = np.asarray(features), np.asarray(labels)
+
+    def of(name: str, rows: np.ndarray, repeats: int, folds: int, others: int) -> Splits:
+        drawn = make_splits(name, x[rows], y[rows], n_folds=folds, n_repeats=repeats, seed=seed)
+        fold_of = np.full((repeats, len(y)), others)
+        fold_of[:, rows] = drawn.fold_of
+        return Splits(name, fold_of)
+
+    tested, tuned = np.flatnonzero(thirds != 0), np.flatnonzero(thirds == 0)
+    found = [of(f"{task}_{r}x{f}", tested, r, f, _ALWAYS) for r, f in outer]
+    return [*found, of(f"{task}_tune", tuned, 1, tune_folds, _NEVER)]
+
+
 def _as_text(row: np.ndarray) -> str:
-    return "".join(str(int(fold)) for fold in row)
+    return "".join(_CHARACTERS.get(int(fold), str(int(fold))) for fold in row)
+
+
+def _number(letter: str) -> int:
+    return {"+": _ALWAYS, "-": _NEVER}.get(letter) or int(letter)
 
 
 def stored_form(splits: Splits) -> dict[str, object]:

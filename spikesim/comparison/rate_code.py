@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from spikesim import datasets
-from spikesim.comparison.contenders import contender
+from spikesim.comparison.entries import contender
 from spikesim.comparison.protocol import Budget, streams
-from spikesim.comparison.tasks import size_of
+from spikesim.comparison.runs import epochs_for
+from spikesim.comparison.tasks import problem
 from spikesim.layered import agreement
 from spikesim.learning import fit
 
@@ -44,9 +45,11 @@ def rate_code(budget: Budget, settings: Mapping[str, Any]) -> dict[str, Any]:
     chosen = contender(*_CONTENDER)
     source = streams("rate_code", 0)
     assert chosen.build is not None
-    plan = chosen.build(size_of("iris"), _HIDDEN, settings["iris"][chosen.key], source.weights)
+    plan = chosen.build(
+        problem("iris", "rate"), _HIDDEN, settings["iris"][chosen.key], source.weights
+    )
     trained = fit(
-        plan.network, plan.rule, rates, data.labels, epochs=budget.iris_epochs,
+        plan.network, plan.rule, rates, data.labels, epochs=epochs_for("iris", budget),
         batch_size=plan.batch_size, seed=source.training, warn=False, progress=False,
     )  # fmt: skip
     windows = _WINDOWS[:3] if budget.name == "smoke" else _WINDOWS

@@ -10,16 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spikesim._page import html_page
-from spikesim.comparison.contenders import NOTES
+from spikesim.comparison import sweep_report
+from spikesim.comparison.entries import note
 from spikesim.comparison.results import Results, Summary
+from spikesim.comparison.sweep_figures import caption
+from spikesim.comparison.tasks import TASKS
 from spikesim.comparison.texts import (
     CAPTIONS,
     HEADINGS,
     INTRODUCTION,
     LIMITS,
     METHOD,
-    TASK_NOTES,
-    TASK_TITLES,
     WHY_STUCK,
 )
 
@@ -27,7 +28,7 @@ __all__ = ["render", "terminal_table"]
 
 _XOR_COLUMNS = ("rule", "units", "hidden", "solved", "95 % interval", "epochs to solve", "spikes")
 _IRIS_COLUMNS = ("rule", "units", "hidden", "accuracy", "95 % interval", "behind LDA", "spikes")
-_NUMERIC = frozenset((*_XOR_COLUMNS[2:], *_IRIS_COLUMNS[2:]))
+_NUMERIC = frozenset((*_XOR_COLUMNS[2:], *_IRIS_COLUMNS[2:])) | sweep_report.NUMERIC
 
 
 def terminal_table(results: Results) -> str:
@@ -39,12 +40,11 @@ def terminal_table(results: Results) -> str:
         What the comparison found.
     """
     blocks = []
-    for task in TASK_TITLES:
-        summaries = results.summaries(task)
-        if summaries:
-            columns, rows = _table(task, summaries)
-            note = "\n".join(textwrap.fill(text, 96) for text in _below(results, task))
-            blocks.append(f"{TASK_TITLES[task]}\n{_aligned(columns, rows)}\n{note}")
+    for name, task in TASKS.items():
+        if results.of(name):
+            columns, rows = _table(results, name)
+            under = "\n".join(textwrap.fill(text, 96) for text in _below(results, name))
+            blocks.append(f"{task.title}\n{_aligned(columns, rows)}\n{under}")
     return "\n\n".join(blocks)
 
 
@@ -59,7 +59,7 @@ def render(results: Results, figures: Mapping[str, bytes]) -> str:
         SVG files by name; those that are missing are left out of the page.
     """
     parts = [*_opening(results), *_rules(results)]
-    for task in ("xor", "iris2", "iris"):
+    for task in TASKS:
         parts += _task(results, task, figures)
     if "rate_code" in figures:
         parts += [f"<h2>{HEADINGS['rate_code']}</h2>", *_figures(("rate_code",), figures)]
@@ -79,17 +79,16 @@ def _opening(results: Results) -> list[str]:
     parts += [f"<p>{html.escape(sentence)}</p>" for sentence in findings(results)]
     parts.append("</div>")
     parts += [f"<h2>{HEADINGS['asked']}</h2>", *(f"<p>{text}</p>" for text in INTRODUCTION)]
-    present = [task for task in TASK_TITLES if results.of(task)]
+    present = [task for name, task in TASKS.items() if results.of(name)]
     parts.append("<ul>")
-    parts += [f"<li><b>{TASK_TITLES[task]}.</b> {TASK_NOTES[task]}</li>" for task in present]
+    parts += [f"<li><b>{task.title}.</b> {html.escape(task.note)}</li>" for task in present]
     parts.append("</ul>")
     return parts
 
 
 def _rules(results: Results) -> list[str]:
     names = list(dict.fromkeys(row.contender for row in results.rows))
-    rows = [(name, NOTES[name].what, NOTES[name].knows, NOTES[name].source) for name in names
-            if name in NOTES]  # fmt: skip
+    rows = [(name, *found) for name in names if (found := note(name)) is not None]
     if not rows:
         return []
     columns = ("rule", "what it does", "what a synapse must know", "source")
@@ -97,14 +96,32 @@ def _rules(results: Results) -> list[str]:
 
 
 def _task(results: Results, task: str, figures: Mapping[str, bytes]) -> list[str]:
-    summaries = results.summaries(task)
-    if not summaries:
+    if not results.of(task):
         return []
-    columns, rows = _table(task, summaries)
-    parts = [f"<h2>{TASK_TITLES[task]}</h2>"]
-    parts.append(_html_table(columns, rows, CAPTIONS[task]))
+    columns, rows = _table(results, task)
+    parts = [f"<h2>{TASKS[task].title}</h2>"]
+    parts.append(_html_table(columns, rows, CAPTIONS.get(task, CAPTIONS["accuracy"])))
     parts += [f'<p class="note">{html.escape(text)}</p>' for text in _below(results, task)]
-    return parts + _figures([name for name in CAPTIONS if name.startswith(f"{task}_")], figures)
+    if TASKS[task].classic:
+        return parts + _figures([name for name in CAPTIONS if name.startswith(f"{task}_")], figures)
+    costs = sweep_report.cost_table(results, task)
+    if costs:
+        level = f"{100 * TASKS[task].level:g} %"
+        text = CAPTIONS["cost"].format(level=level)
+        parts.append(_html_table(sweep_report.COST_COLUMNS, costs, text))
+    columns, rows = sweep_report.loss_table(results, task)
+    if rows:
+        parts.append(_html_table(columns, rows, CAPTIONS["loss"]))
+    own = [name for name in figures if name.rsplit("_", 1)[0] in (task, TASKS[task].belongs_to)]
+    shared = [name for name in own if name.rsplit("_", 1)[0] != task]
+    if shared and task != _last_of(results, TASKS[task].belongs_to):
+        own = [name for name in own if name not in shared]
+    return parts + _figures(own, figures)
+
+
+def _last_of(results: Results, group: str) -> str:
+    """Return the last task of a group that was run: figures of the group stand there."""
+    return [name for name in TASKS if TASKS[name].belongs_to == group and results.of(name)][-1]
 
 
 def _closing(results: Results) -> list[str]:
@@ -113,7 +130,7 @@ def _closing(results: Results) -> list[str]:
     tuned = about.get("settings", {})
     if tuned:
         rows = [
-            (TASK_TITLES[task], name.replace("/", ", "), _settings(values))
+            (TASKS[task].title, name.replace("/", ", "), _settings(values))
             for task, contenders in tuned.items()
             for name, values in contenders.items()
         ]
@@ -162,13 +179,15 @@ def findings(results: Results) -> list[str]:
             f"{gap:.1f} points is {within} the {100 * detectable:.1f} points that this protocol "
             "can tell apart."
         )
-    return sentences
+    return sentences + sweep_report.findings(results)
 
 
-def _table(task: str, summaries: Sequence[Summary]) -> tuple[tuple[str, ...], list[tuple]]:
+def _table(results: Results, task: str) -> tuple[tuple[str, ...], list[tuple]]:
+    if not TASKS[task].classic:
+        return sweep_report.table(results, task)
     solves = task != "iris"
     rows = []
-    for s in summaries:
+    for s in results.summaries(task):
         cells = [s.contender, s.network or "–", str(s.hidden) if s.hidden else "–"]
         if solves:
             cells += [_share(s), _percent_interval(s), _epochs(s)]
@@ -181,6 +200,8 @@ def _table(task: str, summaries: Sequence[Summary]) -> tuple[tuple[str, ...], li
 
 def _below(results: Results, task: str) -> list[str]:
     """Return what stands under a table, a paragraph each."""
+    if not TASKS[task].classic:
+        return sweep_report.below(results, task)
     parts = []
     detectable = results.detectable() if task == "iris" else None
     if detectable is not None:
@@ -274,10 +295,10 @@ def _figures(names: Iterable[str], figures: Mapping[str, bytes]) -> list[str]:
     for name in names:
         if name in figures:
             data = base64.b64encode(figures[name]).decode("ascii")
-            caption = CAPTIONS[name]
+            text = CAPTIONS.get(name) or caption(name)
             parts.append(
-                f'<figure><img alt="{html.escape(caption, quote=True)}" '
+                f'<figure><img alt="{html.escape(text, quote=True)}" '
                 f'src="data:image/svg+xml;base64,{data}">'
-                f"<figcaption>{caption}</figcaption></figure>"
+                f"<figcaption>{text}</figcaption></figure>"
             )
     return parts

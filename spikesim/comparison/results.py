@@ -6,18 +6,20 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from spikesim.comparison import statistics
+from spikesim.comparison.resampling import bootstrap_mean
+from spikesim.comparison.tasks import TASKS
 
-__all__ = ["LEAST_ACCURACY", "TASKS", "Results", "Row", "Summary", "mean_curves"]
+__all__ = ["LEAST_ACCURACY", "Results", "Row", "Summary", "fold_sizes", "mean_curves"]
 
-TASKS = ("xor", "iris2", "iris")
 LEAST_ACCURACY = 0.75
+_NESTED = ("rate", "median", "behind", "measures")
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Row:
 
     Attributes
     ----------
-    task : {"xor", "iris2", "iris"}
-        XOR, Iris with two features and two classes, Iris with four and three.
+    task : str
+        Name in the table of tasks.
     contender : str
         Name in the table of contenders.
     family : {"local", "gradient", "classical"}
@@ -39,9 +41,9 @@ class Row:
     hidden : int
         Hidden units; 0 for a single layer.
     seed : int
-        Number of the start (XOR) or of the fold counted over repeats (Iris).
+        Number of the start, or of the fold counted over repeats.
     repeat, fold : int or None
-        Place in the cross-validation; None on XOR.
+        Place in the cross-validation; None on tasks without folds.
     accuracy : float
         Share of test samples right after training; on XOR of the four patterns.
     solved : bool
@@ -56,6 +58,8 @@ class Row:
         Wall time of training and test.
     spikes_per_trial : float or None
         Spikes that the units of the network fire a sample in the last epoch; None without spikes.
+    measures : mapping of str to float
+        ``n_train`` and ``n_test`` samples, and what :mod:`~spikesim.comparison.measures` found.
     """
 
     task: str
@@ -74,16 +78,18 @@ class Row:
     diverged: bool
     seconds: float
     spikes_per_trial: float | None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Summary:
     """All runs of one contender with one hidden size on one task.
 
-    On XOR and on Iris with two classes `rate` is the share of starts that solve it, with its
+    On tasks that are fitted, such as XOR, `rate` is the share of starts that solve it, with its
     Wilson interval, and `median` the epoch by which half of them have (infinite if they never
-    do). On Iris with three classes `rate` is the mean accuracy with its corrected resampled t
-    interval; `behind` is LDA's accuracy less the contender's on the same folds.
+    do). On others `rate` is the mean accuracy: with its corrected resampled t interval where
+    there are folds, and then `behind` is LDA's accuracy less the contender's on the same folds;
+    with a bootstrapped interval over the starts where there are none.
 
     Attributes
     ----------
@@ -101,6 +107,8 @@ class Summary:
         Mean over the runs.
     seconds : float
         Median over the runs.
+    measures : mapping of str to float
+        Medians over the runs; infinite where most runs have none, as of a level not reached.
     """
 
     task: str
@@ -114,6 +122,7 @@ class Summary:
     behind: statistics.Comparison | None
     spikes_per_trial: float | None
     seconds: float
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -185,7 +194,7 @@ class Results:
         ]
         if not spreads:
             return None
-        n_train, n_test = _fold_sizes(reference)
+        n_train, n_test = fold_sizes(reference)
         return statistics.detectable_difference(
             float(np.median(spreads)), len(base), n_train, n_test
         )
@@ -211,7 +220,7 @@ class Results:
     def to_csv(self) -> str:
         """Return the summaries as CSV, one line a contender."""
         buffer = io.StringIO()
-        names = [f.name for f in fields(Summary) if f.name not in ("rate", "median", "behind")]
+        names = [f.name for f in fields(Summary) if f.name not in _NESTED]
         columns = [*names, "rate", "rate_low", "rate_high"]
         columns += ["median_epoch", "median_epoch_low", "median_epoch_high"]
         columns += ["behind_lda", "behind_lda_low", "behind_lda_high", "behind_lda_p"]
@@ -242,18 +251,20 @@ def mean_curves(curves: Iterable[tuple[str, np.ndarray]]) -> dict[str, list[floa
 
 
 def _summarise(rows: list[Row], reference: list[Row] | None) -> Summary:
-    first = rows[0]
+    first, kind = rows[0], TASKS[rows[0].task].kind
     accuracy = np.array([row.accuracy for row in rows])
     median = behind = None
-    if first.task != "iris":
+    if kind == "fitting":
         rate = statistics.wilson(sum(row.solved for row in rows), len(rows))
         solved = [row.solved for row in rows]
         epochs = [row.solved_epoch if row.solved_epoch is not None else row.epochs for row in rows]
         median = statistics.kaplan_meier(epochs, solved).median
     elif len(rows) < 2:
         rate = statistics.Estimate(float(accuracy.mean()), math.nan, math.nan)
+    elif kind == "parts":
+        rate = bootstrap_mean(accuracy)
     else:
-        n_train, n_test = _fold_sizes(rows)
+        n_train, n_test = fold_sizes(rows)
         rate = statistics.corrected_mean(accuracy, n_train, n_test)
         if reference is not None and reference is not rows and len(reference) == len(rows):
             base = [row.accuracy for row in reference]
@@ -271,11 +282,26 @@ def _summarise(rows: list[Row], reference: list[Row] | None) -> Summary:
         behind=behind,
         spikes_per_trial=float(np.mean(counts)) if counts else None,
         seconds=float(np.median([row.seconds for row in rows])),
+        measures=_medians(rows),
     )
 
 
-def _fold_sizes(rows: list[Row]) -> tuple[float, float]:
-    """Return the share of samples trained and tested on, from the number of folds."""
+def _medians(rows: list[Row]) -> dict[str, float]:
+    """Return the median of each measure; a run that lacks one counts as beyond all others."""
+    names = dict.fromkeys(name for row in rows for name in row.measures)
+    return {
+        name: float(
+            np.quantile([row.measures.get(name, math.inf) for row in rows], 0.5, method="higher")
+        )
+        for name in names
+    }
+
+
+def fold_sizes(rows: list[Row]) -> tuple[float, float]:
+    """Return how many samples were trained and tested on, or only their ratio, from the folds."""
+    if all("n_train" in row.measures for row in rows):
+        sizes = [(row.measures["n_train"], row.measures["n_test"]) for row in rows]
+        return float(np.mean([n for n, _ in sizes])), float(np.mean([n for _, n in sizes]))
     n_folds = max(row.fold or 0 for row in rows) + 1
     return n_folds - 1.0, 1.0
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from spikesim import datasets
-from spikesim.comparison.contenders import contender
+from spikesim.comparison.entries import contender
 from spikesim.comparison.figures import draw
 from spikesim.comparison.results import Results, Row
-from spikesim.comparison.tasks import Job, build, fitted
+from spikesim.comparison.runs import Job, build, fitted
 from spikesim.layered import forward
 from spikesim.plotting import decision_regions
 from spikesim.plotting.style import COLOURS, GREY

@@ -28,8 +28,10 @@ __all__ = [
     "equivalent_means",
     "equivalent_shares",
     "kaplan_meier",
+    "level_of",
     "log_rank",
     "mcnemar",
+    "values_of",
     "wilson",
 ]
 
@@ -118,7 +120,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
     successes = _check.integer("wilson.successes", successes, minimum=0)
     if successes > n:
         raise ParameterError(f"wilson.successes must be at most n = {n}, got {successes}")
-    interval = binomtest(successes, n).proportion_ci(_level("wilson.level", level), "wilson")
+    interval = binomtest(successes, n).proportion_ci(level_of("wilson.level", level), "wilson")
     # The formula leaves rounding of 1e-17 beside the exact ends 0 and 1.
     low = 0.0 if successes == 0 else float(interval.low)
     high = 1.0 if successes == n else float(interval.high)
@@ -150,7 +152,7 @@ def kaplan_meier(epochs: ArrayLike, solved: ArrayLike, level: float = 0.95) -> S
     with warnings.catch_warnings():
         # The log-log interval is undefined where the share is 0 or 1; both are filled below.
         warnings.simplefilter("ignore", RuntimeWarning)
-        band = curve.confidence_interval(_level("kaplan_meier.level", level), method="log-log")
+        band = curve.confidence_interval(level_of("kaplan_meier.level", level), method="log-log")
     low = np.asarray(band.low.probabilities, dtype=np.float64).copy()
     high = np.asarray(band.high.probabilities, dtype=np.float64).copy()
     low[unsolved == 1.0] = high[unsolved == 1.0] = 1.0
@@ -252,7 +254,7 @@ def equivalent_shares(
             f"equivalent_shares.solved_b must have the shape of solved_a, {a.shape}, and hold "
             f"at least one seed, got {b.shape}"
         )
-    margin = _level("equivalent_shares.margin", margin)
+    margin = level_of("equivalent_shares.margin", margin)
     level = _one_sided("equivalent_shares.level", level)
     n, only_a, only_b = len(a), int(np.sum(a & ~b)), int(np.sum(b & ~a))
 
@@ -306,7 +308,7 @@ def equivalent_means(
     """
     from scipy.stats import t
 
-    x, y = _values("equivalent_means.a", a), _values("equivalent_means.b", b)
+    x, y = values_of("equivalent_means.a", a), values_of("equivalent_means.b", b)
     if x.shape != y.shape:
         raise ParameterError(
             f"equivalent_means.b must have as many values as a, {len(x)}, got {len(y)}"
@@ -354,8 +356,8 @@ def corrected_mean(
     """
     from scipy.stats import t
 
-    x = _values("corrected_mean.values", values)
-    half = t.ppf(0.5 + _level("corrected_mean.level", level) / 2, len(x) - 1)
+    x = values_of("corrected_mean.values", values)
+    half = t.ppf(0.5 + level_of("corrected_mean.level", level) / 2, len(x) - 1)
     half *= float(np.std(x, ddof=1)) * _correction("corrected_mean", len(x), n_train, n_test)
     mean = float(np.mean(x))
     return Estimate(mean, mean - float(half), mean + float(half))
@@ -375,7 +377,7 @@ def corrected_difference(
     """
     from scipy.stats import t
 
-    x, y = _values("corrected_difference.a", a), _values("corrected_difference.b", b)
+    x, y = values_of("corrected_difference.a", a), values_of("corrected_difference.b", b)
     if x.shape != y.shape:
         raise ParameterError(
             f"corrected_difference.b must have as many folds as a, {len(x)}, got {len(y)}"
@@ -420,8 +422,8 @@ def detectable_difference(
     from scipy.stats import nct, t
 
     n = _check.integer("detectable_difference.n", n, minimum=2)
-    power = _level("detectable_difference.power", power)
-    critical = t.ppf(1.0 - _level("detectable_difference.level", level) / 2, n - 1)
+    power = level_of("detectable_difference.power", power)
+    critical = t.ppf(1.0 - level_of("detectable_difference.level", level) / 2, n - 1)
 
     def shortfall(noncentrality: float) -> float:
         return float(nct.sf(critical, n - 1, noncentrality)) - power
@@ -438,7 +440,8 @@ def _correction(name: str, n: int, n_train: float, n_test: float) -> float:
     return math.sqrt(1.0 / n + test / train)
 
 
-def _values(name: str, values: ArrayLike) -> np.ndarray:
+def values_of(name: str, values: ArrayLike) -> np.ndarray:
+    """Return at least two finite values, checked."""
     array = _check.float_array(name, values)
     _check.shape(name, array, (None,))
     if len(array) < 2:
@@ -456,7 +459,8 @@ def _times(name: str, epochs: ArrayLike, solved: ArrayLike) -> tuple[np.ndarray,
     return times, events
 
 
-def _level(name: str, value: float) -> float:
+def level_of(name: str, value: float) -> float:
+    """Return a number between 0 and 1, checked."""
     level = _check.scalar(name, value)
     if not 0.0 < level < 1.0:
         raise ParameterError(f"{name} must lie between 0 and 1, got {level:g}")

@@ -13,17 +13,22 @@ from typing import Any
 from spikesim import __version__, _check
 from spikesim._files import write_atomically
 from spikesim.comparison import figures, report
-from spikesim.comparison.contenders import contender
+from spikesim.comparison.entries import contender, names
+from spikesim.comparison.pool import Journal, run_all
 from spikesim.comparison.protocol import FULL, QUICK, SMOKE, Budget, Splits
 from spikesim.comparison.rate_code import rate_code
-from spikesim.comparison.results import TASKS, Results, mean_curves
+from spikesim.comparison.results import Results, mean_curves
+from spikesim.comparison.runs import Job, jobs
 from spikesim.comparison.showcase import trained_figures
-from spikesim.comparison.tasks import Job, jobs, run_all
-from spikesim.comparison.tuning import load_settings, settings_digest
+from spikesim.comparison.sweep_figures import sweep_figures
+from spikesim.comparison.tasks import chosen_tasks, task
+from spikesim.comparison.tuning import load_settings, settings_digest, stored_trials
 from spikesim.errors import ParameterError
 
 __all__ = ["compare"]
 
+# Finished runs, until all is written.
+_JOURNAL = "runs.jsonl"
 _BUDGETS = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
 
 
@@ -31,6 +36,7 @@ def compare(
     out: str | os.PathLike = "results",
     *,
     tasks: Sequence[str] = ("xor", "iris"),
+    rules: Sequence[str] | None = None,
     quick: bool = False,
     seeds: int | None = None,
     n_jobs: int = -1,
@@ -38,16 +44,24 @@ def compare(
     command: str | None = None,
     budget: str | None = None,
 ) -> Results:
-    """Compare all rules and write the results, the figures and the report.
+    """Compare rules and write the results, the figures and the report.
+
+    Each run is written down as it ends. When the process was killed, the same call goes on with
+    the runs that are missing. Under ``joblib.parallel_config(backend="dask")``, or another
+    backend of joblib, the runs go to its workers.
 
     Parameters
     ----------
     out : path-like, default "results"
         Folder to write into; made if missing, files of an earlier run are replaced.
-    tasks : sequence of {"xor", "iris"}, default both
-        What to run; ``"iris"`` is Iris twice, with two features and with four.
+    tasks : sequence of str, default ("xor", "iris")
+        What to run: names of :data:`~spikesim.comparison.tasks.GROUPS`, or ``"all"``. ``"iris"``
+        is Iris twice, with two features and with four.
+    rules : sequence of str, optional
+        Names of contenders or of rules, or ``"all"``. By default XOR and Iris have a table of
+        their own, and other tasks every rule and baseline.
     quick : bool, default False
-        20 starts and 2 x 5 folds in place of 100 and 10 x 10.
+        Fewer starts and folds; on XOR and Iris 20 and 2 x 5 in place of 100 and 10 x 10.
     seeds : int, optional
         Another number of starts.
     n_jobs : int, default -1
@@ -66,12 +80,16 @@ def compare(
     Raises
     ------
     ParameterError
-        An unknown task, fewer than one seed, or a file in the place of `out`.
+        An unknown task or rule, fewer than one seed, or a file in the place of `out`.
     """
     chosen = _BUDGETS[
         _check.choice("compare.budget", budget or ("quick" if quick else "full"), tuple(_BUDGETS))
     ].with_seeds(seeds)
-    wanted = _tasks(tasks)
+    wanted = chosen_tasks(tasks)
+    if rules is not None:
+        rules = (rules,) if isinstance(rules, str) else tuple(rules)
+        for index, rule in enumerate(rules):
+            _check.choice(f"compare.rules[{index}]", rule, ("all", *names()))
     _check.integer("compare.n_jobs", n_jobs)
     if n_jobs == 0:
         raise ParameterError("compare.n_jobs must not be 0; -1 takes every core")
@@ -81,27 +99,40 @@ def compare(
     folder.mkdir(parents=True, exist_ok=True)
 
     started = time.perf_counter()
-    settings = load_settings()
+    settings = load_settings(wanted)
+    journal = Journal(folder / _JOURNAL)
     outcomes = []
-    for task in wanted:
-        work = jobs((task,), chosen, settings)
-        outcomes += run_all(work, n_jobs=n_jobs, progress=progress, label=report.TASK_TITLES[task])
+    for name in wanted:
+        outcomes += run_all(
+            jobs((name,), chosen, settings, rules), n_jobs=n_jobs, progress=progress,
+            label=task(name).title, journal=journal,
+        )  # fmt: skip
+    if not outcomes:
+        raise ParameterError("compare.rules: none of them takes part in compare.tasks")
     curves = mean_curves(
         (f"{o.row.task}/{o.row.contender}/{o.row.network}/{o.row.hidden}", o.curve)
         for o in outcomes
     )
-    extra: dict[str, Any] = {"rate_code": rate_code(chosen, settings)} if "iris" in wanted else {}
+    classic = rules is None
+    extra: dict[str, Any] = {"trials": _scores(wanted)}
+    if "iris" in wanted and classic:
+        extra["rate_code"] = rate_code(chosen, settings)
     about = _about(chosen, wanted, settings, command or _call(out, tasks, quick))
     results = Results(tuple(o.row for o in outcomes), curves, about, extra)
-    if "xor" in wanted and chosen.name != "smoke":
-        extra["longer"] = longer(results, settings, n_jobs)
-    drawn = figures.drawn_figures(results) | trained_figures(results, settings)
+    if "xor" in wanted and classic and chosen.name != "smoke":
+        extra["longer"] = longer(results, settings, n_jobs, journal)
+    drawn = figures.drawn_figures(results) | sweep_figures(results)
+    if classic:
+        drawn |= trained_figures(results, settings)
     about["duration"] = f"{time.perf_counter() - started:.0f} s"
     write(results, drawn, folder)
+    journal.remove()
     return results
 
 
-def longer(results: Results, settings: dict[str, Any], n_jobs: int) -> list[dict[str, Any]]:
+def longer(
+    results: Results, settings: dict[str, Any], n_jobs: int, journal: Journal | None = None
+) -> list[dict[str, Any]]:
     """Run the starts that failed XOR with four hidden units again, with four times the epochs.
 
     Returns
@@ -118,7 +149,7 @@ def longer(results: Results, settings: dict[str, Any], n_jobs: int) -> list[dict
         for row in failed
     ]  # fmt: skip
     counts: dict[tuple[str, str], list[int]] = {}
-    for outcome in run_all(work, n_jobs=n_jobs) if work else ():
+    for outcome in run_all(work, n_jobs=n_jobs, journal=journal) if work else ():
         count = counts.setdefault((outcome.row.contender, outcome.row.network), [0, 0])
         count[0] += 1
         count[1] += outcome.row.solved
@@ -141,33 +172,36 @@ def write(results: Results, drawn: dict[str, Any], folder: Path) -> None:
     write_atomically(folder / "report.html", report.render(results, vector))
 
 
-def _tasks(tasks: Sequence[str]) -> list[str]:
-    """Return the tasks in the order of the report; "iris" stands for both Iris tasks."""
-    if isinstance(tasks, str):
-        tasks = (tasks,)
-    if not tasks:
-        raise ParameterError("compare.tasks must name at least one task")
-    for index, task in enumerate(tasks):
-        _check.choice(f"compare.tasks[{index}]", task, ("xor", "iris"))
-    return [name for name in TASKS if name.removesuffix("2") in tasks]
+def _scores(tasks: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """Return the scores of all trials of the search, on tasks whose rules were tuned for it."""
+    return {
+        name: {key: [trial["score"][0] for trial in tried] for key, tried in found.items()}
+        for name, found in stored_trials(tasks).items()
+        if found and not task(name).classic
+    }
 
 
 def _about(
     budget: Budget, tasks: Sequence[str], settings: dict[str, Any], command: str
 ) -> dict[str, Any]:
+    splits = [task(name).splits.of(budget.name) for name in tasks if task(name).kind == "folds"]
     return {
         "budget": budget.name,
-        "seeds": budget.seeds,
+        "seeds": {
+            name: task(name).seeds.of(budget.name) if budget.seeds is None else budget.seeds
+            for name in tasks
+            if task(name).kind != "folds"
+        },
         "date": datetime.date.today().isoformat(),
         "command": command,
         "platform": platform.platform(terse=True),
         "cores": os.cpu_count(),
         "versions": _versions(),
         "digests": {
-            "settings": settings_digest(),
-            **{name: Splits.load(name).sha256 for name in (budget.splits,)},
+            "settings": settings_digest(tasks),
+            **{name: Splits.load(name).sha256 for name in splits},
         },
-        "settings": {task: settings[task] for task in tasks},
+        "settings": {name: settings[name] for name in tasks},
     }
 
 

@@ -19,28 +19,43 @@ import numpy as np
 
 from spikesim import __version__, _check
 from spikesim._files import write_atomically
-from spikesim.comparison.contenders import CONTENDERS, Contender
+from spikesim.comparison.contender import Contender
+from spikesim.comparison.entries import entrants
+from spikesim.comparison.pool import Journal, run_all
 from spikesim.comparison.protocol import QUICK, Splits
-from spikesim.comparison.results import TASKS
-from spikesim.comparison.tasks import Job, Outcome, epochs_for, run_all
+from spikesim.comparison.runs import Job, Outcome, epochs_for
+from spikesim.comparison.tasks import chosen_tasks, task
 
-__all__ = ["load_settings", "points", "settings_digest", "tune"]
+__all__ = ["load_settings", "points", "settings_digest", "stored_trials", "tune"]
 
-_FILE = "settings.json"
-_N_TRIALS = 16
+# The classic tasks share a file; each other one has its own.
+_FILE, _FOLDER = "settings.json", "tuned"
+_N_TRIALS, _MORE_TRIALS = 16, 32
 _SEEDS = {"xor": 40, "iris2": 6}
-_SPLITS = "iris_tune"
-_HIDDEN = (4,)
+_FEW_SEEDS = 3
+_HIDDEN = {"xor": (4,)}
 
 
-def load_settings() -> dict[str, dict[str, dict[str, float]]]:
-    """Return the tuned settings that come with the package: task, contender, setting."""
-    return json.loads(_stored())["chosen"]
+def load_settings(tasks: Sequence[str] = ("iris", "xor")) -> dict[str, Any]:
+    """Return the tuned settings that come with the package: task, contender, setting.
+
+    Parameters
+    ----------
+    tasks : sequence of str
+        Which tasks. One that was never tuned has no settings.
+    """
+    return {name: _of(name, "chosen") for name in chosen_tasks(tasks)}
 
 
-def settings_digest() -> str:
-    """Return the SHA-256 of the settings file."""
-    return hashlib.sha256(_stored().encode()).hexdigest()
+def stored_trials(tasks: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return every trial of the search: task, contender, then settings with their score."""
+    return {name: _of(name, "trials") for name in chosen_tasks(tasks)}
+
+
+def settings_digest(tasks: Sequence[str] = ("iris", "xor")) -> str:
+    """Return the SHA-256 of the files that hold the settings of some tasks."""
+    texts = dict.fromkeys(_text(name) for name in chosen_tasks(tasks))
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 def points(n_trials: int, n_settings: int = 3) -> np.ndarray:
@@ -64,94 +79,124 @@ def points(n_trials: int, n_settings: int = 3) -> np.ndarray:
 def tune(
     path: str | Path | None = None,
     *,
-    n_trials: int = _N_TRIALS,
-    tasks: Sequence[str] = TASKS,
+    n_trials: int | None = None,
+    tasks: Sequence[str] = ("iris", "xor"),
+    rules: Sequence[str] | None = None,
     n_jobs: int = -1,
     progress: bool = True,
-    seeds: Mapping[str, int] = _SEEDS,
+    seeds: Mapping[str, int] | None = None,
     epochs: int | None = None,
 ) -> dict[str, Any]:
     """Search settings for every contender and write them to a file.
 
+    A search that was interrupted goes on where it was when the same call is made again.
+
     Parameters
     ----------
     path : path-like, optional
-        Where to write; default the settings file of the package. What it holds of other tasks
-        is kept.
-    n_trials : int, default 16
-        Trials for each contender on each task.
-    tasks : sequence of {"xor", "iris2", "iris"}
+        Where to write; default the files of the package, one for the classic tasks and one for
+        each other. What a file holds of other tasks or contenders is kept.
+    n_trials : int, optional
+        Trials for each contender on each task; default 16 on the classic tasks and 32 on others.
+    tasks : sequence of str
         Where to tune.
+    rules : sequence of str, optional
+        Names of contenders or rules; by default all that take part in a task by themselves.
     n_jobs : int, default -1
         Number of processes; -1 takes every core.
     progress : bool, default True
         Show bars.
-    seeds : mapping
-        Starts for each trial on the tasks without cross-validation.
+    seeds : mapping, optional
+        Starts for each trial on the tasks without folds.
     epochs : int, optional
-        Epochs of training; default those of the comparison.
+        Epochs of training; default those of the quick comparison.
 
     Returns
     -------
     dict
-        What was written: ``about``, ``chosen`` and all ``trials``.
+        What was written, of the last file if there are several: ``about``, ``chosen`` and all
+        ``trials``.
 
     Notes
     -----
-    On XOR and on Iris with two classes the share of starts solved decides, then the mean epoch
-    (unsolved ones count with the whole budget), then the mean share of samples right; on Iris with
-    three classes the mean accuracy of 2 x 5 folds of their own. Of equal trials the first wins.
+    On tasks that are fitted the share of starts solved decides, then the mean epoch (unsolved
+    ones count with the whole budget), then the mean share of samples right. On others it is the
+    mean accuracy: on validation samples, or on folds of samples that are set apart for it; on
+    Iris on 2 x 5 folds of their own. Of equal trials the first wins.
     """
-    target = Path(str(resources.files("spikesim.comparison") / _FILE)) if path is None else path
-    before = json.loads(Path(target).read_text("utf-8")) if Path(target).exists() else {}
-    cube = points(n_trials)
-    chosen: dict[str, Any] = before.get("chosen", {})
-    trials: dict[str, Any] = before.get("trials", {})
-    seconds = before.get("about", {}).get("seconds", {})
-    for task in tasks:
-        started = time.perf_counter()
-        entrants = [c for c in CONTENDERS if task in c.tasks and c.space]
-        work, owners = [], []
-        for c in entrants:
-            for index, point in enumerate(cube):
-                batch = _jobs(task, c, at(c, point), seeds, epochs)
-                work += batch
-                owners += [(c.key, index)] * len(batch)
-        outcomes = run_all(work, n_jobs=n_jobs, progress=progress, label=f"tuning {task}")
-        found: dict[tuple[str, int], list[Outcome]] = {}
-        for owner, outcome in zip(owners, outcomes, strict=True):
-            found.setdefault(owner, []).append(outcome)
-        chosen[task], trials[task] = {}, {}
-        for c in entrants:
-            scores = [_score(task, found[c.key, index]) for index in range(n_trials)]
-            best = max(range(n_trials), key=lambda index: scores[index])
-            chosen[task][c.key] = at(c, cube[best])
-            trials[task][c.key] = [
-                {"settings": at(c, point), "score": score}
-                for point, score in zip(cube, scores, strict=True)
-            ]
-        seconds[task] = round(time.perf_counter() - started, 1)
-    document = {
-        "about": {
-            "spikesim": __version__,
-            "n_trials": n_trials,
-            "hidden_units_on_xor": _HIDDEN[0],
-            "seeds": dict(seeds),
-            "splits": {_SPLITS: Splits.load(_SPLITS).sha256},
-            "score": {
-                "xor, iris2": "share of starts solved, minus mean epoch over budget, accuracy",
-                "iris": "mean accuracy",
-            },
-            "space": {
-                c.key: {k: list(v) for k, v in c.space.items()} for c in CONTENDERS if c.space
-            },
-            "seconds": seconds,
-        },
-        "chosen": chosen,
-        "trials": trials,
-    }
-    write_atomically(target, json.dumps(document, indent=1) + "\n")
+    document: dict[str, Any] = {}
+    for name in chosen_tasks(tasks):
+        target = _home(name) if path is None else Path(path)
+        before = json.loads(target.read_text("utf-8")) if target.exists() else {}
+        document = _searched(
+            name, before, n_trials, rules, seeds or {}, epochs,
+            {"n_jobs": n_jobs, "progress": progress, "label": f"tuning {name}"},
+            Journal(target.with_suffix(".jsonl")) if n_jobs != 1 or progress else None,
+        )  # fmt: skip
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, json.dumps(document, indent=1) + "\n")
+        Journal(target.with_suffix(".jsonl")).remove()
     return document
+
+
+def _searched(
+    name: str,
+    before: Mapping[str, Any],
+    n_trials: int | None,
+    rules: Sequence[str] | None,
+    seeds: Mapping[str, int],
+    epochs: int | None,
+    how: Mapping[str, Any],
+    journal: Journal | None,
+) -> dict[str, Any]:
+    """Return what a file is to hold after a search on one task."""
+    here = task(name)
+    started = time.perf_counter()
+    cube = points(n_trials or (_N_TRIALS if here.classic else _MORE_TRIALS))
+    starts = {**_SEEDS, **seeds}
+    found_on = [c for c in entrants(here, rules) if c.space]
+    work, owners = [], []
+    for c in found_on:
+        for index, point in enumerate(cube):
+            batch = _jobs(name, c, at(c, point), starts, epochs)
+            work += batch
+            owners += [(c.key, index)] * len(batch)
+    found: dict[tuple[str, int], list[Outcome]] = {}
+    for owner, outcome in zip(owners, run_all(work, journal=journal, **how), strict=True):
+        found.setdefault(owner, []).append(outcome)
+    chosen, trials = dict(before.get("chosen", {})), dict(before.get("trials", {}))
+    kept = here.classic is False or rules is not None
+    chosen[name] = dict(chosen.get(name, {})) if kept else {}
+    trials[name] = dict(trials.get(name, {})) if kept else {}
+    for c in found_on:
+        scores = [_score(name, found[c.key, index]) for index in range(len(cube))]
+        best = max(range(len(cube)), key=lambda index: scores[index])
+        chosen[name][c.key] = at(c, cube[best])
+        trials[name][c.key] = [
+            {"settings": at(c, point), "score": score}
+            for point, score in zip(cube, scores, strict=True)
+        ]
+    about = dict(before.get("about", {}))
+    splits = dict(about.get("splits", {}))
+    if here.tuning_splits:
+        splits[here.tuning_splits] = Splits.load(here.tuning_splits).sha256
+    space = dict(about.get("space", {}))
+    space |= {c.key: {k: list(v) for k, v in c.space.items()} for c in found_on}
+    seconds = {**about.get("seconds", {}), name: round(time.perf_counter() - started, 1)}
+    about = {
+        "spikesim": __version__,
+        "n_trials": len(cube),
+        "hidden_units_on_xor": _HIDDEN["xor"][0],
+        "seeds": starts,
+        "splits": splits,
+        "score": {
+            "fitted tasks": "share of starts solved, minus mean epoch over budget, accuracy",
+            "others": "mean accuracy",
+        },
+        "space": space,
+        "seconds": seconds,
+    }
+    return {"about": about, "chosen": chosen, "trials": trials}
 
 
 def at(c: Contender, point: np.ndarray) -> dict[str, float]:
@@ -163,25 +208,28 @@ def at(c: Contender, point: np.ndarray) -> dict[str, float]:
 
 
 def _jobs(
-    task: str, c: Contender, settings: dict[str, float], seeds: Mapping[str, int],
+    name: str, c: Contender, settings: dict[str, float], seeds: Mapping[str, int],
     epochs: int | None,
 ) -> list[Job]:  # fmt: skip
-    if task == "iris":
-        splits = Splits.load(_SPLITS)
-        runs, name = splits.n_repeats * splits.n_folds, _SPLITS
+    here = task(name)
+    splits = here.tuning_splits
+    if splits:
+        stored = Splits.load(splits)
+        runs = stored.n_repeats * stored.n_folds
     else:
-        runs, name = seeds[task], ""
-    hidden = c.hidden_sizes(task, _HIDDEN)[0]
-    length = epochs_for(task, QUICK) if epochs is None else epochs
+        runs = seeds.get(name, _FEW_SEEDS)
+    hidden = c.hidden_sizes(here, _HIDDEN.get(name, here.hidden.of("quick")))[0]
+    length = epochs_for(name, QUICK) if epochs is None else epochs
+    samples = here.samples.of("quick")
     return [
-        Job(task, c.name, c.network, hidden, seed, length, settings, "tune", name)
+        Job(name, c.name, c.network, hidden, seed, length, settings, "tune", splits, samples)
         for seed in range(runs)
     ]
 
 
-def _score(task: str, outcomes: Sequence[Outcome]) -> list[float]:
+def _score(name: str, outcomes: Sequence[Outcome]) -> list[float]:
     rows = [outcome.row for outcome in outcomes]
-    if task == "iris":
+    if task(name).kind != "fitting":
         return [round(float(np.mean([row.accuracy for row in rows])), 6)]
     share = np.mean([row.solved for row in rows])
     times = [row.epochs if row.solved_epoch is None else row.solved_epoch for row in rows]
@@ -189,8 +237,19 @@ def _score(task: str, outcomes: Sequence[Outcome]) -> list[float]:
     return [round(float(part), 6) for part in parts]
 
 
-def _stored() -> str:
-    return (resources.files("spikesim.comparison") / _FILE).read_text(encoding="utf-8")
+def _home(name: str) -> Path:
+    here = Path(str(resources.files("spikesim.comparison")))
+    return here / _FILE if task(name).classic else here / _FOLDER / f"{name}.json"
+
+
+def _text(name: str) -> str:
+    home = _home(name)
+    return home.read_text(encoding="utf-8") if home.exists() else ""
+
+
+def _of(name: str, what: str) -> dict[str, Any]:
+    text = _text(name)
+    return dict(json.loads(text)[what].get(name, {})) if text else {}
 
 
 if __name__ == "__main__":

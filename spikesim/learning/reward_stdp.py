@@ -84,6 +84,9 @@ class RewardSTDP(TrialRule):
     w_max: float = math.inf
     readout: Any = None
 
+    # Hidden layers hardly learn from the one reward.
+    contender: ClassVar[dict[str, Any]] = {"networks": ("LIF single",)}
+
     # The eligibility is not bounded, the weight is.
     bounds: ClassVar[str] = "hard"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -81,6 +81,8 @@ class STDP(TrialRule):
     w_min: float = -math.inf
     w_max: float = math.inf
     readout: Any = None
+
+    contender: ClassVar[dict[str, Any]] = {"networks": ("LIF single",)}
 
     def __post_init__(self) -> None:
         check_window(self)

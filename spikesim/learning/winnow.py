@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from spikesim import _check
 from spikesim._jit import kernel
@@ -69,6 +70,8 @@ class Winnow(LocalRule):
     """
 
     factor: float = 2.0
+
+    contender: ClassVar[dict[str, Any]] = {"search": {"factor": (1.03, 4.0)}}
 
     _loop = staticmethod(online(_gain, _multiplied))
     _unit_peak = True
