@@ -20,7 +20,6 @@ import spikesim as sp
 from spikesim.comparison.builders import NEURON, latency_code, spike_code
 from spikesim.comparison.builders import committee as build_committee
 from spikesim.comparison.builders import surrogate as build_surrogate
-from spikesim.comparison.tasks import Problem, problem
 from spikesim.comparison.protocol import Splits, streams
 from spikesim.comparison.statistics import (
     Estimate,
@@ -30,6 +29,7 @@ from spikesim.comparison.statistics import (
     equivalent_shares,
     wilson,
 )
+from spikesim.comparison.tasks import Problem, problem
 from spikesim.comparison.tuning import points
 
 EPS = float(np.finfo(float).eps)
