@@ -24,6 +24,7 @@ from spikesim.layered.first_spike import (
     first_spike_gradients,
     first_spikes,
 )
+from spikesim.layered.lif import read_only
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.layered.spike_times import SpikeTimes
 from spikesim.layered.threads import in_parts
@@ -240,7 +241,7 @@ def _run_layer(
     index: int, p: Plan, given: tuple, duration: float, watch: bool, part: tuple[int, int]
 ) -> Chunk:
     """Run a layer through a chunk of trials, given times, units, starts, first and last trial."""
-    layer = p.layer
+    layer, given = p.layer, _as_input(given)
     if layer.w_rec is None:
         values, places, offsets, order, peaks, peak_places, status = events.run_units(
             *given, p.weights, p.delays, p.table, p.tau_syn, duration, watch, _MOST_SPIKES
@@ -259,6 +260,11 @@ def _run_layer(
         *part, values, places, offsets, order, starts, peaks, peak_places, log, log_times,
         log_starts,
     )  # fmt: skip
+
+
+def _as_input(given: tuple) -> tuple:
+    """Return what the kernels take, all of one kind: input, or spikes of the layer before."""
+    return (*(read_only(array) for array in given[:3]), *given[3:])
 
 
 def _refuse(index: int, shift: int, what: int, trial: int, unit: int) -> None:
@@ -283,7 +289,7 @@ def _adjoint_layer(
     grad_source: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Go back through a layer, in a chunk of trials; `grad_source` is added to."""
-    layer = p.layer
+    layer, given = p.layer, _as_input(given)
     grad_w = np.zeros(p.weights.shape)
     grad_bias = np.zeros(layer.n_post)
     grad_delay = np.zeros(p.weights.shape) if "delay" in layer.parameters() else _NONE

@@ -9,6 +9,7 @@ import numpy as np
 
 from spikesim.errors import ParameterError
 from spikesim.layered import events
+from spikesim.layered.lif import read_only
 from spikesim.layered.network import Layer
 from spikesim.neurons import LIF
 
@@ -50,7 +51,8 @@ def plan(layer: Layer) -> Plan:
         Units with a refractory period, or that start at or above threshold.
     """
     weights = layer.w if layer.w_rec is not None else np.ascontiguousarray(layer.w.T)
-    return Plan(layer, _units(layer), weights, _delays(layer), layer.synapse.tau_syn)
+    delays = read_only(_delays(layer))
+    return Plan(layer, _units(layer), read_only(weights), delays, layer.synapse.tau_syn)
 
 
 class Chunk(NamedTuple):

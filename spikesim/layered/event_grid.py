@@ -93,7 +93,7 @@ def _plan(layer: Layer, dt: float) -> Plan:
     weights = np.ascontiguousarray(p.weights, dtype=np.float64)
     if layer.w_rec is not None and layer.w_rec.dtype != np.float64:
         layer = layer.cast(np.float64)
-    return Plan(layer, table, weights, delays, p.tau_syn / dt)
+    return Plan(layer, table, lif.read_only(weights), lif.read_only(delays), p.tau_syn / dt)
 
 
 def _chunk(
