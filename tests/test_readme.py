@@ -27,7 +27,7 @@ def _run(block, folder, monkeypatch):
 
 
 def test_there_is_an_example_of_each_kind_in_about_ten_lines():
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     assert all(len(block.strip().splitlines()) <= 12 for block in BLOCKS)
 
 
@@ -68,6 +68,15 @@ def test_other_rules_solve_it_too(tmp_path, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("(")[0] for line in lines] == ["Tempotron", "Committee"]
     assert all(int(line.split()[-1]) < 300 for line in lines)
+
+
+def test_the_estimator_is_cross_validated(tmp_path, monkeypatch, capsys):
+    block = BLOCKS[4]
+    if config.DISABLE_JIT:
+        block = block.replace("(random_state=0)", "((4,), epochs=2, random_state=0)")
+    _run(block, tmp_path, monkeypatch)
+    accuracy = float(capsys.readouterr().out)
+    assert accuracy > (0.3 if config.DISABLE_JIT else 0.94)
 
 
 def test_the_table_is_what_the_script_makes_of_the_stored_summary():

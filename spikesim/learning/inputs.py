@@ -127,7 +127,7 @@ def checked_batch(
     """Return the batch of a step as arrays that `network` can take, or say what is wrong.
 
     The checks themselves take longer than a small step, so what :func:`encoded` and
-    :func:`checked_labels` gave is recognised first: the sum of its squares is finite unless one
+    :func:`checked_labels` gave is recognised first: a sum is finite unless one
     of them is not, and as an unsigned number a negative label is a large one.
     """
     if (
@@ -158,7 +158,7 @@ def _is_checked(x: Any, network: LayeredNetwork) -> bool:
         and x.flags.c_contiguous
         and x.size > 0
         and x.shape[2] == network.n_inputs
-        and math.isfinite(np.vdot(x, x))
+        and math.isfinite(x.sum())
     )
 
 
