@@ -223,7 +223,8 @@ def test_gradients_by_time_constants_and_thresholds(synapse, reset, detach):
         ),
         Layer(
             rng.normal(0.1, 0.5, (4, 2)) * gain,
-            sp.LIF(8.0, 10.0, 0.0, 1.0, -0.1, 0.0, reset=reset), None, synapse, trainable=[name for name in names if name != "w_rec"],
+            sp.LIF(8.0, 10.0, 0.0, 1.0, -0.1, 0.0, reset=reset), None, synapse,
+            trainable=[name for name in names if name != "w_rec"],
         ),
     ]  # fmt: skip
     x = spikes(8 if SMALL else 20, 3, 3, 0.3)

@@ -68,8 +68,10 @@ class NearestTrain:
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
         """Return minus the squared distance to each class, shape (n_trials, n_classes)."""
         desired = desired_spikes("NearestTrain", self.targets, len(trace.output), layer.n_post, dt)
-        distances = [squared_distance(trace.output - d[:, None], dt / self.tau_distance) for d in desired]
-        return -np.stack(distances, axis=1)
+        dt_by_tau = dt / self.tau_distance
+        return -np.stack(
+            [squared_distance(trace.output - d[:, None], dt_by_tau) for d in desired], axis=1
+        )
 
     def decide(self, scores: np.ndarray, layer: Layer) -> np.ndarray:
         """Return the nearest class of each trial, the first of equal ones."""
