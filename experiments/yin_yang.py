@@ -3,8 +3,9 @@
 The published network of Wunderlich & Pehle (2021): five inputs that spike once, 200 hidden LIF
 neurons and three outputs. EventProp trains it in continuous time, where the first output to fire
 names the class; surrogate gradients on a grid of 0.5 ms, where the highest potential does. Both
-have the published samples and the same number of passes. Run ``python experiments/yin_yang.py``; a
-table is printed, with classical methods beside it, and the course of the training drawn.
+have the published samples, the same number of passes, and keep the weights of the epoch that does
+best on the validation samples. Run ``python experiments/yin_yang.py``; a table is printed, with
+classical methods beside it, and the course of the training drawn.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from spikesim.learning import (
     Adam,
     Backprop,
     CrossEntropy,
+    EarlyStopping,
     EventProp,
     ExponentialDecay,
     FirstSpike,
@@ -212,6 +214,8 @@ def run(config: Config) -> dict[str, Any]:
                 batch_size=config.batch_size,
                 seed=seed,
                 validation=(validation.features, validation.labels),
+                # All epochs are run; the weights of the best are kept.
+                until=EarlyStopping(config.epochs, "accuracy"),
             )
             for seed in config.seeds
         ]
