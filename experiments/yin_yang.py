@@ -40,6 +40,8 @@ from spikesim.learning import (
 class Exact:
     """EventProp in continuous time; times in ms.
 
+    Learning rate and pull were chosen by the accuracy of two seeds.
+
     Parameters
     ----------
     learning_rate, decay : float
@@ -52,7 +54,7 @@ class Exact:
         Of the loss and of the rule; `late_cost` as published, for a time that counts from 0.
     """
 
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     decay: float = 0.95
     tau_m: float = 20.0
     tau_syn: float = 5.0
@@ -63,7 +65,7 @@ class Exact:
     late_cost: float = 3e-3
     late_scale: float = 6.4
     bump: float = 1e-3
-    pull: float = 40.0
+    pull: float = 100.0
 
     def network(self, n_hidden: int, rng: np.random.Generator) -> LayeredNetwork:
         """Return the network before training."""
