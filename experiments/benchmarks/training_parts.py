@@ -118,7 +118,7 @@ def loops(n_threads: int, smoke: bool) -> dict[str, float]:
     return ns | {"byte": 1.0 / bounds.triad_gb_s(n_threads, **({"n": 1000} if smoke else {}))}
 
 
-def main() -> None:
+def report() -> None:
     """Do the job in the first argument (JSON); print rows as the last line (JSON)."""
     job = json.loads(sys.argv[1])
     os.environ["NUMBA_NUM_THREADS"] = str(job["threads"])
@@ -133,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report()

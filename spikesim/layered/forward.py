@@ -26,7 +26,7 @@ from spikesim.layered.rows import add_weighted
 from spikesim.layered.trace import SpikingTrace, Trace
 from spikesim.neurons import Step
 
-__all__ = ["SpikingTrace", "Trace", "forward", "net_input"]
+__all__ = ["SpikingTrace", "Trace", "forward", "net_input", "run"]
 
 
 def forward(network: LayeredNetwork, x: Any) -> tuple[Trace | SpikingTrace, ...]:
