@@ -10,7 +10,16 @@ import pytest
 from scipy import stats
 
 from spikesim import comparison, datasets, learning
-from spikesim.comparison import entries, kinds, measures, report, resampling, sweep_figures, tuning
+from spikesim.comparison import (
+    entries,
+    kinds,
+    measures,
+    report,
+    resampling,
+    sweep_figures,
+    tasks,
+    tuning,
+)
 from spikesim.comparison.entries import contender, entrants, everyone
 from spikesim.comparison.figures import image
 from spikesim.comparison.measures import epochs_to
@@ -20,6 +29,7 @@ from spikesim.comparison.results import Results, Row
 from spikesim.comparison.runs import Job, jobs, run_job
 from spikesim.comparison.statistics import corrected_difference, mcnemar
 from spikesim.comparison.tasks import GROUPS, TASKS, chosen_tasks, problem, task
+from spikesim.comparison.verdicts import verdicts
 from spikesim.errors import ParameterError
 from spikesim.learning.gradient_rule import GradientRule
 from tests.test_learning_contract import rules as rules_of_the_contract
@@ -310,9 +320,23 @@ def test_untuned_contenders_are_counted_in_the_report(results):
     assert "3 contenders have not been tuned on this task" in text
 
 
-def test_compare_runs_new_tasks_from_end_to_end(tmp_path, monkeypatch):
+@pytest.fixture
+def little_timing(monkeypatch):
+    """Make the task of timing so small that plain Python gets through it."""
+    little = replace(
+        TASKS["timing_only"],
+        load=lambda part: datasets.timing_only(
+            16, n_lines=4, duration=20.0, seed=len(part), pattern_seed=0
+        ),
+    )
+    monkeypatch.setitem(TASKS, "timing_only", little)
     monkeypatch.setattr(measures, "_PERTURBED", 4)
-    monkeypatch.setattr(measures, "_COUNTED", 8)
+    tasks._part.cache_clear()
+    yield
+    tasks._part.cache_clear()
+
+
+def test_compare_runs_new_tasks_from_end_to_end(tmp_path, little_timing):
     found = comparison.compare(
         tmp_path, tasks=["parity", "timing_only"], rules=["Perceptron", "LDA"], budget="smoke",
         n_jobs=1, progress=False,
@@ -350,3 +374,84 @@ def test_kinds_of_networks_are_what_their_names_say():
     assert built["continuous"].continuous and built["fires once"].continuous
     assert built["LIF frozen"].layers[0].trainable == () and built["LIF frozen"].layers[1].trainable
     assert len(built["LIF single"].layers) == len(built["step single"].layers) == 1
+
+
+def hypothesis_rows(levels, on, **more):
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 0.003, 10)
+    return [
+        row(name, network, seed, level + noise[seed] + rng.normal(0, 0.001), on,
+            8 if on == "iris" else 30, **more)
+        for (name, network), level in levels.items()
+        for seed in range(10)
+    ]  # fmt: skip
+
+
+def judged(rows, name):
+    tasks = dict.fromkeys(r.task for r in rows)
+    settings = {on: {f"{r.contender}/{r.network}": {} for r in rows} for on in tasks}
+    found = {v.id: v for v in verdicts(Results(tuple(rows), {}, {"settings": settings}))}
+    return found[name]
+
+
+ONLINE = {("Backprop", "LIF"): 0.98, ("Backprop, recurrent", "LIF"): 0.98,
+          ("EProp, recurrent", "LIF"): 0.96, ("EProp, recurrent, random feedback", "LIF"): 0.95,
+          ("DirectFeedbackAlignment", "LIF"): 0.94}  # fmt: skip
+
+
+def test_h14_is_judged_by_its_conditions():
+    alike = dict.fromkeys(ONLINE, 0.96)
+    good = hypothesis_rows(ONLINE, "yin_yang") + hypothesis_rows(alike, "iris")
+    assert judged(good, "H14").outcome == "held"
+    assert "+4.0" in judged(good, "H14").text
+    bad = hypothesis_rows(alike, "yin_yang") + hypothesis_rows(alike, "iris")
+    assert judged(bad, "H14").outcome == "failed"
+    told = hypothesis_rows(ONLINE, "yin_yang") + hypothesis_rows(ONLINE, "iris")
+    assert judged(told, "H14").outcome == "failed"
+    some = [r for r in good if r.contender != "DirectFeedbackAlignment" or r.task != "iris"]
+    assert judged(some, "H14").outcome == "open"
+    assert "DirectFeedbackAlignment (LIF) on Iris, four features" in judged(some, "H14").text
+
+
+def test_h15_is_judged_by_its_conditions():
+    def rows(lif, rate):
+        found = []
+        for on in ("yin_yang", "digits"):
+            for network, losses in (("LIF", lif), ("rate", rate)):
+                for r in hypothesis_rows({("Backprop", network): 0.95}, on):
+                    areas = {f"{kind}_area": r.measures[f"{kind}@0"] - loss - 0.001 * (r.seed % 3)
+                             * (network == "LIF") for kind, loss in losses.items()}  # fmt: skip
+                    found.append(replace(r, measures={**r.measures, **areas}))
+        return found
+
+    lif = {"spike_deletion": 0.05, "threshold_noise": 0.10, "tau_mismatch": 0.10}
+    rate = {"spike_deletion": 0.10, "threshold_noise": 0.05, "tau_mismatch": 0.01}
+    assert judged(rows(lif, rate), "H15").outcome == "held"
+    assert judged(rows(rate, lif), "H15").outcome == "failed"
+    assert judged(rows({**lif, "tau_mismatch": 0.005}, rate), "H15").outcome == "failed"
+
+
+def test_h13_is_judged_by_its_conditions():
+    def rows(spiking=900.0, at_end=0.95, counts=0.5):
+        found = []
+        for on in ("wine", "breast_cancer", "digits"):
+            for r in hypothesis_rows({("Backprop, converted to spikes", "rate"): 0.95}, on):
+                windows = {f"window_{w}": at_end if w >= 100 else 0.5 for w in kinds.WINDOWS}
+                done = {f"window_{w}_synops": spiking for w in kinds.WINDOWS}
+                more = {"rate_twin": 0.95, "rate_synops": 500.0, **windows, **done}
+                found.append(replace(r, measures={**r.measures, **more}))
+        levels = {("Backprop", "LIF"): 0.9, ("Backprop", "rate"): counts}
+        return found + hypothesis_rows(levels, "timing_only")
+
+    # Chance is within the interval of a mean of exactly one half.
+    even = [replace(r, accuracy=0.5) if (r.task, r.network) == ("timing_only", "rate") else r
+            for r in rows()]  # fmt: skip
+    assert judged(even, "H13").outcome == "held"
+    assert "from 100 ms on" in judged(even, "H13").text
+    for spoilt in (rows(spiking=100.0), rows(at_end=0.9), rows(counts=0.6)):
+        assert judged(spoilt, "H13").outcome == "failed"
+
+
+def test_the_report_says_what_is_still_missing(results):
+    page = report.render(results, {})
+    assert "H14, open." in page and "Not run, or not tuned" in page

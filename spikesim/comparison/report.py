@@ -18,11 +18,13 @@ from spikesim.comparison.tasks import TASKS
 from spikesim.comparison.texts import (
     CAPTIONS,
     HEADINGS,
+    HYPOTHESES,
     INTRODUCTION,
     LIMITS,
     METHOD,
     WHY_STUCK,
 )
+from spikesim.comparison.verdicts import verdicts
 
 __all__ = ["render", "terminal_table"]
 
@@ -63,7 +65,7 @@ def render(results: Results, figures: Mapping[str, bytes]) -> str:
         parts += _task(results, task, figures)
     if "rate_code" in figures:
         parts += [f"<h2>{HEADINGS['rate_code']}</h2>", *_figures(("rate_code",), figures)]
-    parts += _closing(results)
+    parts += [*_hypotheses(results), *_closing(results)]
     return html_page(HEADINGS["page"], "\n".join(parts))
 
 
@@ -122,6 +124,14 @@ def _task(results: Results, task: str, figures: Mapping[str, bytes]) -> list[str
 def _last_of(results: Results, group: str) -> str:
     """Return the last task of a group that was run: figures of the group stand there."""
     return [name for name in TASKS if TASKS[name].belongs_to == group and results.of(name)][-1]
+
+
+def _hypotheses(results: Results) -> list[str]:
+    judged = verdicts(results)
+    if not judged:
+        return []
+    items = [f"<li><b>{v.id}, {v.outcome}.</b> {html.escape(v.text)}</li>" for v in judged]
+    return [f"<h2>{HEADINGS['hypotheses']}</h2>", f"<p>{HYPOTHESES}</p>", "<ul>", *items, "</ul>"]
 
 
 def _closing(results: Results) -> list[str]:

@@ -199,7 +199,10 @@ def train(
         accuracy, found = plan.finish(result, scale(trial.train_x), test_x, trial.test_y)
     here = task(job.task)
     if not here.classic and job.purpose == "test":
-        found = cost(here, plan, result, scale(trial.train_x), answer) | found
+        counted = cost(here, plan, result, scale(trial.train_x), answer)
+        if plan.finish is not None:
+            found["rate_synops"] = counted["synops"]
+        found = counted | found
         if here.perturbed and plan.finish is None and job.seed < _PERTURBED_RUNS:
             found |= losses(plan, result, test_x, trial.test_y, job.seed)
     spikes = float(result.history.spikes_per_trial[-1]) if plan.network.spiking else None

@@ -8,6 +8,7 @@ HEADINGS = {
     "asked": "What was asked",
     "rules": "The rules",
     "rate_code": "The same weights as rates and as spikes",
+    "hypotheses": "What became of the hypotheses",
     "method": "How it was done",
     "limits": "What this does not show",
     "repeat": "Do it again",
@@ -22,6 +23,11 @@ INTRODUCTION = (
     "what is at hand, its input and the error of its own neuron. Others follow a <i>gradient</i>: "
     "each synapse is told how the whole error depends on it. This page puts both kinds on "
     "both kinds of unit, from equal starts and with equal effort spent on tuning.",
+)
+
+HYPOTHESES = (
+    "Written down before the runs, in docs/hypotheses.md, with what would count against them. One "
+    "stays open until all that it needs was tuned and run."
 )
 
 CAPTIONS = {
