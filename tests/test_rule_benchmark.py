@@ -32,6 +32,7 @@ from spikesim.comparison.tasks import GROUPS, TASKS, chosen_tasks, problem, task
 from spikesim.comparison.verdicts import verdicts
 from spikesim.errors import ParameterError
 from spikesim.learning.gradient_rule import GradientRule
+from spikesim.surrogates import Triangle
 from tests.test_learning_contract import rules as rules_of_the_contract
 
 NEW = [name for name, found in TASKS.items() if not found.classic]
@@ -158,7 +159,17 @@ def test_classic_tasks_keep_their_table_unless_others_are_asked_for():
     assert {c.name for c in entrants(task("xor"))} >= {"perceptron", "surrogate gradient"}
     assert "Backprop" not in {c.name for c in entrants(task("xor"))}
     assert {c.name for c in entrants(task("xor"), ["EProp"])} >= {"EProp", "EProp, recurrent"}
-    assert {c.name for c in entrants(task("iris"), ["MLP", "LDA"])} == {"MLP", "LDA"}
+    assert [c.name for c in entrants(task("iris"), ["MLP", "LDA"])] == ["LDA", "MLP"]
+
+
+def test_shapes_of_surrogates_take_part_when_they_are_named():
+    name = "Backprop, Triangle surrogate"
+    for wanted in (None, ["all"], ["Backprop"]):
+        assert name not in {c.name for c in entrants(task("randman"), wanted)}
+    (found,) = entrants(task("randman"), [name])
+    settings = {**found.middle(), "slope": 2.5}
+    plan = found.build(problem("randman", "LIF"), 3, settings, streams("xor", 0).weights)
+    assert plan.rule.surrogate == Triangle(2.5)
 
 
 def one_of_each_kind():

@@ -45,6 +45,8 @@ class Contender:
         ``build(size, hidden, settings, rng)`` returns the :class:`Plan`.
     estimator : callable, optional
         ``estimator(hidden, seed)`` returns the scikit-learn estimator of a classical method.
+    asked : bool
+        Whether it takes part only where it is asked for by its full name.
     about : str
         What the report says of it, for those that no rule's docstring speaks for.
     """
@@ -58,6 +60,7 @@ class Contender:
     layers: str = ""
     build: Build | None = None
     estimator: Callable[[int, int], Any] | None = None
+    asked: bool = False
     about: str = ""
 
     @property

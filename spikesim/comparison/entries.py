@@ -30,7 +30,14 @@ from spikesim.comparison.kinds import KINDS, Kind, small
 from spikesim.comparison.tasks import Problem, Task
 from spikesim.errors import ParameterError, SpikesimError
 from spikesim.learning import Adam
-from spikesim.surrogates import FastSigmoid, StraightThrough
+from spikesim.surrogates import (
+    ArcTan,
+    FastSigmoid,
+    Gaussian,
+    Logistic,
+    StraightThrough,
+    Triangle,
+)
 
 __all__ = ["contender", "entrants", "everyone", "names", "note", "rules"]
 
@@ -49,6 +56,11 @@ _VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "straight-through": {"networks": ("step hidden",), "surrogate": StraightThrough()},
         "frozen hidden layer": {"networks": ("sigmoid frozen", "LIF frozen")},
         "converted to spikes": {"networks": ("sigmoid converted",)},
+        # Shapes of the surrogate derivative, of which each is tuned in its scale.
+        **{
+            f"{shape.__name__} surrogate": {"networks": ("LIF hidden",), "shape": shape}
+            for shape in (ArcTan, Gaussian, Logistic, Triangle)
+        },
     },
     "EProp": {
         "random feedback": {"feedback": "random"},
@@ -91,13 +103,18 @@ def entrants(task: Task, wanted: Sequence[str] | None = None) -> list[Contender]
     task : Task
         On a classic one the classic table takes part by itself.
     wanted : sequence of str, optional
-        Names of contenders or rules; "all" for everyone.
+        Names of contenders or rules; "all" for everyone, but for shapes of surrogates other
+        than the usual one, which have to be named.
     """
     classic = [c for c in table.CONTENDERS if task.name in c.tasks]
     if wanted is None:
-        return classic if task.classic else list(everyone())
-    others = [*classic, *everyone()]
-    return [c for c in others if "all" in wanted or c.name in wanted or c.rule in wanted]
+        return classic if task.classic else [c for c in everyone() if not c.asked]
+    others = [*classic, *(c for c in everyone() if c not in classic)]
+    return [
+        c
+        for c in others
+        if c.name in wanted or (not c.asked and ("all" in wanted or c.rule in wanted))
+    ]
 
 
 def contender(name: str, network: str) -> Contender:
@@ -141,7 +158,7 @@ def _entry(
     space = _space(fields, kind, said.get("search", {}), options)
     return Contender(
         title, kind.network, "gradient" if "optimiser" in fields else "local", name, (), space,
-        kind.layers, _build(rule, kind, fields, options),
+        kind.layers, _build(rule, kind, fields, options), asked="shape" in options,
     )  # fmt: skip
 
 
@@ -194,11 +211,11 @@ def _build(
 ) -> Build:
     def build(size: Problem, hidden: int, settings: Settings, rng: Any) -> Plan:
         given: dict[str, Any] = {k: value for k, value in settings.items() if k in fields}
-        given |= options
+        given |= {name: value for name, value in options.items() if name != "shape"}
         if "optimiser" in fields:
             given["optimiser"] = Adam(settings["learning_rate"])
         if "slope" in settings and "surrogate" in fields:
-            given["surrogate"] = FastSigmoid(settings["slope"])
+            given["surrogate"] = options.get("shape", FastSigmoid)(settings["slope"])
         if "seed" in fields:
             # The rule's own draws are the same for all who draw; weights have another stream.
             given["seed"] = int(rng.generate_state(1)[0])

@@ -128,14 +128,15 @@ def tune(
     for name in chosen_tasks(tasks):
         target = _home(name) if path is None else Path(path)
         before = json.loads(target.read_text("utf-8")) if target.exists() else {}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        journal = Journal(target.with_suffix(".jsonl"))
         document = _searched(
             name, before, n_trials, rules, seeds or {}, epochs,
             {"n_jobs": n_jobs, "progress": progress, "label": f"tuning {name}"},
-            Journal(target.with_suffix(".jsonl")) if n_jobs != 1 or progress else None,
+            journal,
         )  # fmt: skip
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, json.dumps(document, indent=1) + "\n")
-        Journal(target.with_suffix(".jsonl")).remove()
+        journal.remove()
     return document
 
 
@@ -147,7 +148,7 @@ def _searched(
     seeds: Mapping[str, int],
     epochs: int | None,
     how: Mapping[str, Any],
-    journal: Journal | None,
+    journal: Journal,
 ) -> dict[str, Any]:
     """Return what a file is to hold after a search on one task."""
     here = task(name)
