@@ -148,6 +148,13 @@ def test_every_experiment_has_its_row(folder, start):
 SMALLER = {
     "analysis.md": [("model, 800", "model, 160"), ("model, 200", "model, 40")],
     "datasets.md": [("epochs=40", "epochs=5")],
+    "estimators.md": [
+        ("= load_iris(return_X_y=True)", "= (a[::5] for a in load_iris(return_X_y=True))"),
+        ("SpikingClassifier(random_state=0), X", "SpikingClassifier(epochs=2, random_state=0), X"),
+        ("epochs=10", "epochs=2"),
+        ("epochs=20", "epochs=2"),
+    ],
+    "trained_is_simulated.md": [("epochs=200, seed", "epochs=20, seed"), ("2000.0", "200.0")],
 }
 
 
