@@ -229,6 +229,11 @@ NETWORKS = [
     (dense([2, 3], LIF.normalised(t_ref=2.0), rng=0), ValueError, "LIF.t_ref must be 0"),
     (single(LIF.normalised(), delay=2.0), ValueError, "Layer.delay must be None"),
     (
+        single(LIF.normalised(), trainable=("w", "v_th")),
+        ValueError,
+        "v_th must not be in Layer.trainable",
+    ),
+    (
         dense([2, 1], LIF.normalised(), synapse=Exponential(3.0), continuous=True, rng=0),
         ValueError,
         "must run on a grid, not in continuous time",

@@ -251,6 +251,13 @@ def test_it_learns_yin_yang():
     (dense([2, 2, 2], LIF.normalised(), synapse=Exponential(), rng=0).updated(
         [Layer(np.ones((2, 2)), LIF.normalised(), None, Exponential(), trainable=())] * 2),
      {}, "nothing to train"),
+    *[(LayeredNetwork([Layer(np.ones((2, 2)), LIF.normalised(), None, Exponential(),
+                             trainable=("w", name))], continuous=continuous), {},
+       f"EventProp trains w, bias, w_rec, delay; layer 0 has '{found}' as trainable")
+      for name, found in [("tau_m", "log_tau_m"), ("tau_syn", "log_tau_syn"), ("v_th", "v_th")]
+      for continuous in (True, False)],
+    (LayeredNetwork([Layer(np.ones((2, 2)), LIF.normalised(), None, Exponential(),
+                           delay=[1.0, 3.0])]), {}, "one delay for all inputs of a layer"),
 ])  # fmt: skip
 def test_networks_that_it_cannot_train_are_refused(network, rule, message):
     with pytest.raises(ParameterError, match=message):

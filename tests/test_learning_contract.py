@@ -206,7 +206,7 @@ def test_rules_compare_and_print_by_their_settings(kind, make, encoder):
 
 def spoilt_batches(x, labels, n_classes):
     nan, infinite = x.copy(), x.copy()
-    nan.flat[-1], infinite.flat[0] = np.nan, -np.inf
+    nan.flat[-1], infinite.flat[0], infinite.flat[-1] = np.nan, -np.inf, np.inf
     high, low, part = labels.copy(), labels.copy(), labels.astype(float)
     high[-1], low[0], part[0] = n_classes, -1, 0.5
     yield "x", nan, labels

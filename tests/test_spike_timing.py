@@ -352,9 +352,10 @@ def network_of(**options):
         (network_of(neuron=LIF.non_spiking()), "LIF.v_th must be finite"),
         (network_of(delay=1.0), "Layer.delay must be None"),
         (network_of(trainable=("bias",)), "w must be in Layer.trainable"),
+        (network_of(trainable=("w", "tau_m")), "tau_m must not be in Layer.trainable"),
         (LayeredNetwork(network_of().layers, continuous=True), "not in continuous time"),
     ],
-    ids=["step", "never fires", "delay", "nothing to train", "continuous"],
+    ids=["step", "never fires", "delay", "nothing to train", "learnt units", "continuous"],
 )
 def test_networks_that_a_rule_cannot_train_are_refused(kind, network, said):
     with pytest.raises(SpikesimError, match=said):

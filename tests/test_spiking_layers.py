@@ -332,6 +332,44 @@ def test_whole_delays_of_inputs_are_shifts(synapse):
         assert a.v_free.tobytes() == b.v_free.tobytes()
 
 
+@pytest.mark.parametrize("n_hidden", [3, 4])
+@pytest.mark.parametrize("graded", [True, False])
+def test_what_arrives_after_the_trial_has_no_gradient(graded, n_hidden):
+    x = np.random.default_rng(0).random((8, 3, 5)) if graded else np.ones((8, 3, 5))
+    # Longer than the trial, shorter than two: what a slice from the end would take for real.
+    hidden = Layer(np.full((5, n_hidden), 0.3), sp.Sigmoid())
+    w_rec = np.full((4, 4), 0.5)
+    late = Layer(
+        np.full((n_hidden, 4), 0.7), sp.LIF.normalised(8.0), np.full(4, 2.0), Exponential(4.0),
+        w_rec, delay=11.0, delay_rec=12.0,
+    )  # fmt: skip
+    direct = dataclasses.replace(late, w=np.full((5, 4), 0.7))
+    for layers in ([direct], [hidden, late]):
+        gradients = all_gradients(LayeredNetwork(layers), x)
+        assert np.all(gradients[-1]["bias"] != 0.0)
+        assert not gradients[-1]["w"].any() and not gradients[-1]["w_rec"].any()
+        assert len(layers) == 1 or not gradients[0]["w"].any()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("dt", [0.7, 0.1])
+@pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
+def test_delays_of_inputs_on_the_grid_stay_on_it_in_single_precision(synapse, dt, steps):
+    x = spikes(12, 3, 5, 0.3)
+    w = np.random.default_rng(1).normal(0.5, 1.0, (5, 4))
+    one, each = (
+        forward(
+            LayeredNetwork(
+                [Layer(w, sp.LIF.normalised(8.0), None, synapse, delay=delay)], dt, "single"
+            ),
+            x,
+        )[0]
+        for delay in (steps * dt, np.full(5, steps * dt))
+    )
+    assert each.by_spikes
+    assert one.v_free.tobytes() == each.v_free.tobytes()
+
+
 @pytest.mark.parametrize("synapse", [Delta(), Exponential(4.0)])
 def test_delays_between_steps_have_gradients(synapse):
     rng = np.random.default_rng(4)

@@ -150,8 +150,8 @@ def _through_delays(
 
 def _of_input(layer: Layer, dt: float, arrived: np.ndarray) -> np.ndarray:
     """Return the gradient by what a spiking layer is given, for any kind of units before it."""
-    lag = lif.lags(layer, dt)[0]
     n_steps = arrived.shape[1]
+    lag = min(lif.lags(layer, dt)[0], n_steps)
     grad = np.zeros((n_steps, arrived.shape[0], layer.n_pre), arrived.dtype)
     grad[: n_steps - lag] = _from_post(layer, arrived.transpose(1, 0, 2)[lag:])
     return grad

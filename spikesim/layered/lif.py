@@ -137,7 +137,11 @@ def delay_steps(layer: Layer, dt: float) -> np.ndarray | None:
     """Return the steps in the delay line of each input; None if inputs have none of their own."""
     if not np.ndim(layer.delay):
         return None
-    return np.asarray(layer.delay, np.float64) / dt - isinstance(layer.synapse, Delta)
+    steps = np.asarray(layer.delay, np.float64) / dt
+    # Single precision moves a delay off the grid, the shortest one to before it can arrive.
+    whole = np.rint(steps)
+    off = np.abs(steps - whole) > 2.0 * np.finfo(layer.delay.dtype).eps * whole
+    return np.where(off, steps, whole) - isinstance(layer.synapse, Delta)
 
 
 def _lag(delay: Any, dt: float) -> int:

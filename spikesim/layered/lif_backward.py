@@ -268,6 +268,8 @@ def outer_of_values(values, grad_arrived, lag, first, last, grad_w):
     """Do :func:`outer_of_spikes` for graded input, shape (n_steps, n_trials, n_pre)."""
     n_steps = grad_arrived.shape[1]
     n_pre = grad_w.shape[0]
+    if lag >= n_steps:
+        return  # Nothing arrives within the trial.
     weights = np.empty((_GROUP, n_steps), grad_arrived.dtype)
     for b in range(first, last):
         rows = grad_arrived[b, lag:]

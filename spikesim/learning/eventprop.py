@@ -25,6 +25,8 @@ from spikesim.synapses import Exponential
 
 __all__ = ["EventProp"]
 
+_TRAINED = ("w", "bias", "w_rec", "delay")
+
 
 @_check.suggest_keywords
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class EventProp(GradientRule):
         """
         for index, layer in enumerate(network.layers):
             _check_layer(index, layer, network.continuous)
+        self._refuse_to_train_others(network, _TRAINED)
         parameters = [layer.parameters() for layer in network.layers]
         if not any(parameters):
             raise ParameterError("EventProp found nothing to train: no layer has trainable arrays")
@@ -283,6 +286,11 @@ def _check_layer(index: int, layer: Layer, continuous_time: bool) -> None:
         raise ParameterError(
             f"EventProp trains delays in continuous time; on a grid those of layer {index} must "
             "be multiples of dt"
+        )
+    if not continuous_time and np.ndim(layer.delay):
+        raise ParameterError(
+            f"EventProp takes one delay for all inputs of a layer on a grid; layer {index} has "
+            f"{layer.delay.size}, which continuous time allows"
         )
     if np.any(np.asarray(neuron.v_th) <= np.asarray(neuron.v_rest)):
         raise ParameterError(f"layer {index}: LIF.v_th must lie above LIF.v_rest for EventProp")

@@ -80,17 +80,23 @@ class GradientRule:
         rule = type(self).__name__
         if network.continuous:
             raise ParameterError(f"{rule} trains networks on a grid, not in continuous time")
+        self._refuse_to_train_others(network, names)
         for index, layer in enumerate(network.layers):
-            for name in layer.parameters():
-                if name not in names:
-                    raise ParameterError(
-                        f"{rule} trains {', '.join(names)}; layer {index} has {name!r} as trainable"
-                    )
             if np.ndim(layer.delay):
                 raise ParameterError(
                     f"{rule} takes one delay for all inputs of a layer; layer {index} has "
                     f"{layer.delay.size}"
                 )
+
+    def _refuse_to_train_others(self, network: LayeredNetwork, names: Sequence[str]) -> None:
+        """Refuse trainable arrays besides `names`."""
+        for index, layer in enumerate(network.layers):
+            for name in layer.parameters():
+                if name not in names:
+                    raise ParameterError(
+                        f"{type(self).__name__} trains {', '.join(names)}; layer {index} has "
+                        f"{name!r} as trainable"
+                    )
 
     def _backward(
         self,

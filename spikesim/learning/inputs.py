@@ -158,8 +158,14 @@ def _is_checked(x: Any, network: LayeredNetwork) -> bool:
         and x.flags.c_contiguous
         and x.size > 0
         and x.shape[2] == network.n_inputs
-        and math.isfinite(x.sum())
+        and _has_finite_sum(x)
     )
+
+
+def _has_finite_sum(x: np.ndarray) -> bool:
+    # What is not finite is said by the full check, as an error.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(x.sum())
 
 
 def encoded(

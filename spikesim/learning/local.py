@@ -246,6 +246,7 @@ def check_units(name: str, layer: Layer) -> None:
     _check.instance(f"{name}.network: neuron", layer.neuron, (LIF, Step), "Step or LIF")
     if layer.w_rec is not None:
         raise ParameterError(f"{name}.network: w_rec must be None; the rule is feed-forward")
+    refuse_learnt_units(f"{name}.network", layer)
     if not layer.neuron.spiking:
         if np.any(layer.steepness != 1.0):
             raise ParameterError(f"{name}.network: steepness of threshold units must be 1")
@@ -258,6 +259,15 @@ def check_units(name: str, layer: Layer) -> None:
             )
     if np.any(np.isinf(layer.neuron.v_th)):
         raise ParameterError(f"{name}.network: LIF.v_th must be finite, the unit has to fire")
+
+
+def refuse_learnt_units(where: str, layer: Layer) -> None:
+    """Refuse parameters of units and synapses as trainable: a rule of weights leaves them."""
+    for name in ("tau_m", "tau_syn", "v_th"):
+        if name in layer.trainable:
+            raise ParameterError(
+                f"{where}: {name} must not be in Layer.trainable; Backprop and Evolution train it"
+            )
 
 
 def check_competition(name: str, layer: Layer) -> None:

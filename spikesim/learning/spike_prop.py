@@ -131,6 +131,7 @@ class SpikeProp(EventProp):
         """
         if not network.continuous:
             raise ParameterError("SpikeProp.network must be made with continuous=True")
+        self._refuse_to_train_others(network, ("w", "bias", "delay"))
         for index, layer in enumerate(network.layers):
             neuron = layer.neuron
             if layer.w_rec is not None:

@@ -22,6 +22,7 @@ from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.trace import SpikingTrace
 from spikesim.learning.base import Metrics
 from spikesim.learning.inputs import checked_batch
+from spikesim.learning.local import refuse_learnt_units
 from spikesim.learning.readouts import default_readout
 from spikesim.neurons import LIF
 
@@ -136,6 +137,7 @@ class TrialRule(ABC):
                 raise ParameterError(f"{where}: LIF.v_th must be finite, the unit has to fire")
             if layer.delay is not None:
                 raise ParameterError(f"{where}: Layer.delay must be None; delays are not learnt")
+            refuse_learnt_units(where, layer)
         if not any("w" in layer.trainable for layer in self._taught(network)):
             raise ParameterError(f"{name}.network: w must be in Layer.trainable of a layer")
         if self.readout is not None:
