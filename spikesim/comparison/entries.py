@@ -131,6 +131,9 @@ def note(name: str) -> Note | None:
     """Return what the report says of a contender: for a rule what its docstring says."""
     if name in table.NOTES:
         return table.NOTES[name]
+    kind = rules().get(name)
+    if kind is not None:
+        return _from_docstring(kind.__doc__ or "")
     found = next((c for c in everyone() if c.name == name), None)
     if found is None:
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 from spikesim._page import html_page
 from spikesim.comparison import sweep_report
-from spikesim.comparison.entries import note
+from spikesim.comparison.entries import note, rules
 from spikesim.comparison.results import Results, Summary
 from spikesim.comparison.sweep_figures import caption
 from spikesim.comparison.tasks import TASKS
@@ -89,7 +89,10 @@ def _opening(results: Results) -> list[str]:
 
 
 def _rules(results: Results) -> list[str]:
-    names = list(dict.fromkeys(row.contender for row in results.rows))
+    known = rules()
+    # Variants of a rule share what is said of it.
+    names = list(dict.fromkeys(r.rule if r.contender.startswith(r.rule) and r.rule in known
+                               else r.contender for r in results.rows))  # fmt: skip
     rows = [(name, *found) for name in names if (found := note(name)) is not None]
     if not rows:
         return []
@@ -106,11 +109,12 @@ def _task(results: Results, task: str, figures: Mapping[str, bytes]) -> list[str
     parts += [f'<p class="note">{html.escape(text)}</p>' for text in _below(results, task)]
     if TASKS[task].classic:
         return parts + _figures([name for name in CAPTIONS if name.startswith(f"{task}_")], figures)
-    costs = sweep_report.cost_table(results, task)
-    if costs:
-        level = f"{100 * TASKS[task].level:g} %"
-        text = CAPTIONS["cost"].format(level=level)
-        parts.append(_html_table(sweep_report.COST_COLUMNS, costs, text))
+    answers = sweep_report.answer_table(results, task)
+    if answers:
+        text = CAPTIONS["training"].format(level=f"{100 * TASKS[task].level:g} %")
+        training = sweep_report.training_table(results, task)
+        parts.append(_html_table(sweep_report.ANSWER_COLUMNS, answers, CAPTIONS["answer"]))
+        parts.append(_html_table(sweep_report.TRAINING_COLUMNS, training, text))
     columns, rows = sweep_report.loss_table(results, task)
     if rows:
         parts.append(_html_table(columns, rows, CAPTIONS["loss"]))

@@ -10,15 +10,29 @@ from spikesim.comparison.results import Results, Summary
 from spikesim.comparison.statistics import Comparison
 from spikesim.comparison.tasks import TASKS
 
-__all__ = ["COST_COLUMNS", "NUMERIC", "below", "cost_table", "findings", "loss_table", "table"]
+__all__ = [
+    "ANSWER_COLUMNS",
+    "NUMERIC",
+    "TRAINING_COLUMNS",
+    "answer_table",
+    "below",
+    "findings",
+    "loss_table",
+    "table",
+    "training_table",
+]
 
 _COLUMNS = ("rule", "units", "hidden", "accuracy", "95 % interval", "behind BPTT", "p")
-COST_COLUMNS = (
-    "rule", "units", "hidden", "spikes", "SynOps", "state updates", "energy (nJ)", "training (s)",
-    "samples to level", "updates to level", "seconds to level",
-)  # fmt: skip
+_WHO = ("rule", "units", "hidden")
+ANSWER_COLUMNS = (*_WHO, "spikes", "SynOps", "state updates", "energy (nJ)")
+TRAINING_COLUMNS = (*_WHO, "training (s)", "samples to level", "updates to level", "seconds to it")
+_SHORT = {
+    "weight_noise": "weights", "dead_units": "dead", "quantisation": "bits",
+    "spike_jitter": "jitter", "spike_deletion": "missing", "tau_mismatch": "tau",
+    "threshold_noise": "threshold", "time_step": "step",
+}  # fmt: skip
 NUMERIC = frozenset(
-    (*_COLUMNS[2:], "solved", *COST_COLUMNS[2:], *(k.replace("_", " ") for k in KINDS_OF_LOSS))
+    (*_COLUMNS[2:], "solved", *ANSWER_COLUMNS[2:], *TRAINING_COLUMNS[2:], *_SHORT.values())
 )
 
 
@@ -35,7 +49,7 @@ def table(results: Results, task: str) -> tuple[tuple[str, ...], list[tuple[str,
         found = behind.get((s.contender, s.network, s.hidden))
         rows.append(
             (
-                s.contender, s.network or "–", str(s.hidden or "–"),
+                *_who(s),
                 share if fitted else f"{100 * s.rate.value:.1f} %", _interval(s),
                 *_compared(found, s),
             )
@@ -43,23 +57,29 @@ def table(results: Results, task: str) -> tuple[tuple[str, ...], list[tuple[str,
     return columns, rows
 
 
-def cost_table(results: Results, task: str) -> list[tuple[str, ...]]:
-    """Return the rows of what each contender costs, in the order of accuracy."""
-    rows = []
-    for s in _ordered(results, task):
-        if "synops" not in s.measures:
-            continue
-        m = s.measures
-        rows.append(
-            (
-                s.contender, s.network, str(s.hidden or "–"),
-                "–" if s.spikes_per_trial is None else f"{s.spikes_per_trial:.1f}",
-                f"{m['synops']:,.0f}", f"{m['state_updates']:,.0f}", f"{m['energy'] / 1e3:,.2f}",
-                f"{m['train_seconds']:.2f}",
-                *(_reached(s, f"{unit}_to_level") for unit in ("samples", "updates", "seconds")),
-            )
-        )  # fmt: skip
-    return rows
+def answer_table(results: Results, task: str) -> list[tuple[str, ...]]:
+    """Return the rows of what an answer costs, in the order of accuracy."""
+    return [
+        (
+            *_who(s), "–" if s.spikes_per_trial is None else f"{s.spikes_per_trial:.1f}",
+            f"{s.measures['synops']:,.0f}", f"{s.measures['state_updates']:,.0f}",
+            f"{s.measures['energy'] / 1e3:,.2f}",
+        )
+        for s in _ordered(results, task)
+        if "synops" in s.measures
+    ]  # fmt: skip
+
+
+def training_table(results: Results, task: str) -> list[tuple[str, ...]]:
+    """Return the rows of what training costs, in the order of accuracy."""
+    return [
+        (
+            *_who(s), f"{s.measures['train_seconds']:.2f}",
+            *(_reached(s, f"{unit}_to_level") for unit in ("samples", "updates", "seconds")),
+        )
+        for s in _ordered(results, task)
+        if "synops" in s.measures
+    ]  # fmt: skip
 
 
 def loss_table(results: Results, task: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -68,13 +88,13 @@ def loss_table(results: Results, task: str) -> tuple[tuple[str, ...], list[tuple
     kinds = [k for k in KINDS_OF_LOSS if any(f"{k}_area" in s.measures for s in summaries)]
     rows = [
         (
-            s.contender, s.network, str(s.hidden or "–"), f"{100 * s.rate.value:.1f}",
+            *_who(s), f"{100 * s.rate.value:.1f}",
             *(_area(s, kind) for kind in kinds),
         )
         for s in summaries
         if any(f"{kind}_area" in s.measures for kind in kinds)
     ]  # fmt: skip
-    return ("rule", "units", "hidden", "accuracy", *(k.replace("_", " ") for k in kinds)), rows
+    return (*_WHO, "accuracy", *(_SHORT[kind] for kind in kinds)), rows
 
 
 def below(results: Results, task: str) -> list[str]:
@@ -131,6 +151,10 @@ def findings(results: Results) -> list[str]:
             f"{named}. Friedman's test that all are alike: p = {ranked.p_value:.2g}."
         )
     return sentences
+
+
+def _who(s: Summary) -> tuple[str, str, str]:
+    return s.contender, s.network or "–", str(s.hidden or "–")
 
 
 def _ordered(results: Results, task: str) -> list[Summary]:

@@ -40,13 +40,14 @@ CAPTIONS = {
     "accuracy less the contender's on the same folds, in points; an interval that holds 0 shows no "
     "difference. A committee has its hidden units for each class.",
     "accuracy": "Accuracy on samples that were neither trained on nor used to choose settings.",
-    "cost": "What an answer takes: spikes of all units, synaptic operations (a MAC for each "
-    "nonzero input that is a number, an addition for each spike), updates of states, and an energy "
-    "proxy of 4.6 pJ a MAC or update and 0.9 pJ an addition, without memory traffic. What training "
-    "takes: seconds on one thread, and what it took until {level} of the training samples were "
-    "right; medians over runs.",
+    "answer": "What an answer takes: spikes of all units; synaptic operations, a MAC for each "
+    "nonzero input that is a number and an addition for each spike; updates of states; and an "
+    "energy proxy of 4.6 pJ a MAC or update and 0.9 pJ an addition, without memory traffic.",
+    "training": "What training takes: seconds on one thread, and what it took until {level} of "
+    "the training samples were right; medians over runs.",
     "loss": "Mean accuracy (%) over the range of each perturbation, without training in between, "
-    "over three draws for each of the first ten runs.",
+    "over three draws for each of the first ten runs: noise on weights, dead units, few bits, "
+    "jitter and loss of input, time constants and thresholds that are off, another time step.",
     "spikes_note": "Spikes: mean number that all units fire for one sample at the end of training, "
     "inputs not counted.",
     "settings": "The values that random search chose. Every contender had the same number of "
