@@ -135,7 +135,9 @@ def tune(
             {"n_jobs": n_jobs, "progress": progress, "label": f"tuning {name}"},
             journal,
         )  # fmt: skip
-        write_atomically(target, json.dumps(document, indent=1) + "\n")
+        # Fifty contenders with 32 trials each are large enough without indentation.
+        indent = 1 if task(name).classic else None
+        write_atomically(target, json.dumps(document, indent=indent) + "\n")
         journal.remove()
     return document
 
