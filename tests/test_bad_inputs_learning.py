@@ -188,6 +188,8 @@ def test_spike_trains_refuse_what_they_are_not():
         encoder.fit([[0.0, np.nan]])
     with pytest.raises(ValueError, match=r"SpikeTrains\.dt = 0\.5 ms .* the network has 1 ms"):
         encoder.encode(np.eye(2), dt=1.0)
+    # What adding up leaves of a step is no other step.
+    assert SpikeTrains(2, dt=0.1 + 0.2).encode(np.eye(2), dt=0.3).shape == (1, 2, 2)
     with pytest.raises(ValueError, match="SpikeTrains.dt must be greater than 0"):
         SpikeTrains(2, dt=0.0)
 

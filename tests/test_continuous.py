@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from spikesim.errors import NonFiniteStateError, ParameterError
+from spikesim.errors import NonFiniteStateError, ParameterError, SpikesimError
 from spikesim.layered import Layer, LayeredNetwork, SpikeTimes, continuous, dense, forward, threads
 from spikesim.layered.continuous import EventGradients
 from spikesim.neurons import LIF
@@ -304,3 +304,19 @@ def test_weights_that_are_too_large_end_in_an_error(weight, message, w_rec, monk
 def test_a_bad_input_is_refused_by_name(x, message):
     with pytest.raises(ParameterError, match=message):
         forward(made({}), x)
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "message"),
+    [
+        ("times", TypeError, "must hold numbers"),
+        ([[1.0], [1.0, 2.0]], TypeError, "must be an array of numbers"),
+        ([1.0], ValueError, "must have shape"),
+        ([[1.0, np.nan]], ValueError, r"\[0, 1\] is nan"),
+        ([[1.0, -np.inf]], ValueError, r"\[0, 1\] is -inf; times are at least 0 ms"),
+    ],
+)
+def test_tables_of_other_than_times_are_refused_by_name(table, kind, message):
+    with pytest.raises(kind, match=rf"SpikeTimes\.from_table\.table.*{message}") as caught:
+        SpikeTimes.from_table(table, 3.0)
+    assert isinstance(caught.value, SpikesimError)

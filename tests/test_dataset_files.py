@@ -190,6 +190,9 @@ def test_text_files_are_read(tmp_path):
         ("1,0\n", {"label_column": "c"}, ParameterError, "with header=True, the name"),
         ("a,kind\n1,0\n", {"label_column": "kin", "header": True}, ParameterError, "mean 'kind'"),
         ("1,0\n", {"delimiter": ",,"}, ParameterError, r"load_csv\.delimiter"),
+        ("1,3000000\n", {}, ParameterError, r"load_csv\.labels holds 3000000; labels count"),
+        ("1,0\n1,%s\n" % ("9" * 30), {}, ParameterError, r"load_csv\.labels: 9{30} in .* is no"),
+        ("1,0\n1,%s\n" % ("9" * 5000), {}, ParameterError, r"load_csv\.labels: 9{40} in "),
         ("1,0\n", {"label_column": 0.5}, TypeError, r"load_csv\.label_column must be an integer"),
     ],
 )  # fmt: skip

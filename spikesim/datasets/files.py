@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from spikesim import _check
-from spikesim.datasets.tables import Dataset, dataset
+from spikesim.datasets.tables import Dataset, count_classes, dataset
 from spikesim.errors import DamagedFileError, ParameterError
 
 __all__ = ["load_csv", "load_idx", "load_npz", "read_idx"]
@@ -225,7 +225,12 @@ def load_csv(
         if not np.isfinite(row).all():
             raise DamagedFileError(f"{path}, line {number}: a value is not finite")
     whole = all(label.isascii() and label.isdigit() for label in classes)
-    labels = np.array(classes, dtype=np.int64) if whole else np.array(classes)
+    try:
+        labels = np.array(classes, dtype=np.int64 if whole else None)
+    except (OverflowError, ValueError):
+        raise ParameterError(
+            f"load_csv.labels: {max(classes, key=len)[:40]} in {path} is no class, a number from 0"
+        ) from None
     return _made("load_csv", table, labels, None, names)
 
 
@@ -279,7 +284,7 @@ def _made(
         known = [str(label) for label in found]
     else:
         labels = _check.indices(f"{name}.labels", labels, None)
-        known = [str(i) for i in range(int(labels.max()) + 1)]
+        known = [str(i) for i in range(count_classes(f"{name}.labels", labels))]
     if class_names is not None:
         if len(class_names) < len(known):
             raise ParameterError(

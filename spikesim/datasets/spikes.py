@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.datasets.tables import rows_of
+from spikesim.datasets.tables import count_classes, rows_of
 from spikesim.encoding import SpikeTrains
 from spikesim.errors import ParameterError
 
@@ -69,7 +69,7 @@ class SpikeDataset:
             )
         labels = _check.indices("SpikeDataset.labels", self.labels, None).copy()
         _check.shape("SpikeDataset.labels", labels, (spikes.shape[1],))
-        n_classes = int(labels.max(initial=0)) + 1
+        n_classes = count_classes("SpikeDataset.labels", labels)
         spikes.flags.writeable = False
         labels.flags.writeable = False
         own = {

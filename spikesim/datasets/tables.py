@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import ParameterTypeError
+from spikesim.errors import ParameterError, ParameterTypeError
 
-__all__ = ["Dataset", "dataset", "legacy_seed", "other_stream", "rows_of"]
+__all__ = ["Dataset", "count_classes", "dataset", "legacy_seed", "other_stream", "rows_of"]
+
+# Each has a name; a number of a sample in place of its class must not fill the memory with them.
+_MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,17 @@ def dataset(
     features.flags.writeable = False
     labels.flags.writeable = False
     return Dataset(features, labels, tuple(feature_names), tuple(class_names))
+
+
+def count_classes(name: str, labels: np.ndarray) -> int:
+    """Return how many classes labels count, or say that they are other numbers than classes."""
+    n_classes = int(labels.max(initial=0)) + 1
+    if n_classes > _MOST_CLASSES:
+        raise ParameterError(
+            f"{name} holds {n_classes - 1}; labels count the classes from 0, "
+            f"at most {_MOST_CLASSES}; np.unique(labels, return_inverse=True) makes such"
+        )
+    return n_classes
 
 
 def rows_of(name: str, rows: Any, n_rows: int) -> np.ndarray:

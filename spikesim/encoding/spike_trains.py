@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -72,7 +73,7 @@ class SpikeTrains:
             `n_lines`, another time step.
         """
         dt = _check.positive("SpikeTrains.dt", dt)
-        if dt != self.dt:
+        if not math.isclose(dt, self.dt):
             raise ParameterError(
                 f"SpikeTrains.dt = {self.dt:g} ms is the step that the trains were made for, "
                 f"the network has {dt:g} ms"

@@ -89,11 +89,13 @@ class SpikeTimes:
         duration : float
             Length of every trial (ms).
         """
-        array = np.array(table, dtype=np.float64)
-        if array.ndim != 2 or np.isnan(array).any():
+        array = _check.float_array("SpikeTimes.from_table.table", table, finite=False)
+        _check.shape("SpikeTimes.from_table.table", array, (None, None))
+        if np.any(array < 0.0):
+            first = _check._first(array < 0.0)
             raise ParameterError(
-                "SpikeTimes.from_table takes times of shape (n_trials, n_inputs) without NaN, "
-                f"got shape {array.shape}"
+                f"SpikeTimes.from_table.table{first} is {array[array < 0.0].flat[0]:g}; times are "
+                "at least 0 ms, inf where a line is silent"
             )
         order = np.argsort(array, axis=1, kind="stable")
         ordered = np.take_along_axis(array, order, axis=1)
