@@ -29,9 +29,9 @@ from spikesim.synapses import Delta, Exponential
 SMALL = config.DISABLE_JIT
 
 
-def spikes(n_steps=25, n_trials=40, n_units=70, share=0.1, seed=0):
+def spikes(n_steps=25, n_trials=70, n_units=70, share=0.1, seed=0):
     if SMALL:
-        n_steps, n_trials = 8, 17
+        n_steps, n_trials = 8, 33
     rng = np.random.default_rng(seed)
     return (rng.random((n_steps, n_trials, n_units)) < share) * 1.0
 
@@ -292,7 +292,7 @@ def test_memory_is_saved_without_changing_a_bit(monkeypatch, precision, n_thread
     monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
     monkeypatch.setattr(threads, "_n_threads", lambda: n_threads)
     monkeypatch.setattr(threads, "_pool", None)
-    x = spikes(n_trials=50)
+    x = spikes(n_trials=257)
     labels = np.arange(x.shape[1]) % 3
     net, packed = network(precision=precision), PackedSpikes.pack(x)
     results = []
@@ -330,6 +330,17 @@ def test_whole_delays_of_inputs_are_shifts(synapse):
     assert ours[0].by_spikes
     for a, b in zip(ours, theirs, strict=True):
         assert a.v_free.tobytes() == b.v_free.tobytes()
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_a_delay_beyond_all_steps_is_longer_than_the_trial(each):
+    delays = [np.full(5, d) if each else d for d in (1e300, 100.0)]
+    runs = [
+        forward(LayeredNetwork([Layer(np.ones((5, 2)), sp.LIF.normalised(8.0), delay=d)]), x)[0]
+        for d in delays
+        for x in [np.ones((6, 2, 5))]
+    ]
+    assert runs[0].v_free.tobytes() == runs[1].v_free.tobytes()
 
 
 @pytest.mark.parametrize("n_hidden", [3, 4])

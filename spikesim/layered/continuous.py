@@ -33,8 +33,8 @@ __all__ = ["EventGradients", "adjoint", "backward", "run", "spikes_of"]
 
 # Spikes of one unit in one trial: no sensible network comes near.
 _MOST_SPIKES = 100_000
-# An arrival at a unit takes about as long as so many steps of a grid.
-_COST_OF_EVENT = 20
+# About how many nanoseconds an arrival at a unit takes, with all that it leads to.
+_COST_OF_EVENT = 60
 
 _NONE = np.zeros((0, 0))
 _NO_NUMBERS = np.zeros((0, 0), dtype=np.int64)
@@ -233,7 +233,7 @@ def adjoint(
 
 
 def _cost(plans: Sequence[Plan], x: SpikeTimes) -> float:
-    """Return about how many updates of a unit on a grid a run is worth."""
+    """Return about how many nanoseconds a run takes one thread."""
     return float(_COST_OF_EVENT * len(x.times) * plans[0].layer.n_post)
 
 

@@ -136,7 +136,7 @@ class FirstSpikeTrace(ContinuousTrace):
                 *self._inputs, *units, self.duration, first, last, self.first_spikes, *peaks
             )  # fmt: skip
 
-        in_parts(work, self.n_trials, self.n_trials * self._layer.w.size)
+        in_parts(work, self.n_trials, self.n_trials * self._layer.w.size * 100.0)
         return peaks
 
     @property
@@ -228,7 +228,7 @@ def first_spikes(network: LayeredNetwork, inputs: SpikeTimes) -> tuple[FirstSpik
         def work(first: int, last: int, events=events, units=units, trace=trace) -> None:
             fire(*events, *units, inputs.duration, first, last, *trace.arrays)
 
-        in_parts(work, inputs.n_trials, inputs.n_trials * layer.w.size)
+        in_parts(work, inputs.n_trials, inputs.n_trials * layer.w.size * 100.0)
         traces.append(trace)
         events = trace.events
     return tuple(traces)
@@ -292,7 +292,7 @@ def first_spike_gradients(
             )  # fmt: skip
             return sums
 
-        parts = in_parts(work, len(grad_times), len(grad_times) * layer.w.size)
+        parts = in_parts(work, len(grad_times), len(grad_times) * layer.w.size * 100.0)
         w, bias, delay = (sum(part) for part in zip(*parts, strict=True))
         found = {"w": w.T, "bias": bias, "delay": _delay_like(layer, delay)}
         gradients.append({name: found[name] for name in layer.parameters()})

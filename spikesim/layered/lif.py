@@ -35,6 +35,10 @@ DENSE_FROM = 0.4
 LEARNT_OF_UNITS = {"tau_m", "tau_syn", "v_th"}
 
 
+# Steps after which no trial is still running, and which kernels can count.
+_NEVER = 2.0**53
+
+
 class LIFLayer(NamedTuple):
     """What the kernels need of a layer, one value a unit, derived from its parameters.
 
@@ -137,7 +141,7 @@ def delay_steps(layer: Layer, dt: float) -> np.ndarray | None:
     """Return the steps in the delay line of each input; None if inputs have none of their own."""
     if not np.ndim(layer.delay):
         return None
-    steps = np.asarray(layer.delay, np.float64) / dt
+    steps = np.minimum(np.asarray(layer.delay, np.float64) / dt, _NEVER)
     # Single precision moves a delay off the grid, the shortest one to before it can arrive.
     whole = np.rint(steps)
     off = np.abs(steps - whole) > 2.0 * np.finfo(layer.delay.dtype).eps * whole
@@ -145,7 +149,7 @@ def delay_steps(layer: Layer, dt: float) -> np.ndarray | None:
 
 
 def _lag(delay: Any, dt: float) -> int:
-    return 1 if delay is None else int(np.rint(float(delay) / dt))
+    return 1 if delay is None else int(np.rint(min(float(delay) / dt, _NEVER)))
 
 
 def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
@@ -183,7 +187,8 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
             p.subtract, waits, first, last, v_free, fired, held, currents,
         )  # fmt: skip
 
-    in_parts(part, n_trials, n_trials * n_steps * n * (1.0 + density * n_pre))
+    of_a_step = 100.0 + n * (0.5 + 0.06 * density * n_pre)
+    in_parts(part, n_trials, n_trials * n_steps * of_a_step, alike=True)
     refractory = PackedSpikes(held, n) if waits else None
     return SpikingTrace(
         v_free,

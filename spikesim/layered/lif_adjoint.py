@@ -124,7 +124,8 @@ def adjoint(
         return found
 
     n_trials, n_steps = v_free.shape[:2]
-    parts = in_parts(part, n_trials, n_trials * n_steps * n * (3.0 + density * layer.n_pre))
+    of_a_step = 150.0 + n * (1.5 + 0.1 * density * layer.n_pre)
+    parts = in_parts(part, n_trials, n_trials * n_steps * of_a_step)
     total = parts[0]
     for found in parts[1:]:
         for name, array in found.items():

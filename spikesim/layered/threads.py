@@ -12,13 +12,16 @@ __all__ = ["in_parts"]
 
 _inside = threading.local()
 
-_TRIALS_A_PART, _MOST_PARTS = 16, 8
-# Below this many updates of a unit, to wake another thread takes longer than it saves.
-_WORTH_THREADS = 100_000
+# Parts of a batch of at least so many trials: few, as each costs its own call and its own sums.
+_PARTS = ((256, 8), (64, 4), (32, 2), (0, 1))
+# Nanoseconds of work below which to wake another thread takes longer than it saves.
+_WORTH_THREADS = 500_000
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 
 
-def in_parts(work: Callable[[int, int], Any], n_trials: int, cost: float) -> list[Any]:
+def in_parts(
+    work: Callable[[int, int], Any], n_trials: int, cost: float, *, alike: bool = False
+) -> list[Any]:
     """Call ``work(first, last)`` for parts of the trials; return the results in order.
 
     What `work` itself calls does its trials in one part, in the same thread.
@@ -31,7 +34,10 @@ def in_parts(work: Callable[[int, int], Any], n_trials: int, cost: float) -> lis
         Number of trials. It alone decides on the parts, so that sums over them have the same
         bits on any machine.
     cost : float
-        About how many updates of a unit the whole is.
+        About how many nanoseconds the whole takes one thread.
+    alike : bool, default False
+        Whether the parts make no difference to what is done, as without a sum over trials; one
+        thread then does the whole at once.
     """
     if getattr(_inside, "busy", False):
         return [work(0, n_trials)]
@@ -43,10 +49,12 @@ def in_parts(work: Callable[[int, int], Any], n_trials: int, cost: float) -> lis
         finally:
             _inside.busy = False
 
-    n_parts = min(max(n_trials // _TRIALS_A_PART, 1), _MOST_PARTS)
+    n_parts = next(parts for least, parts in _PARTS if n_trials >= least)
     bounds = [n_trials * part // n_parts for part in range(n_parts + 1)]
     pairs = list(zip(bounds[:-1], bounds[1:], strict=True))
     if n_parts == 1 or cost < _WORTH_THREADS or _n_threads() == 1:
+        if alike:
+            return [do(0, n_trials)]
         return [do(first, last) for first, last in pairs]
     jobs = [_threads().submit(do, first, last) for first, last in pairs]
     return [job.result() for job in jobs]

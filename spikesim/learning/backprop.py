@@ -83,8 +83,8 @@ class Backprop(GradientRule):
         :class:`~spikesim.learning.RateBounds`.
     save_memory : bool, default False
         Work through a batch part by part, each from forward to backward, so that potentials and
-        gradients of 16 trials or an eighth of the batch are held on each core, instead of those
-        of all trials. What spiking units learn has the same bits. Not with regularisers.
+        gradients of a quarter of the batch, an eighth of a large one, are held on each core
+        instead of those of all trials. What spiking units learn has the same bits. Not with regularisers.
 
     References
     ----------
