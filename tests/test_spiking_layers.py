@@ -426,3 +426,16 @@ def test_learnt_delays_stay_causal_and_are_simulated_when_rounded():
         cells = recording[f"layer {index}"]
         np.testing.assert_array_equal(np.rint(cells.spike_times) - 1, steps)
         np.testing.assert_array_equal(cells.spike_ids, units)
+
+
+@pytest.mark.parametrize(
+    ("bits", "n_units", "message"),
+    [
+        (np.full((2, 4, 1), 8, np.uint64), 3, "has bits beyond its 3 units"),
+        (np.zeros((2, 4, 1), np.uint64), 65, r"shape \(n_trials, n_steps, 2\) for 65 units"),
+        (np.zeros((2, 4, 1), np.int64), 3, "got int64 of shape"),
+    ],
+)
+def test_bits_that_belong_to_nobody_are_refused(bits, n_units, message):
+    with pytest.raises(ValueError, match=rf"PackedSpikes\.bits .*{message}"):
+        PackedSpikes(bits, n_units)

@@ -189,10 +189,10 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
 
     of_a_step = 100.0 + n * (0.5 + 0.06 * density * n_pre)
     in_parts(part, n_trials, n_trials * n_steps * of_a_step, alike=True)
-    refractory = PackedSpikes(held, n) if waits else None
+    refractory = PackedSpikes.of_kernel(held, n) if waits else None
     return SpikingTrace(
         v_free,
-        PackedSpikes(fired, n),
+        PackedSpikes.of_kernel(fired, n),
         refractory,
         currents if learns_time else None,
         not len(values),

@@ -24,20 +24,47 @@ _WORD = 64
 class PackedSpikes:
     """A 0/1 array of shape (n_steps, n_trials, n_units) that takes one bit a number.
 
-    Made by :meth:`pack`; learning rules that can use it are given it in place of the array.
+    Usually made by :meth:`pack`; learning rules that can use it are given it in place of the
+    array.
 
-    Attributes
+    Parameters
     ----------
     bits : ndarray of uint64, shape (n_trials, n_steps, n_words)
-        Unit i is bit ``i % 64`` of word ``i // 64``.
+        Unit i is bit ``i % 64`` of word ``i // 64``; bits of no unit are 0.
     n_units : int
         Number of units.
+
+    Raises
+    ------
+    ParameterError
+        Bits of another type or shape, or of units that do not exist.
     """
 
     def __init__(self, bits: np.ndarray, n_units: int):
+        n_units = _check.integer("PackedSpikes.n_units", n_units, minimum=1)
+        n_words = -(-n_units // _WORD)
+        bits = np.asarray(bits)
+        if bits.dtype != np.uint64 or bits.ndim != 3 or bits.shape[2] != n_words:
+            raise ParameterError(
+                "PackedSpikes.bits must be uint64 of shape (n_trials, n_steps, "
+                f"{n_words}) for {n_units} units, got {bits.dtype} of shape {bits.shape}"
+            )
+        left = n_units % _WORD
+        if left and np.any(bits[:, :, -1] >> np.uint64(left)):
+            raise ParameterError(f"PackedSpikes.bits has bits beyond its {n_units} units")
+        self._keep(np.ascontiguousarray(bits), n_units)
+
+    def _keep(self, bits: np.ndarray, n_units: int) -> None:
         self.bits = bits
         self.n_units = n_units
         self._n_spikes: int | None = None
+
+    @classmethod
+    def of_kernel(cls, bits: np.ndarray, n_units: int) -> PackedSpikes:
+        """Return bits that a kernel has written, which need no check."""
+        packed = object.__new__(cls)
+        packed._keep(bits, n_units)
+        return packed
 
     @classmethod
     def pack(cls, x: Any) -> PackedSpikes:
@@ -62,7 +89,7 @@ class PackedSpikes:
         bits = np.empty((n_trials, n_steps, -(-n_units // _WORD)), dtype=np.uint64)
         if not _pack(np.ascontiguousarray(x), bits):
             return None
-        return cls(bits, n_units)
+        return cls.of_kernel(bits, n_units)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -89,7 +116,7 @@ class PackedSpikes:
 
     def take(self, trials: Any) -> PackedSpikes:
         """Return the trials of the given numbers, or of a slice, in their order."""
-        return PackedSpikes(np.ascontiguousarray(self.bits[trials]), self.n_units)
+        return PackedSpikes.of_kernel(np.ascontiguousarray(self.bits[trials]), self.n_units)
 
     def unpack(self, dtype: Any = np.float64) -> np.ndarray:
         """Return the array of zeros and ones, shape (n_steps, n_trials, n_units)."""

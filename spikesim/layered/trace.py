@@ -113,4 +113,4 @@ def joined(traces: Sequence[Any]) -> Any:
 
 
 def _joined_bits(parts: Sequence[PackedSpikes]) -> PackedSpikes:
-    return PackedSpikes(np.concatenate([one.bits for one in parts]), parts[0].n_units)
+    return PackedSpikes.of_kernel(np.concatenate([one.bits for one in parts]), parts[0].n_units)
