@@ -28,7 +28,7 @@ _PACKAGES = {
     "llvmlite": (0, 43),
     "scipy": (1, 11),
     "matplotlib": (3, 8),
-    "scikit-learn": (1, 5),
+    "scikit-learn": (1, 6),
     "tqdm": (4, 66),
 }
 _LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
