@@ -84,7 +84,8 @@ class Backprop(GradientRule):
     save_memory : bool, default False
         Work through a batch part by part, each from forward to backward, so that potentials and
         gradients of a quarter of the batch, an eighth of a large one, are held on each core
-        instead of those of all trials. What spiking units learn has the same bits. Not with regularisers.
+        instead of those of all trials. What spiking units learn has the same bits. Not with
+        regularisers.
 
     References
     ----------
