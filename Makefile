@@ -98,12 +98,14 @@ lint: $(VENV)/developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
-	$(BIN)/python -m pytest
+# Two processes: half the time, even where both have to compile.
+IN_TWO := --numprocesses 2 --dist worksteal
 
-# Nothing is compiled here, so that two processes take half the time.
+test: lint
+	$(BIN)/python -m pytest $(IN_TWO)
+
 test-nojit: $(VENV)/developed
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO)
 
 readme: $(VENV)/installed
 	$(BIN)/python experiments/readme.py
