@@ -310,6 +310,7 @@ def _v_inf(layer: Layer) -> np.ndarray:
 
 
 def units_of(layer: Layer) -> Units:
+    """Return what the kernels must know of the units of a layer and of what leads to them."""
     neuron, n = layer.neuron, layer.n_post
     tau_m, c_m = (np.full(n, value) for value in (neuron.tau_m, neuron.c_m))
     tau_syn = layer.synapse.tau_syn
