@@ -44,10 +44,10 @@ def _advance(v, current, refractory, p, waits, subtract, v_free, fired, held):
 
 
 @kernel(bare=True)
-def _pack(flags, words):
+def _pack(flags, n, words):
     for q in range(words.shape[0]):
         word = np.uint64(0)
-        for i in range(64):
+        for i in range(min(64, n - 64 * q)):
             word |= np.uint64(flags[64 * q + i]) << np.uint64(i)
         words[q] = word
 
@@ -71,9 +71,9 @@ def _run_group(
         for r in range(group):
             b = start + r
             _advance(v[r], current[r], refractory[r], p, waits, subtract, v_free[b, k], fired, held)
-            _pack(fired, fired_bits[b, k])
+            _pack(fired, n, fired_bits[b, k])
             if waits:
-                _pack(held, held_bits[b, k])
+                _pack(held, n, held_bits[b, k])
             for i in range(n):
                 current[r, i] *= decay_syn
         # What was fired first is added first; of one step, the input is.

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.errors import ParameterError
+from spikesim.layered.threads import in_parts
 
 __all__ = ["PackedSpikes", "listed"]
 
@@ -87,7 +88,11 @@ class PackedSpikes:
         """Return `x` packed, or None if it holds anything but zeros and ones."""
         n_steps, n_trials, n_units = x.shape
         bits = np.empty((n_trials, n_steps, -(-n_units // _WORD)), dtype=np.uint64)
-        if not _pack(np.ascontiguousarray(x), bits):
+        x = np.ascontiguousarray(x)
+        parts = in_parts(
+            lambda first, last: _pack(x, first, last, bits), n_trials, 0.6 * x.size, alike=True
+        )
+        if not all(parts):
             return None
         return cls.of_kernel(bits, n_units)
 
@@ -165,12 +170,12 @@ def listed(words, units):
     return n
 
 
-@kernel(bare=True)
-def _pack(x, bits):
-    """Fill `bits`; return whether all numbers are 0 or 1."""
-    n_steps, n_trials, n = x.shape
+@kernel
+def _pack(x, first, last, bits):
+    """Fill `bits` of the trials from `first` to `last`; return whether all numbers are 0 or 1."""
+    n_steps, _, n = x.shape
     for k in range(n_steps):
-        for b in range(n_trials):
+        for b in range(first, last):
             row = x[k, b]
             other = 0
             for i in range(n):

@@ -106,6 +106,9 @@ class _Layer:
         if isinstance(trace, SpikingTrace):
             n_steps, n_trials, _ = trace.spikes.shape
             self.n_values += n_steps * n_trials
+            if self.never:  # There is nothing to count.
+                self.free[:] = True
+                return
             held = trace.refractory
             words = np.zeros((2, trace.spikes.bits.shape[2]), np.uint64)
             _count_bits(
