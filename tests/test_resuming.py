@@ -326,6 +326,7 @@ class Scripted:
     """Sets the weight to the next of a list; with it, what a validation says."""
 
     weights: tuple
+    accuracies: tuple = ()
     readout = RateOutput()
 
     def init(self, network):
@@ -337,7 +338,8 @@ class Scripted:
 
     def loss_and_gradient(self, network, traces, labels):
         w = network.layers[0].w[0, 0]
-        return np.array([w]), np.array([1.0 - w])
+        right = self.accuracies[self.weights.index(w)] if self.accuracies else 1.0 - w
+        return np.array([w]), np.array([right])
 
 
 ONE = LayeredNetwork([Layer([[1.0]], Sigmoid())])
@@ -398,6 +400,41 @@ def test_early_stopping_goes_on_from_the_last_weights_and_keeps_the_best(tmp_pat
     for epochs in (2, 7, 12, 12):
         kept = scripted(EarlyStopping(3), epochs, checkpoint=tmp_path / "c")
     assert bits(kept) == bits(whole) and kept.history.n_epochs == 10
+
+
+@pytest.mark.parametrize(
+    ("weights", "calls", "best"),
+    [
+        # The best of the first call is kept through one without early stopping.
+        ((0.5, 0.3, 0.9, 0.9, 0.4), ((3, True), (1, False), (1, True)), 0.3),
+        # Without early stopping only the weights of the last epoch are kept.
+        ((0.5, 0.3, 0.2, 0.25, 0.4), ((2, True), (2, False), (1, True)), 0.25),
+        ((0.5, 0.2, 0.3, 0.4, 0.9), ((3, False), (2, True)), 0.3),
+        ((0.5, 0.2, 0.3, 0.4, 0.25), ((3, False), (2, True)), 0.25),
+    ],
+)
+def test_the_best_weights_outlive_calls_without_early_stopping(weights, calls, best):
+    result = None
+    options = {"validation": ONE_TRIAL, "warn": False}
+    for epochs, stops in calls:
+        options["until"] = EarlyStopping(50) if stops else None
+        if result is None:
+            result = fit(ONE, Scripted(weights), *ONE_TRIAL, epochs=epochs, seed=0, **options)
+        else:
+            result = partial_fit(result, *ONE_TRIAL, epochs=epochs, **options)
+        if not stops:
+            assert result.network is result.standing.network
+    assert result.network.layers[0].w[0, 0] == best
+
+
+def test_the_best_by_one_measure_is_weighed_by_another():
+    """The best loss in epoch 0 is the worst accuracy; of the others only the last is known."""
+    options = {"validation": ONE_TRIAL, "warn": False}
+    rule = Scripted((0.1, 0.2, 0.3, 0.4), (0.2, 0.9, 0.5, 0.3))
+    first = fit(ONE, rule, *ONE_TRIAL, epochs=3, seed=0, until=EarlyStopping(9), **options)
+    assert first.network.layers[0].w[0, 0] == 0.1
+    more = partial_fit(first, *ONE_TRIAL, until=EarlyStopping(9, "accuracy"), **options)
+    assert more.network.layers[0].w[0, 0] == 0.3
 
 
 def test_until_solved_is_remembered(tmp_path):

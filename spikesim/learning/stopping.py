@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from spikesim import _check
@@ -28,7 +29,9 @@ class EarlyStopping:
         Least change that counts, at least 0.
     restore_best : bool, default True
         Whether the result has the weights of the best epoch, or those of the last. It is so
-        however the training ends.
+        however the training ends. In :func:`~spikesim.learning.partial_fit` the best so far
+        stays the best. Of epochs without early stopping only the last has its weights kept: it
+        alone of them can be the best to hand back.
 
     References
     ----------
@@ -52,14 +55,25 @@ class EarlyStopping:
 
     def best_epoch(self, history: History) -> int:
         """Return the best epoch of a history that has at least one, with validation."""
-        if self.monitor == "loss":
-            values, sign = history.validation_loss, 1.0
-        else:
+        values, best = self._values(history), 0
+        for epoch in range(1, len(values)):
+            if self._less(values[epoch], values[best]):
+                best = epoch
+        return best
+
+    def is_better(self, history: History, epoch: int, other: int) -> bool:
+        """Return whether an epoch of a history with validation is better than another."""
+        values = self._values(history)
+        return self._less(values[epoch], values[other])
+
+    def _values(self, history: History) -> list[float]:
+        """Return what is watched, small where it is good."""
+        values, sign = history.validation_loss, 1.0
+        if self.monitor == "accuracy":
             values, sign = history.validation_accuracy, -1.0
         if values is None:
             raise _check.ParameterError("EarlyStopping needs a history with validation")
-        best, lowest = 0, float("inf")
-        for epoch, value in enumerate((sign * values).tolist()):
-            if value < lowest - self.min_change:
-                best, lowest = epoch, value
-        return best
+        return (sign * values).tolist()
+
+    def _less(self, value: float, other: float) -> bool:
+        return value < (math.inf if math.isnan(other) else other - self.min_change)

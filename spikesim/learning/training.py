@@ -195,7 +195,8 @@ def partial_fit(
     ----------
     result : FitResult
         What :func:`fit` or this function returned; never modified. Under early stopping it goes
-        on from the last weights, not from the best.
+        on from the last weights, not from the best, which is kept: it is handed back unless a
+        later epoch is better. For that to mean something, `validation` should stay the same.
     features, labels
         As in :func:`fit`.
     epochs : int, default 1
@@ -282,6 +283,17 @@ class _Stop:
             return solved >= self.patience
         return callable(self.until) and bool(self.until(log.history(n_epochs)))
 
+    def best_kept(
+        self, history: History, best: tuple[int, LayeredNetwork] | None, network: LayeredNetwork
+    ) -> tuple[int, LayeredNetwork] | None:
+        """Return the best epoch of which there are weights: the best before, or the last."""
+        last = history.n_epochs - 1
+        if self.best_of is None or last < 0:
+            return best
+        if best is None or self.best_of.is_better(history, last, best[0]):
+            return last, network
+        return best
+
     def about(self) -> Any:
         """Return what a checkpoint can hold of it."""
         return self.best_of if self.best_of is not None else "no EarlyStopping"
@@ -365,8 +377,7 @@ def _train(
     if history is not None:
         first, layers = history.n_epochs, history.layers
         solved = first - int(np.max(np.flatnonzero(history.accuracy != 1.0), initial=-1)) - 1
-        if best is not None and (not stop.best_of or stop.best_of.best_epoch(history) != best[0]):
-            best = None  # Of another measure.
+        best = stop.best_kept(history, best, network)
     diagnosis = Diagnosis(network, task.warn, layers, standing.warned)
     log = Log(diagnosis, held_out is not None, history)
 
@@ -411,8 +422,7 @@ def _train(
                 log.add(loss / n_trials, accuracy, seconds, n_spikes / n_trials)
                 if to_validate is not None:
                     log.add_validation(*task.validate(network, *to_validate))
-                if stop.best_of and stop.best_of.best_epoch(log.history(epoch + 1)) == epoch:
-                    best = epoch, network
+                best = stop.best_kept(log.history(epoch + 1), best, network)
                 standing = standing._replace(
                     network=network,
                     state=state,
