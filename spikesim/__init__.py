@@ -50,6 +50,7 @@ _HOMES = {
         "grid_positions",
     ),
     "spikesim.neurons": (
+        "AdaptiveLIF",
         "InhomogeneousPoissonSource",
         "LIF",
         "PoissonSource",
@@ -167,6 +168,7 @@ if TYPE_CHECKING:
     )
     from spikesim.neurons import (
         LIF,
+        AdaptiveLIF,
         InhomogeneousPoissonSource,
         PoissonSource,
         ReLU,

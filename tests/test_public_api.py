@@ -8,9 +8,9 @@ import spikesim as sp
 
 # A name that leaves this list breaks somebody's program; a new one is added here on purpose.
 PUBLIC = """
-AllToAll Alpha ArcTan Boxcar ConductanceAlpha ConductanceExponential Delta DistanceDependent
-EncoderTransformer ExplicitList Exponential ExponentialProfile FastSigmoid FixedInDegree
-FixedOutDegree FixedProbability FixedTotalNumber Gaussian GaussianProfile
+AdaptiveLIF AllToAll Alpha ArcTan Boxcar ConductanceAlpha ConductanceExponential Delta
+DistanceDependent EncoderTransformer ExplicitList Exponential ExponentialProfile FastSigmoid
+FixedInDegree FixedOutDegree FixedProbability FixedTotalNumber Gaussian GaussianProfile
 InhomogeneousPoissonSource LIF Layer LayeredNetwork LogNormal Logistic MultiGaussian Network
 NoiseCurrent Normal OneSided OneToOne PoissonInput PoissonSource Population Projection RampCurrent
 RateClassifier ReLU Record Recording SampledCurrent Sigmoid SigmoidRate SimulationInterrupted

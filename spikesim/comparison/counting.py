@@ -11,6 +11,7 @@ from spikesim.layered import LayeredNetwork, PackedSpikes, SpikeTimes
 from spikesim.layered.forward import given_to_first
 from spikesim.layered.network import Layer
 from spikesim.learning import Backprop
+from spikesim.neurons import AdaptiveLIF
 from spikesim.synapses import Exponential
 
 __all__ = ["Counts", "LayerCounts", "Part", "counted", "joined"]
@@ -79,6 +80,7 @@ def _layer_counts(
             n_weights += layer.w_rec.size
             recurrent = float(fired @ np.count_nonzero(layer.w_rec, axis=1))
         n_states = 2 if isinstance(layer.synapse, Exponential) else 1
+        n_states += isinstance(layer.neuron, AdaptiveLIF)
         events = given + recurrent + spikes if continuous else rows * layer.n_post
         updates = float(n_states * events)
     nothing = Part(0.0, True)
@@ -154,7 +156,10 @@ def _able(layer: Layer, trace: Any, surrogate: Any) -> np.ndarray:
     if reach == np.inf:
         return np.broadcast_to(fires, trace.v.shape)
     scale = np.where(fires, v_th - v_rest, 1.0)
-    distance = np.abs((trace.v - np.where(fires, v_th, 0.0)) / scale)
+    above = trace.v - np.where(fires, v_th, 0.0)
+    if isinstance(layer.neuron, AdaptiveLIF):
+        above = above - trace.a
+    distance = np.abs(above / scale)
     return fires & (distance <= reach)
 
 

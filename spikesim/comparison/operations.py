@@ -7,8 +7,9 @@ Counts depend on no machine. **Forward**, for one step of one sample:
   where all activations that a layer is given are 0, 1 or -1, else as MACs; recurrent spikes are
   always ACs. Biases are not counted. This is the definition of NeuroBench (Yik et al. 2025, Nat.
   Commun. 16:1545). A spike counts when it is sent, be it in the last step;
-- *state updates*: a spiking unit has a potential, and with an exponential synapse a current, which
-  change in every step whether or not there are spikes; a rate unit keeps nothing.
+- *state updates*: a spiking unit has a potential, with an exponential synapse a current, and if it
+  adapts a threshold, which change in every step whether or not there are spikes; a rate unit keeps
+  nothing.
 
 In continuous time nothing happens between events: each arrival over a nonzero weight, and each
 spike of a unit's own, brings the states of that unit up to date; *dense* is that of the grid of

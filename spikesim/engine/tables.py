@@ -152,7 +152,7 @@ class Tables:
         if isinstance(model, LIF):
             whose = f"population {name!r} (recording.parameters holds the values used)"
             ref_steps = constants.ref_steps
-            asked = refractory_period(model.t_ref, ref_steps, dt, whose)
+            asked = refractory_period(model, ref_steps, dt, whose)
             too_long = ref_steps > _MOST_REF_STEPS
             parameters["t_ref"] = np.where(too_long, _MOST_REF_STEPS * dt, asked)
         blocks: list[Any] = [0.0] * p.N_CONSTANTS

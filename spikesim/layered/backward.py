@@ -38,10 +38,21 @@ Neural Comput. 33:899). Then :math:`\partial w = \sum_k x_{k-\ell}^T D_k`,
 :math:`\partial x_{k-\ell} = D_k w^T` (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag.
 36(6):51).
 
+**Adaptive units** (:mod:`spikesim.neurons.adaptive_lif`) have the threshold :math:`v_{th} + a_k`,
+with :math:`a_{k+1} = d_a a_k + \delta_a S_k`. With :math:`B_k` the gradient by :math:`a_k`, from
+the last step to the first,
+
+.. math::
+
+    g^S_k \mathrel{+}= \delta_a B_{k+1}, \qquad B_k = d_a B_{k+1} - \varphi_k\, g^S_k
+
+with the last term 0 while refractory. `detach_reset` leaves this path in: it is how such units
+remember (Bellec et al. 2018, NeurIPS 31).
+
 **Learnt units.** The propagators have the gradients :math:`\partial d_m = \sum_k g_k (v_{k-1} -
 v_{rest})`, :math:`\partial p_{vi} = \sum_k g_k i_{k-1}`, :math:`\partial d_s = \sum_k I_k i_{k-1}`,
 which become those of :math:`\ln\tau_m` and :math:`\ln\tau_{syn}` by the chain rule. With
-:math:`x = (\hat v - v_{th}) / (v_{th} - v_{rest})`, :math:`\partial v_{th} = -\sum_k \varphi_k
+:math:`x = (\hat v - v_{th} - a) / (v_{th} - v_{rest})`, :math:`\partial v_{th} = -\sum_k \varphi_k
 g^S_k (1 + x_k)`, and :math:`-\sum_k A_k S_k` besides where the reset subtracts.
 
 With :math:`S_k` replaced by the primitive of the surrogate in the forward run these are exact

@@ -1,4 +1,4 @@
-"""A layer of LIF neurons, for a batch of trials: its constants, and its run forward."""
+"""A layer of LIF neurons, adaptive or not, for a batch of trials: constants, and run forward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spikesim.layered.network import Layer
 from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.threads import in_parts
 from spikesim.layered.trace import SpikingTrace
-from spikesim.neurons import LIF
+from spikesim.neurons import LIF, AdaptiveLIF
 from spikesim.neurons.lif import refractory_period
 from spikesim.synapses import Delta, Exponential
 
@@ -37,13 +37,14 @@ LEARNT_OF_UNITS = {"tau_m", "tau_syn", "v_th"}
 
 # Steps after which no trial is still running, and which kernels can count.
 _NEVER = 2.0**53
+_NO_ADAPTATION = (np.asarray(0.0), np.asarray(0.0))
 
 
 class LIFLayer(NamedTuple):
     """What the kernels need of a layer, one value a unit, derived from its parameters.
 
     Units that never fire have ``fires`` False and, where a number is needed, a `v_th_finite`
-    without meaning.
+    without meaning. Those that do not adapt have a `decay_a` and a `delta_a` without units.
     """
 
     decay_m: np.ndarray
@@ -63,15 +64,22 @@ class LIFLayer(NamedTuple):
     v_th_finite: np.ndarray
     scale: np.ndarray
     scale_is_positive: bool
+    adapts: bool
+    decay_a: np.ndarray
+    delta_a: np.ndarray
 
 
 @lru_cache(maxsize=256)
 def prepared(
-    neuron: LIF, synapse: Delta | Exponential, n: int, dt: float, dtype: Any = np.float64
+    neuron: LIF | AdaptiveLIF,
+    synapse: Delta | Exponential,
+    n: int,
+    dt: float,
+    dtype: Any = np.float64,
 ) -> LIFLayer:
     """Derive the constants of a layer of `n` units; warn when `t_ref` has to be rounded."""
     constants = neuron.constants(dt)
-    refractory_period(neuron.t_ref, constants.ref_steps, dt, f"a layer of {n} units")
+    refractory_period(neuron, constants.ref_steps, dt, f"a layer of {n} units")
     v_init = neuron.v_rest if neuron.v_init is None else neuron.v_init
     fires = np.isfinite(constants.v_th)
     v_th_finite = np.where(
@@ -84,7 +92,10 @@ def prepared(
         matrix = synapse.propagators(np.asarray(neuron.tau_m), np.asarray(neuron.c_m), dt)
         p_vi, decay_syn = matrix.p_vi, float(matrix.decay_syn)
 
-    def spread(value: Any) -> np.ndarray:
+    adapts = isinstance(neuron, AdaptiveLIF)
+    decay_a, delta_a = neuron.adaptation(dt) if isinstance(neuron, AdaptiveLIF) else _NO_ADAPTATION
+
+    def spread(value: Any, n: int = n) -> np.ndarray:
         array = np.array(np.broadcast_to(value, (n,)))
         return array.astype(dtype) if array.dtype == np.float64 else array
 
@@ -106,6 +117,9 @@ def prepared(
         v_th_finite=spread(v_th_finite),
         scale=spread(scale),
         scale_is_positive=bool((scale > 0.0).all()),
+        adapts=adapts,
+        decay_a=spread(decay_a, n if adapts else 0),
+        delta_a=spread(delta_a, n if adapts else 0),
     )
 
 
@@ -158,7 +172,7 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
     Parameters
     ----------
     layer : Layer
-        LIF units.
+        LIF or AdaptiveLIF units.
     x : PackedSpikes or ndarray of shape (n_steps, n_trials, n_pre)
         Output of the layer before, behind the delay lines of inputs that have some.
     dt : float
@@ -178,13 +192,16 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
     gain, decay_syn = filtered(p, layer.w.dtype)
     learns_time = bool(LEARNT_OF_UNITS & set(layer.trainable))
     currents = np.empty(v_free.shape if learns_time else (0, 0, 0), v_free.dtype)
+    adaptation = np.empty(v_free.shape if p.adapts else (0, 0, 0), v_free.dtype)
+    run_trials = lif_forward.run_trials_of(p.adapts)
     ref_steps = np.minimum(p.ref_steps, 2**31 - 1).astype(np.int32)
     parameters = (constant, gain, p.decay_m, p.v_rest, p.v_th, p.v_reset, ref_steps)
 
     def part(first: int, last: int) -> None:
-        lif_forward.run_trials(
-            bits, values, layer.w, w_rec, lags(layer, dt), parameters, p.v_init, decay_syn,
-            p.subtract, waits, first, last, v_free, fired, held, currents,
+        run_trials(
+            bits, values, layer.w, w_rec, lags(layer, dt), parameters, (p.decay_a, p.delta_a),
+            p.v_init, decay_syn, p.subtract, waits, first, last, v_free, fired, held, currents,
+            adaptation,
         )  # fmt: skip
 
     of_a_step = 100.0 + n * (0.5 + 0.06 * density * n_pre)
@@ -196,6 +213,7 @@ def run(layer: Layer, x: PackedSpikes | np.ndarray, dt: float) -> SpikingTrace:
         refractory,
         currents if learns_time else None,
         not len(values),
+        adaptation if p.adapts else None,
     )
 
 

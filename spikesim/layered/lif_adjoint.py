@@ -58,7 +58,7 @@ def adjoint(
     Parameters
     ----------
     layer : Layer
-        LIF units.
+        LIF or AdaptiveLIF units.
     dt : float
         Time step (ms).
     x : PackedSpikes or ndarray
@@ -77,8 +77,9 @@ def adjoint(
     dtype, n = layer.w.dtype, layer.n_post
     p = prepared(layer.neuron, layer.synapse, n, dt, dtype)
     if not p.scale_is_positive:
+        name = type(layer.neuron).__name__
         raise ParameterError(
-            "LIF.v_th must lie above LIF.v_rest for surrogate gradients, which measure the "
+            f"{name}.v_th must lie above {name}.v_rest for surrogate gradients, which measure the "
             "membrane potential in units of v_th - v_rest"
         )
     none = read_only(np.zeros((1, 1, n), dtype))
@@ -86,9 +87,10 @@ def adjoint(
     lag, lag_rec = lags(layer, dt)
     gain, decay_syn = filtered(p, dtype)
     inverse = np.where(p.fires, 1.0 / p.scale, 0.0).astype(dtype)
-    scalar, derivatives, surrogate_is = _surrogate(surrogate, p, v_free, inverse)
+    adaptation = _adaptation(p, trace) if p.adapts else none
+    scalar, derivatives, surrogate_is = _surrogate(surrogate, p, v_free, adaptation, inverse)
     learns_units = bool(LEARNT_OF_UNITS & set(layer.trainable))
-    kernel = lif_backward.adjoint_of(scalar, relaxed is not None, learns_units)
+    kernel = lif_backward.adjoint_of(scalar, relaxed is not None, learns_units, p.adapts)
     arrived = np.empty(v_free.shape, dtype)
     arguments = (
         v_free,
@@ -104,6 +106,7 @@ def adjoint(
         surrogate_is,
         (p.subtract, bool(detach_reset), held.size > 0),
         _currents(layer, dt, x, trace) if learns_units else none,
+        (adaptation, p.decay_a, p.delta_a),
     )
     wanted = [name for name in layer.trainable if getattr(layer, name, None) is not None]
     bits, values, density = as_given(x, layer)
@@ -142,7 +145,7 @@ def adjoint(
 
 
 def _surrogate(
-    surrogate: Any, p: LIFLayer, v_free: np.ndarray, inverse: np.ndarray
+    surrogate: Any, p: LIFLayer, v_free: np.ndarray, adaptation: np.ndarray, inverse: np.ndarray
 ) -> tuple[Any, np.ndarray, tuple[Any, Any]]:
     """Return the kernel of a surrogate, or its derivatives if it has none; its slope and reach."""
     kind = v_free.dtype.type
@@ -150,7 +153,10 @@ def _surrogate(
     scalar = getattr(surrogate, "scalar", None)
     if scalar is not None:
         return scalar, np.zeros((1, 1, v_free.shape[2]), kind), surrogate_is
-    derivatives = surrogate.derivative((v_free - p.v_th_finite) / p.scale) * inverse
+    above = v_free - p.v_th_finite
+    if p.adapts:
+        above -= adaptation
+    derivatives = surrogate.derivative(above / p.scale) * inverse
     return None, np.ascontiguousarray(derivatives, kind), surrogate_is
 
 
@@ -169,6 +175,17 @@ def _both_ways(w: np.ndarray | None, dtype: np.dtype) -> tuple[np.ndarray, np.nd
     if w is None:
         return read_only(np.zeros((0, 0), dtype)), np.zeros((0, 0), dtype)
     return read_only(w), np.ascontiguousarray(w.T)
+
+
+def _adaptation(p: LIFLayer, trace: Any) -> np.ndarray:
+    """Return the adaptation that each step was decided by, shape (n_trials, n_steps, n_units)."""
+    if isinstance(trace, SpikingTrace) and trace.adaptation is not None:
+        return trace.adaptation
+    output = np.asarray(trace.output)
+    adaptation = np.zeros((output.shape[1], output.shape[0], output.shape[2]), p.decay_a.dtype)
+    for k in range(1, len(output)):
+        adaptation[:, k] = p.decay_a * adaptation[:, k - 1] + p.delta_a * output[k - 1]
+    return adaptation
 
 
 def _currents(layer: Layer, dt: float, x: Any, trace: Any) -> np.ndarray:

@@ -30,12 +30,22 @@ def _unpack(words, flags):
 
 
 @kernel(bare=True)
-def _list_near(v_free, v_th, inverse, reach, units):
+def _list_near(v_free, v_th, a, inverse, reach, units):
     """List the units whose potential is within `reach` of their threshold; return how many."""
     n = 0
     for i in range(v_free.shape[0]):
         units[n] = i
         n += abs((v_free[i] - v_th[i]) * inverse[i]) <= reach
+    return n
+
+
+@kernel(bare=True)
+def _list_near_adaptive(v_free, v_th, a, inverse, reach, units):
+    """Do the same for units whose threshold is above `v_th` by `a`."""
+    n = 0
+    for i in range(v_free.shape[0]):
+        units[n] = i
+        n += abs((v_free[i] - (v_th[i] + a[i])) * inverse[i]) <= reach
     return n
 
 
@@ -64,7 +74,9 @@ def _pull(grad_arrived, k, weights, start, group, near, grad_spikes):
 
 
 @lru_cache(maxsize=64)
-def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False) -> Any:
+def adjoint_of(
+    surrogate: Any, graded: bool = False, learns_units: bool = False, adapts: bool = False
+) -> Any:
     """Return the kernel of the backward pass with `surrogate` compiled into it.
 
     Parameters
@@ -76,14 +88,18 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
         Whether outputs are graded, as in the gradient check, instead of spikes.
     learns_units : bool, default False
         Whether gradients by time constants and thresholds are wanted too.
+    adapts : bool, default False
+        Whether thresholds adapt.
     """
+    list_near = _list_near_adaptive if adapts else _list_near
     given = surrogate is None
     slope_at = _one if given else surrogate
 
     @kernel(bare=True)
     def step_back(
         v_free, output, held, derivatives, grad_v, p, decay_syn, surrogate_is, flags, current,
-        is_first, grad_spikes, grad_after, grad_current, moved_next, current_next, sums,
+        is_first, of_a, a, grad_a, grad_spikes, grad_after, grad_current, moved_next,
+        current_next, sums,
     ):  # fmt: skip
         """Go back one step of one trial; arrays have one value a unit."""
         p_vi, decay_m, v_rest, v_th, v_reset, v_init, inverse = p
@@ -93,7 +109,8 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
         zero = v_free.dtype.type(0)
         for i in range(v_free.shape[0]):
             waiting = waits and held[i] != 0
-            distance = (v_free[i] - v_th[i]) * inverse[i]
+            threshold = v_th[i] + a[i] if adapts else v_th[i]
+            distance = (v_free[i] - threshold) * inverse[i]
             if given:
                 phi = derivatives[i]
             else:
@@ -103,11 +120,16 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
                 spike = output[i]
             else:
                 fires = (inverse[i] > zero) and not waiting
-                spike = one if fires and (v_free[i] >= v_th[i]) else zero
+                spike = one if fires and (v_free[i] >= threshold) else zero
             after = grad_after[i]
             grad_spike = grad_spikes[i]
             if not detached:
                 grad_spike += after * (v_reset[i] - (v_th[i] if subtract else v_free[i]))
+            if adapts:
+                decay_a, delta_a = of_a[1][i], of_a[2][i]
+                grad_spike += delta_a * grad_a[i]
+                of_threshold = zero if waiting else grad_spike * phi
+                grad_a[i] = decay_a * grad_a[i] - of_threshold
             through = after if subtract else after * (one - spike)
             grad = (after if waiting else through + grad_spike * phi) + grad_v[i]
             moved = zero if waiting else grad
@@ -129,10 +151,12 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
     @kernel(bare=True)
     def group_back(
         v_free, outputs, held_bits, derivatives, grad_output, grad_v, later, rec, p, decay_syn,
-        surrogate_is, flags, currents, start, group, grad_arrived, sums, scratch,
+        surrogate_is, flags, currents, of_a, start, group, grad_arrived, sums, scratch,
     ):  # fmt: skip
         """Go back up to four trials from `start`, see :func:`adjoint`."""
-        grad_spikes, grad_after, grad_current, moved_next, current_next, held, near = scratch
+        grad_spikes, grad_after, grad_current, moved_next, current_next, grad_a, held, near = (
+            scratch
+        )
         grad_later, w_later, w_later_t, lag_later = later
         w_rec, w_rec_t, lag_rec = rec
         n_steps, n = v_free.shape[1], v_free.shape[2]
@@ -144,6 +168,8 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
                 grad_current[r, i] = 0
                 moved_next[r, i] = 0
                 current_next[r, i] = 0
+                if adapts:
+                    grad_a[r, i] = 0
         for k in range(n_steps - 1, -1, -1):
             # Axes that only repeat have the length 1.
             step, step_v = min(k, grad_output.shape[0] - 1), min(k, grad_v.shape[0] - 1)
@@ -154,7 +180,8 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
                     grad_arrived[b, k, i] = grad_current[r, i]
                     grad_spikes[r, i] = row[i]
                 if surrogate_is[1] < np.inf:
-                    n_near[r] = _list_near(v_free[b, k], p[3], p[6], surrogate_is[1], units[r])
+                    a = of_a[0][b if adapts else 0, k if adapts else 0]
+                    n_near[r] = list_near(v_free[b, k], p[3], a, p[6], surrogate_is[1], units[r])
             if w_later.shape[0] > 0 and k + lag_later < n_steps:
                 _pull(
                     grad_later, k + lag_later, (w_later, w_later_t), start, group, near, grad_spikes
@@ -173,14 +200,15 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
                     grad_v[step_v, min(b, grad_v.shape[1] - 1)],
                     p, decay_syn, surrogate_is, flags,
                     currents[b if learns_units else 0, k if learns_units else 0],
-                    k == 0, grad_spikes[r], grad_after[r], grad_current[r], moved_next[r],
+                    k == 0, of_a, of_a[0][b if adapts else 0, k if adapts else 0], grad_a[r],
+                    grad_spikes[r], grad_after[r], grad_current[r], moved_next[r],
                     current_next[r], sums,
                 )  # fmt: skip
 
     @kernel(error_model="numpy")
     def adjoint(
         v_free, outputs, held_bits, derivatives, grad_output, grad_v, later, rec, p, decay_syn,
-        surrogate_is, flags, currents, first, last, grad_arrived, sums,
+        surrogate_is, flags, currents, of_a, first, last, grad_arrived, sums,
     ):  # fmt: skip
         """Run the trials from `first` to `last`, each from its last step to its first.
 
@@ -213,6 +241,9 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
         currents : ndarray, shape (n_trials, n_steps, n_units)
             Current after each step, where parameters of units are learnt; shape (1, 1, n_units)
             without meaning otherwise.
+        of_a : tuple of ndarray
+            Adaptation that each step was decided by, shape (n_trials, n_steps, n_units), with
+            ``decay_a, delta_a``; shape (1, 1, n_units) without meaning where nothing adapts.
         grad_arrived : ndarray, shape (n_trials, n_steps, n_units)
             Filled with the gradient by what arrives in each step.
         sums : ndarray, shape (5, n_units)
@@ -226,13 +257,14 @@ def adjoint_of(surrogate: Any, graded: bool = False, learns_units: bool = False)
             np.empty((_GROUP, n), kind),
             np.empty((_GROUP, n), kind),
             np.empty((_GROUP, n), kind),
+            np.empty((_GROUP, n if adapts else 0), kind),
             np.empty(64 * (n // 64 + 1), np.uint8),
             (np.empty(_GROUP, np.int64), np.empty((_GROUP, n), np.int64)),
         )
         for start in range(first, last, _GROUP):
             group_back(
                 v_free, outputs, held_bits, derivatives, grad_output, grad_v, later, rec, p,
-                decay_syn, surrogate_is, flags, currents, start, min(_GROUP, last - start),
+                decay_syn, surrogate_is, flags, currents, of_a, start, min(_GROUP, last - start),
                 grad_arrived, sums, scratch,
             )  # fmt: skip
 

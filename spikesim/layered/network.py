@@ -15,12 +15,13 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import ParameterError, ParameterTypeError
-from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
+from spikesim.neurons import LIF, AdaptiveLIF, ReLU, Sigmoid, Step, Tanh
 from spikesim.synapses import Delta, Exponential
 
 __all__ = ["Layer", "LayeredNetwork", "dense"]
 
-_NEURONS = (LIF, ReLU, Sigmoid, Step, Tanh)
+_NEURONS = (LIF, AdaptiveLIF, ReLU, Sigmoid, Step, Tanh)
+_NAMES = "LIF, AdaptiveLIF, Sigmoid, Tanh, ReLU or Step"
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 _PARAMETERS = ("w", "bias", "w_rec", "steepness", "delay")
 # Of a neuron or synapse; time constants are learnt by their logarithm, so that they stay above 0.
@@ -41,7 +42,7 @@ class Layer:
     w : array_like, shape (n_pre, n_post)
         Weights: pA through an :class:`~spikesim.synapses.Exponential` synapse, mV through
         :class:`~spikesim.synapses.Delta`, without unit for rate units.
-    neuron : LIF, Sigmoid, Tanh, ReLU or Step
+    neuron : LIF, AdaptiveLIF, Sigmoid, Tanh, ReLU or Step
         The units of the layer.
     bias : array_like, shape (n_post,), optional
         Bias of rate units, constant current (pA) of spiking ones; default zeros.
@@ -88,7 +89,7 @@ class Layer:
         if 0 in w.shape:
             raise ParameterError(f"Layer.w must have at least one row and column, got {w.shape}")
         n_post = w.shape[1]
-        _check.instance("Layer.neuron", self.neuron, _NEURONS, "LIF, Sigmoid, Tanh, ReLU or Step")
+        _check.instance("Layer.neuron", self.neuron, _NEURONS, _NAMES)
         _check.instance("Layer.synapse", self.synapse, (Delta, Exponential), "Delta or Exponential")
         bias = np.zeros(n_post) if self.bias is None else self.bias
         steepness = self.steepness
@@ -362,7 +363,7 @@ def dense(
     ----------
     sizes : sequence of int
         Inputs, hidden units of each layer, outputs: at least two numbers of at least 1.
-    neuron : LIF, Sigmoid, Tanh, ReLU or Step
+    neuron : LIF, AdaptiveLIF, Sigmoid, Tanh, ReLU or Step
         The hidden units, and the output units unless `output` is given.
     output : neuron, optional
         The output units.
@@ -392,7 +393,7 @@ def dense(
         )
     for name, unit in (("neuron", neuron), ("output", output)):
         if unit is not None or name == "neuron":
-            _check.instance(f"dense.{name}", unit, _NEURONS, "LIF, Sigmoid, Tanh, ReLU or Step")
+            _check.instance(f"dense.{name}", unit, _NEURONS, _NAMES)
     recurrent = _check.boolean("dense.recurrent", recurrent)
     sizes = [_check.integer(f"dense.sizes[{i}]", n, minimum=1) for i, n in enumerate(sizes)]
     if len(sizes) < 2:
@@ -416,7 +417,7 @@ def dense(
 
 def _refuse_outside_continuous_time(layers: Sequence[Layer], precision: str) -> None:
     for index, layer in enumerate(layers):
-        if not layer.neuron.spiking or not isinstance(layer.synapse, Exponential):
+        if not isinstance(layer.neuron, LIF) or not isinstance(layer.synapse, Exponential):
             raise ParameterError(
                 f"LayeredNetwork.layers[{index}]: continuous time needs LIF units with "
                 "Exponential synapses"

@@ -82,14 +82,16 @@ def _spiking_layer(
     shape = (*x.shape[:2], layer.n_post)
     output, v_free = np.zeros(shape), np.zeros(shape)
     v = np.broadcast_to(p.v_init, shape[1:])
-    current = np.zeros(shape[1:])
+    current, a = np.zeros(shape[1:]), np.zeros(shape[1:])
     gain = 1.0 if p.delta else p.p_vi
     lag, lag_rec = lif.lags(layer, dt)
     for k in range(shape[0]):
         push = gain * current + constant
         v_free[k] = np.where(held[k], v, p.v_rest + p.decay_m * (v - p.v_rest) + push)
         free = ~held[k] & p.fires
-        output[k] = np.where(free, spike((v_free[k] - p.v_th_finite) / p.scale), 0.0)
+        output[k] = np.where(free, spike((v_free[k] - p.v_th_finite - a) / p.scale), 0.0)
+        if p.adapts:
+            a = p.decay_a * a + p.delta_a * output[k]
         resets = output[k] if reset_spikes is None else reset_spikes[k]
         if p.subtract:
             v = v_free[k] - (p.v_th_finite - p.v_reset) * resets

@@ -57,6 +57,8 @@ class SpikingTrace:
     by_spikes : bool
         Whether a row of weights was added for each spike of the input; else whole products were
         made, as for graded input and for spikes so dense that this is faster.
+    adaptation : ndarray, shape (n_trials, n_steps, n_units), or None
+        Of units that adapt, what the threshold of each step was above `v_th` (mV).
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class SpikingTrace:
         refractory: PackedSpikes | None,
         currents: np.ndarray | None = None,
         by_spikes: bool = True,
+        adaptation: np.ndarray | None = None,
     ):
         self.v_free = v_free
         self.spikes = spikes
         self.refractory = refractory
         self.currents = currents
         self.by_spikes = by_spikes
+        self.adaptation = adaptation
 
     @property
     def passed_on(self) -> PackedSpikes:
@@ -84,6 +88,11 @@ class SpikingTrace:
         if self.v_free is None:
             raise SpikesimError("the potentials of this trace were not kept, to save memory")
         return self.v_free.transpose(1, 0, 2)
+
+    @property
+    def a(self) -> np.ndarray | None:
+        """Threshold above `v_th` (mV), shape (n_steps, n_trials, n_units); None of plain LIF."""
+        return None if self.adaptation is None else self.adaptation.transpose(1, 0, 2)
 
     def without_potentials(self) -> SpikingTrace:
         """Return a trace of the spikes alone, which takes a thirtieth of the memory."""

@@ -21,6 +21,7 @@ from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.learning.readouts import FirstSpike, MaxMembrane, MeanMembrane
+from spikesim.neurons import AdaptiveLIF
 from spikesim.synapses import Exponential
 
 __all__ = ["EventProp"]
@@ -269,6 +270,11 @@ def _refuse_other_than_spikes(x: Any) -> None:
 
 def _check_layer(index: int, layer: Layer, continuous_time: bool) -> None:
     neuron = layer.neuron
+    if isinstance(neuron, AdaptiveLIF):
+        raise ParameterError(
+            "EventProp does not know AdaptiveLIF, whose spikes move their own threshold; layer "
+            f"{index} has it: train it with Backprop or EProp"
+        )
     if not neuron.spiking or not isinstance(layer.synapse, Exponential):
         raise ParameterError(
             f"EventProp trains LIF neurons with Exponential synapses; layer {index} has other ones"

@@ -21,6 +21,7 @@ from spikesim.learning.gradient_rule import Arrays, GradientRule
 from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
+from spikesim.neurons import AdaptiveLIF
 from spikesim.neurons.lif import move
 from spikesim.surrogates import StraightThrough
 
@@ -126,6 +127,11 @@ class Reinforce(GradientRule):
             raise ParameterError("Reinforce trains LIF units; rate units have no spikes to draw")
         self._only_trains(network, ("w", "bias", "w_rec"))
         for index, layer in enumerate(network.layers):
+            if isinstance(layer.neuron, AdaptiveLIF):
+                raise ParameterError(
+                    f"Reinforce does not know AdaptiveLIF, which layer {index} has; its chance of "
+                    "a spike is that of LIF units"
+                )
             if layer.delay is not None or layer.delay_rec is not None:
                 raise ParameterError(
                     f"Reinforce takes connections of one step, layer {index} has delays"

@@ -1,5 +1,6 @@
 """What a neuron is: one file a model, with its equation, parameters and step."""
 
+from spikesim.neurons.adaptive_lif import AdaptiveLIF
 from spikesim.neurons.inhomogeneous_poisson_source import InhomogeneousPoissonSource
 from spikesim.neurons.lif import LIF
 from spikesim.neurons.poisson_source import PoissonSource
@@ -12,6 +13,7 @@ from spikesim.neurons.tanh import Tanh
 
 __all__ = [
     "LIF",
+    "AdaptiveLIF",
     "InhomogeneousPoissonSource",
     "PoissonSource",
     "ReLU",

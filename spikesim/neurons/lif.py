@@ -22,7 +22,7 @@ current held constant, :math:`p_{v,i}\,i_{syn}` for a decaying one, see
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from spikesim.distributions import Distribution, drawn
 from spikesim.errors import RoundingWarning
 from spikesim.neurons._units import ask_about_membrane
 
-__all__ = ["LIF"]
+__all__ = ["LIF", "Membrane"]
 
 
 class LIFConstants(NamedTuple):
@@ -47,9 +47,135 @@ class LIFConstants(NamedTuple):
     subtract: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Membrane:
+    """What :class:`LIF` and :class:`~spikesim.AdaptiveLIF` share: their parameters, checked."""
+
+    tau_m: Any = 10.0
+    c_m: Any = 250.0
+    v_rest: Any = -65.0
+    v_th: Any = -50.0
+    v_reset: Any = -65.0
+    t_ref: Any = 2.0
+    i_ext: Any = 0.0
+    v_init: Any = None
+    reset: str = "to_potential"
+
+    spiking = True
+    recordable: ClassVar[tuple[str, ...]] = ("v", "i_syn", "g_syn")
+    _numeric: ClassVar[tuple[str, ...]] = (
+        "tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        self._keep()
+        ask_about_membrane(self, threshold="v_th")
+
+    def _keep(self) -> None:
+        """Check the parameters and keep them as floats, arrays of our own or distributions."""
+        for name in ("tau_m", "c_m"):
+            self._store(name, low=0.0, strict=True)
+        for name in ("v_rest", "v_reset", "i_ext"):
+            self._store(name)
+        self._store("v_th", finite=False)
+        self._store("t_ref", low=0.0)
+        if self.v_init is not None:
+            self._store("v_init")
+        _check.choice(f"{self._name}.reset", self.reset, ("to_potential", "subtract"))
+        if not isinstance(self.v_reset, Distribution) and not isinstance(self.v_th, Distribution):
+            _refuse_reset_above_threshold(self._name, self.v_reset, self.v_th)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def r_m(self) -> Any:
+        """Membrane resistance (GOhm), so that pA times r_m is mV."""
+        return self.tau_m / self.c_m
+
+    def sizes(self) -> set[int]:
+        """Return the lengths of the parameters given one value a neuron."""
+        values = (getattr(self, name) for name in self._numeric)
+        return {len(v) for v in values if isinstance(v, np.ndarray) and v.ndim == 1}
+
+    def random(self) -> list[str]:
+        """Return the names of the parameters that are distributions, yet to be drawn."""
+        return [name for name in self._numeric if isinstance(getattr(self, name), Distribution)]
+
+    def drawn(self, n: int, rng: np.random.Generator) -> Self:
+        """Return the neuron with each parameter as an array of `n` values, drawn where random.
+
+        Raises
+        ------
+        ParameterError
+            A parameter of another length than `n`, or a drawn value that is not allowed.
+        """
+        values: dict[str, Any] = {}
+        random = self.random()
+        for name in self._numeric:
+            value = getattr(self, name)
+            if value is None:
+                value = values["v_rest"]
+            elif name in random:
+                value = drawn(f"{self._name}.{name}", value, rng, n)
+            elif isinstance(value, np.ndarray):
+                _check.shape(f"{self._name}.{name}", value, (n,))
+            values[name] = np.full(n, value)
+        # Not by the class itself, which would ask about units a second time.
+        model = object.__new__(type(self))
+        for array in values.values():
+            array.flags.writeable = False
+        model.__dict__.update(values, reset=self.reset)
+        if random:
+            model._keep()  # What is not drawn has been checked.
+        return model
+
+    def replaced(self, **values: Any) -> Self:
+        """Return the neuron with other values of some parameters, checked but for their units."""
+        model = object.__new__(type(self))
+        model.__dict__.update(self.__dict__, **values)
+        model._keep()
+        return model
+
+    def constants(self, dt: float) -> LIFConstants:
+        """Derive what a step needs from the parameters, scalars kept scalar.
+
+        Parameters
+        ----------
+        dt : float
+            Time step (ms).
+        """
+        decay_m = np.exp(-dt / np.asarray(self.tau_m))
+        with np.errstate(over="ignore"):
+            ref_steps = np.minimum(np.rint(np.asarray(self.t_ref) / dt), 2.0**53)
+        return LIFConstants(
+            decay_m=decay_m,
+            leak_gain=-np.expm1(-dt / np.asarray(self.tau_m)) * self.r_m,
+            v_rest=np.asarray(self.v_rest),
+            v_th=np.asarray(self.v_th),
+            v_reset=np.asarray(self.v_reset),
+            ref_steps=ref_steps.astype(np.int64),
+            subtract=self.reset == "subtract",
+        )
+
+    def _store(
+        self, name: str, *, low: float | None = None, strict: bool = False, finite: bool = True
+    ) -> None:
+        """Check the parameter `name` and keep it as a float or a read-only array of our own."""
+        value = getattr(self, name)
+        if isinstance(value, Distribution):
+            return
+        label = f"{self._name}.{name}"
+        stored = _check.per_neuron(label, value, low=low, strict=strict, finite=finite)
+        if name == "v_th" and np.any(np.isneginf(stored)):
+            raise _check.ParameterError(f"{label} must not be -inf")
+        object.__setattr__(self, name, stored)
+
+
 @_check.suggest_keywords
 @dataclass(frozen=True, eq=False)
-class LIF:
+class LIF(Membrane):
     """Leaky integrate-and-fire neuron with current inputs.
 
     Every parameter but `reset` is a number, an array of one value a neuron, or a
@@ -89,37 +215,6 @@ class LIF:
         A value that is not a number, an array or a distribution.
     """
 
-    tau_m: Any = 10.0
-    c_m: Any = 250.0
-    v_rest: Any = -65.0
-    v_th: Any = -50.0
-    v_reset: Any = -65.0
-    t_ref: Any = 2.0
-    i_ext: Any = 0.0
-    v_init: Any = None
-    reset: str = "to_potential"
-
-    spiking = True
-    recordable = ("v", "i_syn", "g_syn")
-
-    def __post_init__(self) -> None:
-        self._keep()
-        ask_about_membrane(self, threshold="v_th")
-
-    def _keep(self) -> None:
-        """Check the parameters and keep them as floats, arrays of our own or distributions."""
-        for name in ("tau_m", "c_m"):
-            self._store(name, low=0.0, strict=True)
-        for name in ("v_rest", "v_reset", "i_ext"):
-            self._store(name)
-        self._store("v_th", finite=False)
-        self._store("t_ref", low=0.0)
-        if self.v_init is not None:
-            self._store("v_init")
-        _check.choice("LIF.reset", self.reset, ("to_potential", "subtract"))
-        if not isinstance(self.v_reset, Distribution) and not isinstance(self.v_th, Distribution):
-            _refuse_reset_above_threshold(self.v_reset, self.v_th)
-
     @classmethod
     def normalised(cls, tau_m: Any = 20.0, t_ref: Any = 0.0, reset: str = "to_potential") -> LIF:
         """Make the neuron of the learning literature: rest 0, threshold 1, reset 0, r_m = 1.
@@ -140,117 +235,31 @@ class LIF:
         """Make a normalised leaky integrator without threshold, for readouts."""
         return cls(tau_m, tau_m, 0.0, np.inf, 0.0, 0.0)
 
-    @property
-    def r_m(self) -> Any:
-        """Membrane resistance (GOhm), so that pA times r_m is mV."""
-        return self.tau_m / self.c_m
 
-    def sizes(self) -> set[int]:
-        """Return the lengths of the parameters given one value a neuron."""
-        values = (getattr(self, name) for name in _NUMERIC)
-        return {len(v) for v in values if isinstance(v, np.ndarray) and v.ndim == 1}
-
-    def random(self) -> list[str]:
-        """Return the names of the parameters that are distributions, yet to be drawn."""
-        return [name for name in _NUMERIC if isinstance(getattr(self, name), Distribution)]
-
-    def drawn(self, n: int, rng: np.random.Generator) -> LIF:
-        """Return the neuron with each parameter as an array of `n` values, drawn where random.
-
-        Raises
-        ------
-        ParameterError
-            A parameter of another length than `n`, or a drawn value that is not allowed.
-        """
-        values: dict[str, Any] = {}
-        random = self.random()
-        for name in _NUMERIC:
-            value = getattr(self, name)
-            if value is None:
-                value = values["v_rest"]
-            elif name in random:
-                value = drawn(f"LIF.{name}", value, rng, n)
-            elif isinstance(value, np.ndarray):
-                _check.shape(f"LIF.{name}", value, (n,))
-            values[name] = np.full(n, value)
-        # Not by LIF(), which would ask about units a second time.
-        model = object.__new__(LIF)
-        for array in values.values():
-            array.flags.writeable = False
-        model.__dict__.update(values, reset=self.reset)
-        if random:
-            model._keep()  # What is not drawn has been checked.
-        return model
-
-    def replaced(self, **values: Any) -> LIF:
-        """Return the neuron with other values of some parameters, checked but for their units."""
-        model = object.__new__(LIF)
-        model.__dict__.update(self.__dict__, **values)
-        model._keep()
-        return model
-
-    def constants(self, dt: float) -> LIFConstants:
-        """Derive what a step needs from the parameters, scalars kept scalar.
-
-        Parameters
-        ----------
-        dt : float
-            Time step (ms).
-        """
-        decay_m = np.exp(-dt / np.asarray(self.tau_m))
-        with np.errstate(over="ignore"):
-            ref_steps = np.minimum(np.rint(np.asarray(self.t_ref) / dt), 2.0**53)
-        return LIFConstants(
-            decay_m=decay_m,
-            leak_gain=-np.expm1(-dt / np.asarray(self.tau_m)) * self.r_m,
-            v_rest=np.asarray(self.v_rest),
-            v_th=np.asarray(self.v_th),
-            v_reset=np.asarray(self.v_reset),
-            ref_steps=ref_steps.astype(np.int64),
-            subtract=self.reset == "subtract",
-        )
-
-    def _store(
-        self, name: str, *, low: float | None = None, strict: bool = False, finite: bool = True
-    ) -> None:
-        """Check the parameter `name` and keep it as a float or a read-only array of our own."""
-        value = getattr(self, name)
-        if isinstance(value, Distribution):
-            return
-        label = f"LIF.{name}"
-        stored = _check.per_neuron(label, value, low=low, strict=strict, finite=finite)
-        if name == "v_th" and np.any(np.isneginf(stored)):
-            raise _check.ParameterError(f"{label} must not be -inf")
-        object.__setattr__(self, name, stored)
-
-
-_NUMERIC = ("tau_m", "c_m", "v_rest", "v_th", "v_reset", "t_ref", "i_ext", "v_init")
-
-
-def _refuse_reset_above_threshold(v_reset: Any, v_th: Any) -> None:
+def _refuse_reset_above_threshold(name: str, v_reset: Any, v_th: Any) -> None:
     try:
         bad = np.asarray(v_reset) >= np.asarray(v_th)
     except ValueError:
         raise _check.ParameterError(
-            f"LIF.v_reset and LIF.v_th must have one length, got {np.shape(v_reset)} "
+            f"{name}.v_reset and {name}.v_th must have one length, got {np.shape(v_reset)} "
             f"and {np.shape(v_th)}"
         ) from None
     if np.any(bad):
         reset = np.broadcast_to(v_reset, bad.shape)[bad].flat[0]
         threshold = np.broadcast_to(v_th, bad.shape)[bad].flat[0]
         raise _check.ParameterError(
-            f"LIF.v_reset{_check._first(bad)} must be below LIF.v_th = {threshold:g} mV, "
+            f"{name}.v_reset{_check._first(bad)} must be below {name}.v_th = {threshold:g} mV, "
             f"got {reset:g} mV (potentials are in mV)"
         )
 
 
-def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) -> np.ndarray:
-    """Return `t_ref` (ms) as it is on the grid; warn if it is not the one asked for.
+def refractory_period(model: Membrane, ref_steps: np.ndarray, dt: float, whose: str) -> np.ndarray:
+    """Return `t_ref` (ms) of a model as it is on the grid; warn if it is not the one asked for.
 
     Parameters
     ----------
-    t_ref : float or ndarray
-        The period asked for (ms).
+    model : LIF or AdaptiveLIF
+        With the period asked for.
     ref_steps : ndarray of int64
         The same in steps, see :class:`LIFConstants`.
     dt : float
@@ -258,7 +267,7 @@ def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) 
     whose : str
         Whom it belongs to, for the message.
     """
-    asked = np.asarray(t_ref, dtype=np.float64)
+    asked = np.asarray(model.t_ref, dtype=np.float64)
     effective = ref_steps * dt
     if np.array_equal(asked, effective):
         return asked
@@ -266,7 +275,7 @@ def refractory_period(t_ref: Any, ref_steps: np.ndarray, dt: float, whose: str) 
     if not np.any(off):
         return asked
     _check.warn(
-        f"LIF.t_ref{_check._first(off)} = {asked[off].flat[0]:g} ms is not a multiple of "
+        f"{model._name}.t_ref{_check._first(off)} = {asked[off].flat[0]:g} ms is not a multiple of "
         f"dt = {dt!r} ms; {effective[off].flat[0]:g} ms is used in {whose}",
         RoundingWarning,
     )
