@@ -104,7 +104,9 @@ def test_random_states():
     first, second = (quick(random_state=stream).fit(X[FEW], Y[FEW]) for _ in range(2))
     np.testing.assert_array_equal(one.network_.layers[0].w, first.network_.layers[0].w)
     assert (first.network_.layers[0].w != second.network_.layers[0].w).all()
-    first, second = (quick(random_state=None).fit(X[FEW], Y[FEW]) for _ in range(2))
+    # One epoch: no draw of weights, however poor, can be warned of as dead after it.
+    fresh = quick(random_state=None, epochs=1)
+    first, second = (clone(fresh).fit(X[FEW], Y[FEW]) for _ in range(2))
     assert (first.network_.layers[0].w != second.network_.layers[0].w).all()
 
 
@@ -162,11 +164,56 @@ def test_parameters_that_there_are_not(parameters, message):
         ({"rule": Backprop(), "learning_rate": 0.1}, r"learning_rate is that of the default rule"),
         ({"verbose": 2}, r"SpikingClassifier\.verbose"),
         ({"epochs": 0}, r"epochs"),
+        (
+            {"neuron": sp.LIF.normalised(tau_m=[5.0, 10.0]), "hidden_layer_sizes": (2, 4)},
+            r"SpikingClassifier\.neuron has values for 2 units, .*hidden_layer_sizes\[1\] is 4",
+        ),
+        (
+            {
+                "neuron": sp.LIF.normalised(tau_m=[5.0, 10.0]),
+                "hidden_layer_sizes": 2,
+                "spiking_output": True,
+            },
+            r"SpikingClassifier\.neuron has values for 2 units, and there are 3 output neurons",
+        ),
+        ({"synapse": sp.Alpha(5.0)}, r"SpikingClassifier\.synapse must be Delta or Exponential"),
+        ({"recurrent": 1}, r"SpikingClassifier\.recurrent"),
+        ({"spiking_output": "yes"}, r"SpikingClassifier\.spiking_output"),
+        ({"dt": 0.0}, r"SpikingClassifier\.dt must be greater than 0"),
+        ({"batch_size": 0}, r"SpikingClassifier\.batch_size"),
+        ({"epochs": 1.5}, r"SpikingClassifier\.epochs"),
+        ({"rule": 3}, r"SpikingClassifier\.rule must be a learning rule, got 3"),
     ],
 )
 def test_parameters_that_are_refused(changes, message):
     with pytest.raises(SpikesimError, match=message):
         quick(**changes).fit(X[FEW], Y[FEW])
+    with pytest.raises(SpikesimError, match=r"RateClassifier\.neuron must be Tanh"):
+        RateClassifier(neuron=sp.LIF.normalised()).fit(X[FEW], Y[FEW])
+
+
+def test_neurons_with_a_value_each():
+    given = sp.LIF.normalised(tau_m=[5.0, 10.0, 15.0])
+    model = quick(hidden_layer_sizes=(3, 3), neuron=given, recurrent=True).fit(X[FEW], Y[FEW])
+    *hidden, output = model.network_.layers
+    for layer in hidden:
+        np.testing.assert_array_equal(layer.neuron.tau_m, [5.0, 10.0, 15.0])
+    assert output.neuron.tau_m == 10.0
+    alike = quick(hidden_layer_sizes=(3, 3), neuron=sp.LIF.normalised(10.0), recurrent=True)
+    alike.fit(X[FEW], Y[FEW])
+    same = quick(hidden_layer_sizes=(3, 3), neuron=sp.LIF.normalised([10.0] * 3), recurrent=True)
+    same.fit(X[FEW], Y[FEW])
+    np.testing.assert_array_equal(same.decision_function(X), alike.decision_function(X))
+
+
+def test_neurons_that_are_drawn():
+    random = sp.LIF.normalised(tau_m=sp.Uniform(5.0, 20.0))
+    model = quick(hidden_layer_sizes=(6, 4), neuron=random, epochs=1).fit(X[FEW], Y[FEW])
+    for layer, n in zip(model.network_.layers, (6, 4, 3), strict=True):
+        assert len(np.unique(layer.neuron.tau_m)) == n
+        assert layer.neuron.tau_m.min() > 5.0 and layer.neuron.tau_m.max() < 20.0
+    again = clone(model).fit(X[FEW], Y[FEW])
+    np.testing.assert_array_equal(again.decision_function(X), model.decision_function(X))
 
 
 def test_an_unknown_keyword_is_told_its_neighbour():

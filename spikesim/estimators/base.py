@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spikesim import _check
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.estimators.files import Saveable
 from spikesim.estimators.parameters import NestedParameters
 from spikesim.layered import LayeredNetwork
@@ -81,6 +81,10 @@ class NetworkEstimator(Saveable, NestedParameters):
                 f"{type(self).__name__}.learning_rate is that of the default rule, and another "
                 "rule is given; give the rate to the rule"
             )
+        if isinstance(self.rule, type) or not hasattr(self.rule, "step"):
+            raise ParameterTypeError(
+                f"{type(self).__name__}.rule must be a learning rule, got {self.rule!r}"
+            )
         return self.rule
 
     def _rate(self, default: float) -> float:
@@ -92,6 +96,9 @@ class NetworkEstimator(Saveable, NestedParameters):
         """Train a new network."""
         name = type(self).__name__
         verbose = _check.boolean(f"{name}.verbose", self.verbose)
+        _check.integer(f"{name}.epochs", epochs, minimum=1)
+        if self.batch_size is not None:
+            _check.integer(f"{name}.batch_size", self.batch_size, minimum=1)
         draws = check_random_state(self.random_state).randint(0, 2**32, size=4, dtype=np.uint32)
         entropy = [int(draw) for draw in draws]
         rule = self._chosen_rule()

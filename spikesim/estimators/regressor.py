@@ -38,7 +38,8 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         How features become spikes; by default
         ``PopulationEncoder(n_fields=3, duration=20, t_max=12)``.
     neuron : LIF, optional
-        The hidden neurons; by default ``LIF.normalised(tau_m=10)``.
+        The hidden neurons; by default ``LIF.normalised(tau_m=10)``. A parameter may have one
+        value a neuron, or be a distribution, as in :class:`SpikingClassifier`.
     synapse : Delta or Exponential, optional
         The synapses; by default ``Exponential(5)``.
     recurrent : bool, default False

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from spikesim import _check
+from spikesim.distributions import Distribution, drawn
 from spikesim.encoding import PopulationEncoder
+from spikesim.errors import ParameterError
 from spikesim.estimators.base import hidden_sizes
 from spikesim.layered import LayeredNetwork, dense
 from spikesim.neurons import LIF
-from spikesim.synapses import Exponential
+from spikesim.synapses import Delta, Exponential
 
 __all__ = ["default_encoder", "default_neuron", "default_synapse", "spiking_network"]
 
@@ -56,21 +61,51 @@ def spiking_network(
     neuron = _check.instance(f"{name}.neuron", estimator._value_of("neuron"), LIF, "a LIF")
     network = dense(
         [n_inputs, *sizes, n_outputs],
-        neuron,
-        output=neuron if spiking else LIF.non_spiking(neuron.tau_m),
-        synapse=estimator._value_of("synapse"),
-        recurrent=estimator.recurrent,
+        default_neuron(),
+        synapse=_check.instance(
+            f"{name}.synapse",
+            estimator._value_of("synapse"),
+            (Delta, Exponential),
+            "Delta or Exponential",
+        ),
+        recurrent=_check.boolean(f"{name}.recurrent", estimator.recurrent),
         bias_sd=_BIAS,
-        dt=estimator.dt,
+        dt=_check.positive(f"{name}.dt", estimator.dt),
         rng=rng,
     )
     layers = []
-    for layer in network.layers:
+    for index, layer in enumerate(network.layers):
+        if index < len(sizes) or spiking:
+            unit = _units(name, neuron, sizes, index, n_outputs, rng)
+        else:
+            unit = LIF.non_spiking(_tau_of_integrators(name, neuron.tau_m, n_outputs, rng))
         changed = {"w": gain * layer.w, "bias": layer.bias + _BIAS}
         if layer.w_rec is not None:
             changed["w_rec"] = gain * layer.w_rec
-        layers.append(layer.updated(**changed))
+        layers.append(replace(layer, neuron=unit, **changed))
     if not spiking:
         output = network.layers[-1]
-        layers[-1] = output.updated(bias=0.0 * output.bias)
+        layers[-1] = layers[-1].updated(w=output.w, bias=0.0 * output.bias)
     return network.updated(layers)
+
+
+def _units(name: str, neuron: LIF, sizes: list[int], index: int, n_outputs: int, rng: Any) -> LIF:
+    """Return the neurons of one layer, drawn where they are random."""
+    n = sizes[index] if index < len(sizes) else n_outputs
+    others = neuron.sizes() - {n}
+    if others:
+        where = f"{name}.hidden_layer_sizes[{index}] is {n}"
+        if index == len(sizes):
+            where = f"there are {n} output neurons"
+        raise ParameterError(
+            f"{name}.neuron has values for {max(others)} units, and {where}; give single values, "
+            "or a distribution, from which each layer draws its own"
+        )
+    return neuron.drawn(n, rng) if neuron.random() else neuron
+
+
+def _tau_of_integrators(name: str, tau_m: Any, n: int, rng: Any) -> Any:
+    """Return the time constant of output integrators: that of hidden neurons, or their mean."""
+    if isinstance(tau_m, Distribution):
+        return drawn(f"{name}.neuron.tau_m", tau_m, rng, n)
+    return float(np.mean(tau_m))
