@@ -59,3 +59,7 @@ class CacheWarning(SpikesimWarning):
 
 class DeadLayerWarning(SpikesimWarning):
     """A layer has stopped to take part in training."""
+
+
+class DivergenceWarning(SpikesimWarning):
+    """The loss of a training has become many times what it was before the training."""

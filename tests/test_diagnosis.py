@@ -7,12 +7,34 @@ import warnings
 import numpy as np
 import pytest
 
+from spikesim.datasets import xor
 from spikesim.encoding import RateEncoder
-from spikesim.errors import DeadLayerWarning, ParameterError
-from spikesim.layered import Layer, LayeredNetwork
-from spikesim.learning import MSE, SGD, Backprop, SpikeCount, fit
-from spikesim.neurons import LIF, ReLU, Sigmoid, Step
+from spikesim.errors import (
+    DeadLayerWarning,
+    DivergenceWarning,
+    NonFiniteStateError,
+    ParameterError,
+)
+from spikesim.layered import Layer, LayeredNetwork, dense
+from spikesim.layered.forward import run
+from spikesim.learning import (
+    DECOLLE,
+    MSE,
+    SGD,
+    Adam,
+    Backprop,
+    EProp,
+    FeedbackAlignment,
+    SpikeCount,
+    fit,
+)
+from spikesim.learning.base import Metrics
+from spikesim.learning.diagnosis import Diagnosis
+from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
+from spikesim.synapses import Exponential
 
+XOR = xor()
+ONE = LayeredNetwork([Layer([[1.0]], Tanh())])
 FEATURES, LABELS = np.array([[0.5], [1.0]]), np.array([0, 1])
 ALWAYS = RateEncoder(20.0, 1000.0, low=0.0, high=0.5)
 TINY = Backprop(MSE(), SGD(1e-12))
@@ -125,6 +147,48 @@ def test_no_warning_when_asked_not_to_nor_when_all_is_right_nor_at_once():
         history(dead, warn=False, epochs=10)
         history(dead, warn=True, epochs=2)
         history(right, warn=True, epochs=10, labels=np.array([0, 0]))
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e300])
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("rule", [Backprop, EProp, FeedbackAlignment, DECOLLE])
+def test_a_loss_that_diverges_is_warned_of(rule, batch_size, rate):
+    network = dense(
+        [2, 6, 2], LIF.normalised(), output=LIF.non_spiking(), synapse=Exponential(5.0), gain=9.0,
+        bias_sd=1.0, rng=0,
+    )  # fmt: skip
+    encoder = RateEncoder(15.0, 300.0, "regular")
+    task = {"encoder": encoder, "batch_size": batch_size, "seed": 0}
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        result = fit(
+            network, rule(optimiser=Adam(rate)), XOR.features, XOR.labels, epochs=6, **task
+        )
+    assert [w.category for w in given] == [DivergenceWarning]
+    text = str(given[0].message)
+    assert "before the training" in text and "lower the learning rate" in text
+    assert result.history.loss[-1] > 1e3
+
+
+def test_a_loss_that_is_infinite_is_an_error_with_its_epoch():
+    network = dense([2, 3, 1], Tanh(), output=Sigmoid(), rng=0)
+    with pytest.raises(NonFiniteStateError, match=r"epoch \d+: .*learning rate"):
+        fit(network, Backprop(optimiser=Adam(1.7e308)), XOR.features, XOR.labels, epochs=6, seed=0)
+
+
+def test_a_loss_that_rises_by_less_or_for_a_moment_is_not_called_diverged():
+    losses = iter([1.0, 9.0, 9.0, 9.0, 99.0, 99.0, 1.0, 99.0, 99.0])
+    diagnosis = Diagnosis(ONE, True, loss_before=lambda: 1.0)
+    for epoch, loss in enumerate(losses):
+        diagnosis.add(Metrics(loss, 0, 1, (1.0,), run(ONE, FEATURES[None])))
+        diagnosis.close_epoch(epoch, 0.5, loss)
+    with pytest.warns(DivergenceWarning, match=r"1 before the training, 99 in epoch 9"):
+        diagnosis.close_epoch(9, 0.5, 99.0)
+    diagnosis.close_epoch(10, 0.5, 99.0)
+    lucky = Diagnosis(ONE, True, loss_before=lambda: 50.0)
+    lucky.add(Metrics(1.0, 0, 1, (1.0,), run(ONE, FEATURES[None])))
+    for epoch in range(5):
+        lucky.close_epoch(epoch, 1.0, 99.0)
 
 
 def test_a_layer_that_is_not_trained_is_not_complained_of():

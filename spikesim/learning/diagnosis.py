@@ -5,12 +5,15 @@ size). It is *saturated* if it fired in every step in which it could, from the f
 its input reaches (rate units: every output within 1e-6 of a bound and not silent; for step
 units, whose outputs all lie on a bound: output 1 in every trial). Both leave next to nothing
 for a gradient to hold on to.
+
+The loss has *diverged* if in three epochs in a row it was more than ten times what it was before
+the training, of the first batch and of up to 256 samples together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +21,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.errors import DeadLayerWarning
+from spikesim.errors import DeadLayerWarning, DivergenceWarning
 from spikesim.layered.continuous_trace import ContinuousTrace
 from spikesim.layered.network import LayeredNetwork
 from spikesim.layered.packed import listed
@@ -31,6 +34,7 @@ __all__ = ["Diagnosis", "LayerHistory"]
 _TOLERANCE = 1e-6
 _DEAD_SHARE = 0.9
 _EPOCHS_BEFORE_WARNING = 3
+_TOO_MUCH_LOSS = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +182,8 @@ class Diagnosis:
         What each layer did in the epochs before.
     warned : iterable of int, optional
         Layers that were warned of then.
+    loss_before : callable, optional
+        Returns the loss before the training, to tell whether it has diverged.
     """
 
     def __init__(
@@ -186,10 +192,14 @@ class Diagnosis:
         warn: bool,
         histories: Sequence[LayerHistory] = (),
         warned: Iterable[int] = (),
+        loss_before: Callable[[], float] | None = None,
     ):
         self._layers = [_Layer(layer, i, network.dt) for i, layer in enumerate(network.layers)]
         self._warn = warn
         self.warned = tuple(warned)
+        self._loss_before = loss_before
+        self._first_loss: float | None = None
+        self._n_risen = 0
         for layer, history in zip(self._layers, histories, strict=False):
             h = history
             columns = h.silent, h.saturated, h.mean_rate, h.update_norm, h.angle
@@ -198,19 +208,23 @@ class Diagnosis:
 
     def add(self, metrics: Metrics) -> None:
         """Take in one batch."""
+        if self._first_loss is None:
+            self._first_loss = metrics.loss / metrics.n_trials
         angles = metrics.angles or (math.nan,) * len(self._layers)
         for layer, *what in zip(
             self._layers, metrics.traces, metrics.update_norms, angles, strict=True
         ):
             layer.add(*what)
 
-    def close_epoch(self, epoch: int, accuracy: float) -> float:
-        """Log the epoch, warn of dead layers, return the number of spikes in the epoch.
+    def close_epoch(self, epoch: int, accuracy: float, loss: float) -> float:
+        """Log the epoch, warn of what is wrong, return the number of spikes in the epoch.
 
+        A loss that has diverged is warned of, and then no longer the layers that it leaves dead.
         A layer is called dead when 90 % of its units were silent (or saturated), or its update
         was exactly zero, in three epochs in a row, and some trial was classified wrong.
         """
         n_spikes = 0.0
+        self._warn_of_divergence(epoch, loss)
         for index, layer in enumerate(self._layers):
             n_spikes += layer.close()
             # Not "below 1": there is no accuracy, NaN, where targets are real.
@@ -223,6 +237,22 @@ class Diagnosis:
             layer.start()
         return n_spikes
 
+    def _warn_of_divergence(self, epoch: int, loss: float) -> None:
+        if not self._warn or self._loss_before is None or self._first_loss is None:
+            return
+        risen = loss > _TOO_MUCH_LOSS * self._first_loss > 0.0
+        self._n_risen = self._n_risen + 1 if risen else 0
+        if self._n_risen < _EPOCHS_BEFORE_WARNING:
+            return
+        before, self._loss_before = self._loss_before(), None
+        if loss > _TOO_MUCH_LOSS * before > 0.0:
+            self._warn = False
+            _check.warn(
+                f"the loss has diverged: {before:.3g} before the training, {loss:.3g} in epoch "
+                f"{epoch}; lower the learning rate, or clip the gradient with clip_norm",
+                DivergenceWarning,
+            )
+
     def histories(self, n_epochs: int) -> list[LayerHistory]:
         """Return what each layer did in the first `n_epochs` epochs."""
         return [layer.history(n_epochs) for layer in self._layers]
@@ -234,6 +264,7 @@ def _complaint(layer: _Layer, epoch: int) -> str:
         return ""
     silent, saturated, *_ = layer.log[-1]
     since = f"in epochs {epoch - _EPOCHS_BEFORE_WARNING + 1} to {epoch}"
+    rate = ", or lower the learning rate" if _died(layer) else ""
     if layer.streaks["silent"] >= _EPOCHS_BEFORE_WARNING:
         if layer.spiking:
             text = (
@@ -245,7 +276,7 @@ def _complaint(layer: _Layer, epoch: int) -> str:
                     f", which lies {layer.distance:g} mV above rest: with LIF.normalised(), where "
                     "it lies 1 above, weights of the usual size are enough"
                 )
-            return text
+            return text + rate
         return (
             f"{silent:.0%} of its units gave no output {since}; raise its biases, lower the "
             "learning rate, or use units without a flat side"
@@ -265,9 +296,15 @@ def _complaint(layer: _Layer, epoch: int) -> str:
             f"its update was exactly zero {since} while trials were classified wrong: nothing "
             "that it does reaches the loss. Later units are silent or saturated, weights after "
             "it are zero, or a gradient rule meets units without derivative (Step); draw other "
-            "weights, and with a gradient rule use a wider surrogate (smaller slope) or other units"
+            "weights, and with a gradient rule use a wider surrogate (smaller slope) or other "
+            f"units{rate}"
         )
     return ""
+
+
+def _died(layer: _Layer) -> bool:
+    """Return whether the layer took part once: the training itself has put an end to that."""
+    return any(silent < _DEAD_SHARE and norm > 0.0 for silent, _, _, norm, _ in layer.log)
 
 
 def _flags(words: np.ndarray, n: int) -> np.ndarray:

@@ -99,7 +99,8 @@ def fit(
     validation : tuple of (features, labels), optional
         Samples to measure loss and accuracy on after each epoch.
     warn : bool, default True
-        Warn of layers that stopped to take part, see :mod:`spikesim.learning.diagnosis`.
+        Warn of layers that stopped to take part and of a loss that diverged, see
+        :mod:`spikesim.learning.diagnosis`.
     progress : bool or callable, optional
         None shows a bar on a terminal if training lasts longer than 2 s, True always, False
         never; a callable is given (epochs done, epochs) after each.
@@ -351,6 +352,12 @@ class _Task(NamedTuple):
         accuracy = float(np.mean(self.readout.decide(scores, layer) == answers))
         return accuracy, 1.0 - accuracy
 
+    def loss_of(self, network: LayeredNetwork, x: Any) -> Callable[[], float] | None:
+        """Return what measures the loss of a few samples, None for a rule without a loss."""
+        if not hasattr(self.rule, "loss_and_gradient"):
+            return None
+        return lambda: self.validate(network, *_batch(x, self.answers, None, 0, 256))[1]
+
 
 def _train(
     task: _Task,
@@ -378,7 +385,8 @@ def _train(
         first, layers = history.n_epochs, history.layers
         solved = first - int(np.max(np.flatnonzero(history.accuracy != 1.0), initial=-1)) - 1
         best = stop.best_kept(history, best, network)
-    diagnosis = Diagnosis(network, task.warn, layers, standing.warned)
+    before_loss = task.loss_of(network, x) if first == 0 else None
+    diagnosis = Diagnosis(network, task.warn, layers, standing.warned, before_loss)
     log = Log(diagnosis, held_out is not None, history)
 
     # Where training stands and the number of epochs that belongs to it, replaced at once.
@@ -417,7 +425,7 @@ def _train(
                     n_correct += metrics.n_correct
                     diagnosis.add(metrics)
                 accuracy = n_correct / n_trials
-                n_spikes = diagnosis.close_epoch(epoch, accuracy)
+                n_spikes = diagnosis.close_epoch(epoch, accuracy, loss / n_trials)
                 seconds = time.perf_counter() - started
                 log.add(loss / n_trials, accuracy, seconds, n_spikes / n_trials)
                 if to_validate is not None:
