@@ -6,6 +6,7 @@ from spikesim.learning.committee import Committee
 from spikesim.learning.committees import committee_network
 from spikesim.learning.decolle import DECOLLE
 from spikesim.learning.delta_rule import DeltaRule
+from spikesim.learning.epochs import TrainingInterrupted
 from spikesim.learning.eprop import EProp
 from spikesim.learning.eventprop import EventProp
 from spikesim.learning.evolution import Evolution
@@ -48,7 +49,7 @@ from spikesim.learning.spike_time_losses import TimeToFirstSpikeLoss
 from spikesim.learning.stdp import STDP
 from spikesim.learning.stopping import EarlyStopping
 from spikesim.learning.tempotron import Tempotron
-from spikesim.learning.training import TrainingInterrupted, fit, partial_fit
+from spikesim.learning.training import fit, partial_fit
 from spikesim.learning.winnow import Winnow
 
 __all__ = [

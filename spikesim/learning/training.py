@@ -1,44 +1,32 @@
-"""The training loop, the same for every learning rule."""
+"""Training, the same for every learning rule; its epochs are in spikesim.learning.epochs."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
-from spikesim.layered.forward import given_to_first, run
+from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.network import LayeredNetwork
-from spikesim.layered.packed import PackedSpikes
-from spikesim.layered.spike_times import SpikeTimes
 from spikesim.learning.checkpoint import TrainingCheckpoint
-from spikesim.learning.diagnosis import Diagnosis
-from spikesim.learning.history import History, Log
+from spikesim.learning.epochs import Stop, Task, Training
+from spikesim.learning.history import History
 from spikesim.learning.inputs import (
     checked_answers,
     checked_encoder,
     checked_features,
     encoded,
 )
-from spikesim.learning.optimisers.base import at_epoch
 from spikesim.learning.packing import classes_in
-from spikesim.learning.progress import Progress
 from spikesim.learning.readouts import default_readout
 from spikesim.learning.result import FitResult, Standing, copied, seed_of, seed_parts, streams
 from spikesim.learning.stopping import EarlyStopping
 
-__all__ = ["TrainingInterrupted", "fit", "partial_fit"]
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during :func:`fit`; `result` holds the training up to its last whole epoch."""
-
-    result: FitResult
+__all__ = ["fit", "partial_fit"]
 
 
 @_check.suggest_keywords
@@ -141,13 +129,13 @@ def fit(
     if batch_size is not None:
         batch_size = _check.integer("fit.batch_size", batch_size, minimum=1)
     shuffle = _check.boolean("fit.shuffle", shuffle)
-    stop = _Stop("fit", until, patience, validation)
+    stop = Stop("fit", until, patience, validation)
     warn = _check.boolean("fit.warn", warn)
     sequence = copied(_check.seed_sequence("fit.seed", seed))
     keeper = _keeper("fit", checkpoint, checkpoint_interval)
     encoder = checked_encoder("fit.encoder", encoder).fit(table)
     order, encode, _ = (np.random.default_rng(s).bit_generator.state for s in streams(sequence))
-    task = _Task("fit", rule, _readout(rule, network), encoder, table, answers, stop, warn)
+    task = Task("fit", rule, _readout(rule, network), encoder, table, answers, stop, warn)
     standing = Standing(network, None, order, encode, None, (), batch_size, shuffle)
     # The encoder's mistakes are said first: the rule may take them for some of the network.
     encoded("fit.features", encoder, table[:1], network, np.random.default_rng(0))
@@ -167,7 +155,8 @@ def fit(
                         f"fit.epochs is {epochs}, {keeper.path} (fit.checkpoint) has "
                         f"{history.n_epochs} done already"
                     )
-        return _train(task, standing, history, 0, epochs, held_out, sequence, progress, keeper)
+        training = Training(task, standing, history, 0, epochs, held_out, sequence, keeper)
+        return training.to_its_end(progress)
 
 
 @_check.suggest_keywords
@@ -231,14 +220,14 @@ def partial_fit(
     table = checked_features("partial_fit.features", features)
     answers = checked_answers("partial_fit.labels", labels, len(table), standing.network, rule)
     epochs = _check.integer("partial_fit.epochs", epochs, minimum=1)
-    stop = _Stop("partial_fit", until, patience, validation)
+    stop = Stop("partial_fit", until, patience, validation)
     warn = _check.boolean("partial_fit.warn", warn)
     done = result.history.n_epochs
     if done and (result.history.validation_loss is None) != (validation is None):
         given = "without" if validation is not None else "with"
         raise ParameterError(f"partial_fit.validation: the epochs before were {given} one")
     keeper = _keeper("partial_fit", checkpoint, checkpoint_interval)
-    task = _Task("partial_fit", rule, result.readout, result.encoder, table, answers, stop, warn)
+    task = Task("partial_fit", rule, result.readout, result.encoder, table, answers, stop, warn)
     held_out = task.held_out(validation, standing.network)
     history = result.history
     with nullcontext() if keeper is None else keeper.alone():
@@ -253,212 +242,12 @@ def partial_fit(
                         f"partial_fit.epochs is {epochs}, {keeper.path} (partial_fit.checkpoint) "
                         f"has {history.n_epochs - done} done already"
                     )
-        return _train(
-            task, standing, history, done, epochs, held_out, result.seed, progress, keeper
-        )
-
-
-class _Stop:
-    """When to end early, and which weights to hand back.
-
-    Parameters
-    ----------
-    name : str
-        The function that was called.
-    until, patience, validation
-        As they were given to it.
-    """
-
-    def __init__(self, name: str, until: Any, patience: Any, validation: Any):
-        self.until = until
-        self.patience = _check.integer(f"{name}.patience", patience, minimum=1)
-        if until is not None and not callable(until):
-            _check.choice(f"{name}.until", until, ("solved",))
-        self.best_of = until if isinstance(until, EarlyStopping) else None
-        if self.best_of is not None and validation is None:
-            raise ParameterError(f"{name}.until=EarlyStopping(...) needs {name}.validation")
-
-    def ends(self, log: Log, n_epochs: int, solved: int) -> bool:
-        """Return whether to stop, `solved` being the epochs in a row with every trial right."""
-        if self.until == "solved":
-            return solved >= self.patience
-        return callable(self.until) and bool(self.until(log.history(n_epochs)))
-
-    def best_kept(
-        self, history: History, best: tuple[int, LayeredNetwork] | None, network: LayeredNetwork
-    ) -> tuple[int, LayeredNetwork] | None:
-        """Return the best epoch of which there are weights: the best before, or the last."""
-        last = history.n_epochs - 1
-        if self.best_of is None or last < 0:
-            return best
-        if best is None or self.best_of.is_better(history, last, best[0]):
-            return last, network
-        return best
-
-    def about(self) -> Any:
-        """Return what a checkpoint can hold of it."""
-        return self.best_of if self.best_of is not None else "no EarlyStopping"
-
-
-class _Task(NamedTuple):
-    """What is the same in all epochs."""
-
-    name: str
-    rule: Any
-    readout: Any
-    encoder: Any
-    table: np.ndarray
-    answers: np.ndarray
-    stop: _Stop
-    warn: bool
-
-    def encoded(self, network: LayeredNetwork, rng: np.random.Generator) -> np.ndarray:
-        """Return the samples as input, spikes packed for a rule that can work on them so."""
-        x = encoded(f"{self.name}.features", self.encoder, self.table, network, rng)
-        if getattr(self.rule, "takes_packed", False) and not network.continuous:
-            return given_to_first(network, x)
-        return x
-
-    def held_out(
-        self, validation: Any, network: LayeredNetwork
-    ) -> Callable[[np.random.SeedSequence], tuple[np.ndarray, np.ndarray]] | None:
-        """Check the samples to validate with; return what encodes them, for a seed."""
-        if validation is None:
-            return None
-        name = f"{self.name}.validation"
-        if not isinstance(validation, tuple) or len(validation) != 2:
-            raise ParameterTypeError(f"{name} must be a tuple (features, labels)")
-        table = checked_features(f"{name}[0]", validation[0])
-        answers = checked_answers(f"{name}[1]", validation[1], len(table), network, self.rule)
-        encoded(f"{name}[0]", self.encoder, table[:1], network, np.random.default_rng(0))
-
-        def made(sequence: np.random.SeedSequence) -> tuple[np.ndarray, np.ndarray]:
-            rng = np.random.default_rng(streams(sequence)[2])
-            return encoded(f"{name}[0]", self.encoder, table, network, rng), answers
-
-        return made
-
-    def validate(
-        self, network: LayeredNetwork, x: np.ndarray, answers: np.ndarray
-    ) -> tuple[float, float]:
-        """Return accuracy and mean loss; the accuracy is NaN for real targets."""
-        traces = run(network, x)
-        measure = getattr(self.rule, "loss_and_gradient", None)
-        if measure is not None:
-            losses, correct, *_ = measure(network, traces, answers)
-            return float(np.mean(correct)), float(np.mean(losses))
-        layer = network.layers[-1]
-        scores = self.readout.scores(traces[-1], layer, network.dt)
-        accuracy = float(np.mean(self.readout.decide(scores, layer) == answers))
-        return accuracy, 1.0 - accuracy
-
-    def loss_of(self, network: LayeredNetwork, x: Any) -> Callable[[], float] | None:
-        """Return what measures the loss of a few samples, None for a rule without a loss."""
-        if not hasattr(self.rule, "loss_and_gradient"):
-            return None
-        return lambda: self.validate(network, *_batch(x, self.answers, None, 0, 256))[1]
-
-
-def _train(
-    task: _Task,
-    standing: Standing,
-    history: History | None,
-    before: int,
-    epochs: int,
-    held_out: Any,
-    sequence: np.random.SeedSequence,
-    progress: Any,
-    keeper: TrainingCheckpoint | None,
-) -> FitResult:
-    """Train until `epochs` epochs are done beside those `before` this call.
-
-    `standing` and `history` may be further than those: they were found in a checkpoint.
-    """
-    rule, stop, n_trials = task.rule, task.stop, len(task.table)
-    network, state, best = standing.network, standing.state, standing.best
-    order_rng, encode_rng = _generator(standing.order), _generator(standing.encode)
-    batch_size = n_trials if standing.batch_size is None else standing.batch_size
-    x = task.encoded(network, encode_rng)
-    to_validate = None if held_out is None else held_out(sequence)
-    first, solved, layers = 0, 0, []
-    if history is not None:
-        first, layers = history.n_epochs, history.layers
-        solved = first - int(np.max(np.flatnonzero(history.accuracy != 1.0), initial=-1)) - 1
-        best = stop.best_kept(history, best, network)
-    before_loss = task.loss_of(network, x) if first == 0 else None
-    diagnosis = Diagnosis(network, task.warn, layers, standing.warned, before_loss)
-    log = Log(diagnosis, held_out is not None, history)
-
-    # Where training stands and the number of epochs that belongs to it, replaced at once.
-    finished = standing, first
-
-    def result() -> FitResult:
-        last, n_epochs = finished
-        network = last.network
-        if stop.best_of is not None and stop.best_of.restore_best and last.best is not None:
-            network = last.best[1]
-        course = log.history(n_epochs)
-        return FitResult(network, course, rule, task.encoder, task.readout, copied(sequence), last)
-
-    def keep() -> None:
-        if keeper is not None:
-            keeper.write(finished[0], log.history(finished[1]), seed_parts(sequence))
-
-    if first > before and stop.ends(log, first, solved):
-        return result()
-    try:
-        with Progress(f"{task.name}.progress", progress, epochs, "epoch") as bar:
-            for epoch in range(first, before + epochs):
-                started = time.perf_counter()
-                if epoch > first and task.encoder.stochastic:
-                    x = task.encoded(network, encode_rng)
-                order = order_rng.permutation(n_trials) if standing.shuffle else None
-                state = at_epoch(state, epoch)
-                loss, n_correct = 0.0, 0.0
-                for start in range(0, n_trials, batch_size):
-                    batch = _batch(x, task.answers, order, start, start + batch_size)
-                    try:
-                        network, state, metrics = rule.step(network, state, *batch)
-                    except NonFiniteStateError as error:
-                        raise NonFiniteStateError(f"epoch {epoch}: {error}") from None
-                    loss += metrics.loss
-                    n_correct += metrics.n_correct
-                    diagnosis.add(metrics)
-                accuracy = n_correct / n_trials
-                n_spikes = diagnosis.close_epoch(epoch, accuracy, loss / n_trials)
-                seconds = time.perf_counter() - started
-                log.add(loss / n_trials, accuracy, seconds, n_spikes / n_trials)
-                if to_validate is not None:
-                    log.add_validation(*task.validate(network, *to_validate))
-                best = stop.best_kept(log.history(epoch + 1), best, network)
-                standing = standing._replace(
-                    network=network,
-                    state=state,
-                    order=order_rng.bit_generator.state,
-                    encode=encode_rng.bit_generator.state,
-                    best=best,
-                    warned=diagnosis.warned,
-                )
-                finished = standing, epoch + 1
-                if keeper is not None and keeper.due():
-                    keep()
-                bar.update(epoch + 1 - before)
-                solved = solved + 1 if n_correct == n_trials else 0
-                if stop.ends(log, epoch + 1, solved):
-                    break
-            keep()
-    except KeyboardInterrupt:
-        keep()
-        interruption = TrainingInterrupted(
-            f"interrupted with {finished[1] - before} of {epochs} epochs done"
-        )
-        interruption.result = result()
-        raise interruption from None
-    return result()
+        training = Training(task, standing, history, done, epochs, held_out, result.seed, keeper)
+        return training.to_its_end(progress)
 
 
 def _about(
-    task: _Task, start: dict[str, Any], validation: Any, standing: Standing
+    task: Task, start: dict[str, Any], validation: Any, standing: Standing
 ) -> dict[str, Any]:
     """Return what decides the course of a training, by the names of the arguments."""
     return {
@@ -479,28 +268,6 @@ def _keeper(name: str, checkpoint: Any, interval: Any) -> TrainingCheckpoint | N
     if checkpoint is None:
         return None
     return TrainingCheckpoint(f"{name}.checkpoint", checkpoint, interval)
-
-
-def _generator(state: Mapping[str, Any]) -> np.random.Generator:
-    """Return a generator in a state."""
-    generator = np.random.default_rng(0)
-    generator.bit_generator.state = state
-    return generator
-
-
-def _batch(
-    x: Any, classes: np.ndarray, order: np.ndarray | None, start: int, stop: int
-) -> tuple[Any, np.ndarray]:
-    """Return input and labels of one batch, C-contiguous."""
-    if isinstance(x, (PackedSpikes, SpikeTimes)):
-        chosen = np.arange(start, min(stop, len(classes))) if order is None else order[start:stop]
-        return x.take(chosen), classes[chosen]
-    if order is not None:
-        chosen = order[start:stop]
-        return x.take(chosen, axis=1), classes[chosen]
-    if start == 0 and stop >= len(classes):
-        return x, classes
-    return np.ascontiguousarray(x[:, start:stop]), classes[start:stop]
 
 
 def _readout(rule: Any, network: LayeredNetwork) -> Any:
