@@ -23,16 +23,18 @@ __all__ = ["make_advance"]
 U = np.uint64
 
 
-def make_advance(conductances: bool, rates: bool) -> Any:
+def make_advance(conductances: bool, rates: bool, adapts: bool) -> Any:
     """Return the kernel that advances a population in a block by one step.
 
     Parameters
     ----------
-    conductances, rates : bool
-        Whether there are conductances and rate neurons in the network. What a network does not
-        have is not compiled.
+    conductances, rates, adapts : bool
+        Whether there are conductances, rate neurons and adaptive ones in the network. What a
+        network does not have is not compiled.
     """
-    under_conductances = _under_conductances if conductances else _no_conductances
+    under_conductances = _conductances_of(adapts) if conductances else _no_conductances
+    move_each = tiles.move_each if adapts else tiles.no_move
+    fire_adaptive = tiles.fire_adaptive if adapts else tiles.no_adaptation
     write_rates = tiles.rates_of if rates else tiles.no_rates
 
     @kernel(inline="always")
@@ -76,6 +78,25 @@ def make_advance(conductances: bool, rates: bool) -> Any:
             if plan.populations[population, p.CONDUCTANCES]:
                 under_conductances(
                     plan, memory, scratch, block, population, row, tile, end, here, width, ref
+                )
+            elif adapts and kind == p.ADAPTIVE_LIF:
+                _currents(plan, memory, scratch, block, population, row, tile, end, here, width)
+                move_each(memory.state, at, scratch.push, n, plan.constants, here, width)
+                fire_adaptive(
+                    memory.state,
+                    at,
+                    plan.populations[population, p.ADAPTATION] + tile,
+                    memory.held,
+                    neuron,
+                    scratch.push,
+                    scratch.fired,
+                    n,
+                    plan.constants,
+                    here,
+                    width,
+                    plan.ref_steps,
+                    ref,
+                    subtract,
                 )
             elif _is_alone(plan, memory, population):
                 _step_alone(plan, memory, scratch, population, row, tile, end)
@@ -262,71 +283,88 @@ def _step_lean(plan, memory, scratch, block, population, first, last):
         )  # fmt: skip
 
 
-@kernel(inline="always")
-def _under_conductances(
-    plan, memory, scratch, block, population, row, first, last, here, width, ref
-):
-    """Advance neurons that receive conductances; what v jumps by goes into `push`."""
-    a_1, b_1, a_2, b_2 = scratch.a_1, scratch.b_1, scratch.a_2, scratch.b_2
-    constants, rows, state = plan.constants, memory.rows, memory.state
-    n, per_c_m = last - first, here + p.PER_C_M * width
-    rate_m, v_rest = here + p.RATE_M * width, here + p.V_REST * width
-    tiles.leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, here + p.I_EXT * width)
-    if memory.current_table[population, 1]:
-        _receive(memory, scratch, population, row, first, n)
-        tiles.multiply_add(a_1, constants, per_c_m, n, scratch.received, ZERO)
-    tiles.copy(a_2, a_1, ZERO, n)
-    tiles.copy(b_2, b_1, ZERO, n)
-    tiles.fill(scratch.push, n, constants.dtype.type(0))
-    port = plan.populations[population, p.PORT]
-    for _ in range(plan.populations[population, p.N_PORTS]):
-        kind, k = plan.ports[port, p.PORT_KIND], plan.ports[port, p.PORT_CONSTANTS]
-        here_rows = block * plan.n_rows[0] + plan.row_starts[block, port]
-        at = here_rows + first - plan.bounds[population, block]
-        decay_syn, to_a, to_b = (
-            constants[k + p.DECAY_SYN],
-            constants[k + p.TO_A],
-            constants[k + p.TO_B],
-        )
-        n_1i, n_1x = constants[k + p.N_1I], constants[k + p.N_1X]
-        n_2i, n_2x = constants[k + p.N_2I], constants[k + p.N_2X]
-        if kind == p.DELTA:
-            tiles.jump(scratch.push, rows, at, n, constants[k + p.UNIT_I])
-        elif kind == p.FIRST_ORDER:
-            tiles.conductances_first(
-                a_1, b_1, a_2, b_2, n, constants, per_c_m, rows, at, decay_syn,
-                n_1i, n_2i, to_a, to_b,
+def _conductances_of(adapts: bool) -> Any:
+    """Return the kernel that advances neurons which receive conductances."""
+    move_conductance = tiles.move_conductance if adapts else tiles.no_move
+    fire_adaptive = tiles.fire_adaptive if adapts else tiles.no_adaptation
+
+    @kernel(inline="always")
+    def under_conductances(
+        plan, memory, scratch, block, population, row, first, last, here, width, ref
+    ):
+        """Advance neurons that receive conductances; what v jumps by goes into `push`."""
+        a_1, b_1, a_2, b_2 = scratch.a_1, scratch.b_1, scratch.a_2, scratch.b_2
+        constants, rows, state = plan.constants, memory.rows, memory.state
+        n, per_c_m = last - first, here + p.PER_C_M * width
+        rate_m, v_rest = here + p.RATE_M * width, here + p.V_REST * width
+        tiles.leak(a_1, b_1, n, constants, rate_m, v_rest, per_c_m, here + p.I_EXT * width)
+        if memory.current_table[population, 1]:
+            _receive(memory, scratch, population, row, first, n)
+            tiles.multiply_add(a_1, constants, per_c_m, n, scratch.received, ZERO)
+        tiles.copy(a_2, a_1, ZERO, n)
+        tiles.copy(b_2, b_1, ZERO, n)
+        tiles.fill(scratch.push, n, constants.dtype.type(0))
+        port = plan.populations[population, p.PORT]
+        for _ in range(plan.populations[population, p.N_PORTS]):
+            kind, k = plan.ports[port, p.PORT_KIND], plan.ports[port, p.PORT_CONSTANTS]
+            here_rows = block * plan.n_rows[0] + plan.row_starts[block, port]
+            at = here_rows + first - plan.bounds[population, block]
+            decay_syn, to_a, to_b = (
+                constants[k + p.DECAY_SYN],
+                constants[k + p.TO_A],
+                constants[k + p.TO_B],
+            )
+            n_1i, n_1x = constants[k + p.N_1I], constants[k + p.N_1X]
+            n_2i, n_2x = constants[k + p.N_2I], constants[k + p.N_2X]
+            if kind == p.DELTA:
+                tiles.jump(scratch.push, rows, at, n, constants[k + p.UNIT_I])
+            elif kind == p.FIRST_ORDER:
+                tiles.conductances_first(
+                    a_1, b_1, a_2, b_2, n, constants, per_c_m, rows, at, decay_syn,
+                    n_1i, n_2i, to_a, to_b,
+                )  # fmt: skip
+            else:
+                i_at = plan.ports[port, p.PORT_STATE] + first
+                tiles.conductances_second(
+                    a_1, b_1, n, constants, per_c_m, state, i_at, rows, at, n_1i, n_1x, to_a, to_b
+                )
+                tiles.conductances_second(
+                    a_2, b_2, n, constants, per_c_m, state, i_at, rows, at, n_2i, n_2x, to_a, to_b
+                )
+                tiles.decay_second(state, i_at, rows, at, n, decay_syn, constants[k + p.P_IX])
+            port += ONE
+        at = plan.populations[population, p.STATE] + first
+        if adapts and plan.populations[population, p.KIND] == p.ADAPTIVE_LIF:
+            move_conductance(state, at, a_1, b_1, a_2, b_2, scratch.push, n, plan.dt[0])
+            fire_adaptive(
+                state, at, plan.populations[population, p.ADAPTATION] + first, memory.held,
+                plan.populations[population, p.FIRST] + first, scratch.push, scratch.fired, n,
+                constants, here, width, plan.ref_steps, ref,
+                plan.populations[population, p.SUBTRACT] != ZERO,
             )  # fmt: skip
-        else:
-            i_at = plan.ports[port, p.PORT_STATE] + first
-            tiles.conductances_second(
-                a_1, b_1, n, constants, per_c_m, state, i_at, rows, at, n_1i, n_1x, to_a, to_b
-            )
-            tiles.conductances_second(
-                a_2, b_2, n, constants, per_c_m, state, i_at, rows, at, n_2i, n_2x, to_a, to_b
-            )
-            tiles.decay_second(state, i_at, rows, at, n, decay_syn, constants[k + p.P_IX])
-        port += ONE
-    tiles.fire_conductance(
-        state,
-        plan.populations[population, p.STATE] + first,
-        memory.held,
-        plan.populations[population, p.FIRST] + first,
-        a_1,
-        b_1,
-        a_2,
-        b_2,
-        scratch.push,
-        scratch.fired,
-        n,
-        plan.dt[0],
-        constants,
-        here + p.V_TH * width,
-        here + p.V_RESET * width,
-        plan.ref_steps,
-        ref,
-        plan.populations[population, p.SUBTRACT] != ZERO,
-    )
+            return
+        tiles.fire_conductance(
+            state,
+            at,
+            memory.held,
+            plan.populations[population, p.FIRST] + first,
+            a_1,
+            b_1,
+            a_2,
+            b_2,
+            scratch.push,
+            scratch.fired,
+            n,
+            plan.dt[0],
+            constants,
+            here + p.V_TH * width,
+            here + p.V_RESET * width,
+            plan.ref_steps,
+            ref,
+            plan.populations[population, p.SUBTRACT] != ZERO,
+        )
+
+    return under_conductances
 
 
 @kernel(inline="always")

@@ -33,6 +33,8 @@ class BuiltPopulation:
         Where its v begins.
     rates : int
         Column of its first rate, -1 if it has none.
+    adaptation : int
+        Where its a begins, -1 if it does not adapt.
     currents : tuple
         Input currents, each with its stream of random numbers.
     """
@@ -46,6 +48,7 @@ class BuiltPopulation:
     ports: tuple[int, ...]
     state: int
     rates: int
+    adaptation: int
     currents: tuple[tuple[int, Any], ...]
 
 

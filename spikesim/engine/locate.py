@@ -55,7 +55,7 @@ def failure(built: Built, arrays: Arrays, done: int, last: int) -> NonFiniteStat
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             place = tuple(np.argwhere(~np.isfinite(array))[0])
             neuron = place[1] if variable == "rates" else place[0]
-            said = {"v": "v", "rates": "rate"}.get(variable, "i_syn or g_syn")
+            said = {"v": "v", "a": "a", "rates": "rate"}.get(variable, "i_syn or g_syn")
             return NonFiniteStateError(
                 f"{said} of neuron {neuron} of population {population!r} became {array[place]} "
                 f"{when}; check weights and currents (the error's .recording holds what was "

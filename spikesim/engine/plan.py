@@ -43,16 +43,19 @@ TILE = np.uint64(1024)
     N_PORTS,
     DRAW,
     RATES,
+    ADAPTATION,
     N_POPULATION_COLUMNS,
-) = _indices(15)
+) = _indices(16)
 # What KIND may be.
-LIF_NEURONS, SIGMOID_RATE, POISSON, LISTED = _indices(4)
+LIF_NEURONS, SIGMOID_RATE, POISSON, LISTED, ADAPTIVE_LIF = _indices(5)
 # Blocks of Plan.constants of a population, each of WIDTH values: one a neuron if EACH, else as many
 # times the same as a tile of it has neurons, so that one loop over a tile reads either.
 DECAY_M, LEAK_GAIN, V_REST, V_TH, V_RESET, I_EXT, RATE_M, PER_C_M, MAX_RATE, V_HALF, V_SCALE = (
     _indices(11)
 )
 N_CONSTANTS = 11
+# Neurons that adapt have no rate: theirs lie where those of rate neurons do.
+DECAY_A, DELTA_A = V_HALF, V_SCALE
 
 # Columns of Plan.ports. Of a second order port, PORT_STATE is where i lies in Memory.state.
 PORT_KIND, PORT_OWNER, PORT_STATE, PORT_CONSTANTS, PORT_DRAW, N_PORT_DRAWS, N_PORT_COLUMNS = (
@@ -83,7 +86,7 @@ DECAY_SYN, P_IX, N_1I, N_1X, N_2I, N_2X, TO_A, TO_B, UNIT_I, E_REV, P_VI = _indi
 # Columns of Plan.traces.
 TRACED, VARIABLE, INTERVAL, NEURONS, N_TRACED, OUT, FIRST_SAMPLE, N_TRACE_COLUMNS = _indices(8)
 # What VARIABLE may be.
-V, I_SYN, G_SYN, RATE = _indices(4)
+V, I_SYN, G_SYN, RATE, A = _indices(5)
 
 # Columns of Memory.published, one row a block.
 BEGUN, ENDED, FILL, FAILED, N_PUBLISHED_COLUMNS = _indices(5)
@@ -145,7 +148,7 @@ class Plan(NamedTuple):
 class Memory(NamedTuple):
     """What changes during a run. `L` is the longest delay in steps."""
 
-    state: np.ndarray  # T, v of all populations, i of second order ports
+    state: np.ndarray  # T, v of all populations, a of adaptive ones, i of second order ports
     held: np.ndarray  # int32 (n_neurons,) steps for which each is still refractory
     rows: np.ndarray  # T (B * R,) where spikes arrive
     rates: np.ndarray  # float64 (L + stretch, n_rates) outputs of rate neurons, by step

@@ -45,7 +45,7 @@ CALENDAR_CAPACITY = 16
 _MANY_SYNAPSES = 10**5
 # Bytes of state that are copied before every chunk, to find the step that makes one not finite.
 _MOST_KEPT = 2**23
-_VARIABLES = {"v": p.V, "i_syn": p.I_SYN, "g_syn": p.G_SYN, "rate": p.RATE}
+_VARIABLES = {"v": p.V, "i_syn": p.I_SYN, "g_syn": p.G_SYN, "rate": p.RATE, "a": p.A}
 
 
 def default_threads() -> int:
@@ -69,6 +69,8 @@ def initial_arrays(built: Built) -> dict[str, np.ndarray]:
         arrays[f"{name}.x_syn"] = np.zeros(shape, dtype=built.real)
         if population.rates >= 0:
             arrays[f"{name}.rates"] = np.zeros((built.longest, population.n))
+        if population.adaptation >= 0:
+            arrays[f"{name}.a"] = np.zeros(population.n, dtype=built.real)
     return arrays
 
 
@@ -176,7 +178,10 @@ class _State:
             for store in (built.stores.uniform, built.stores.listed)
         )
         self.work = make_worker(
-            bool(np.any(plan.populations[:, p.CONDUCTANCES])), len(plan.draws) > 0, sends_rates
+            bool(np.any(plan.populations[:, p.CONDUCTANCES])),
+            len(plan.draws) > 0,
+            sends_rates,
+            bool(np.any(plan.populations[:, p.KIND] == p.ADAPTIVE_LIF)),
         )
         self.sends = any(len(store.buckets) for store in self.stores)
         self.entries = max(most_entries(s) if len(s.buckets) else 0 for s in self.stores)
@@ -320,6 +325,8 @@ class _State:
             if population.rates >= 0:
                 of_rates = slice(population.rates, population.rates + n)
                 arrays[f"{name}.rates"] = memory.rates[self._rate_rows(), of_rates].copy()
+            if population.adaptation >= 0:
+                arrays[f"{name}.a"] = memory.state[population.adaptation :][:n].copy()
         return arrays
 
     def _fill(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -335,6 +342,8 @@ class _State:
             if population.rates >= 0:
                 columns = slice(population.rates, population.rates + n)
                 self.memory.rates[self._rate_rows(), columns] = arrays[f"{name}.rates"]
+            if population.adaptation >= 0:
+                self.memory.state[population.adaptation :][:n] = arrays[f"{name}.a"]
         self.recent = (arrays["spikes.steps"] << 32) + arrays["spikes.ids"]
         if len(self.recent) and self.sends:
             while resume(

@@ -36,7 +36,7 @@ def sample(plan, memory, block, now):
 
 @kernel(inline="always")
 def _value(plan, memory, block, population, neuron, variable, now):
-    """Return v (mV), the synaptic current (pA) or conductance (nS), or the rate (Hz)."""
+    """Return v or a (mV), the synaptic current (pA) or conductance (nS), or the rate (Hz)."""
     about = plan.populations[population]
     v = np.float64(memory.state[about[p.STATE] + neuron])
     if variable == p.V:
@@ -44,6 +44,8 @@ def _value(plan, memory, block, population, neuron, variable, now):
     if variable == p.RATE:
         slot = now % U(memory.rates.shape[0])
         return np.float64(memory.rates[slot, about[p.RATES] + neuron])
+    if variable == p.A:
+        return np.float64(memory.state[about[p.ADAPTATION] + neuron])
     total = 0.0
     here = neuron - plan.bounds[population, block] + block * plan.n_rows[0]
     for port in range(about[p.PORT], about[p.PORT] + about[p.N_PORTS]):

@@ -28,11 +28,11 @@ from spikesim.network.inputs import NoiseCurrent, PoissonInput, SpikeInput
 from spikesim.network.network import Network
 from spikesim.network.population import Population
 from spikesim.neurons import (
-    LIF,
+    AdaptiveLIF,
     SigmoidRate,
     SpikeSource,
 )
-from spikesim.neurons.lif import refractory_period
+from spikesim.neurons.lif import Membrane, refractory_period
 from spikesim.synapses import Delta
 
 __all__ = ["Tables"]
@@ -60,7 +60,7 @@ class Tables:
 
     def add(self, index: int, population: Population) -> None:
         """Lay out one population with all that enters it."""
-        if isinstance(population.model, (LIF, SigmoidRate)):
+        if isinstance(population.model, (Membrane, SigmoidRate)):
             self._integrating(index, population)
         else:
             self._source(index, population)
@@ -149,7 +149,7 @@ class Tables:
         parameters = {f.name: getattr(model, f.name) for f in fields(model)}
         constants = model.constants(dt)
         ref_steps: np.ndarray = np.zeros(n, dtype=np.int64)
-        if isinstance(model, LIF):
+        if isinstance(model, Membrane):
             whose = f"population {name!r} (recording.parameters holds the values used)"
             ref_steps = constants.ref_steps
             asked = refractory_period(model, ref_steps, dt, whose)
@@ -160,11 +160,14 @@ class Tables:
         blocks[p.V_REST], blocks[p.I_EXT] = model.v_rest, model.i_ext
         blocks[p.RATE_M], blocks[p.PER_C_M] = 1.0 / model.tau_m, 1.0 / model.c_m
         blocks[p.V_TH] = np.inf
-        if isinstance(model, LIF):
+        if isinstance(model, Membrane):
             blocks[p.V_TH], blocks[p.V_RESET] = model.v_th, model.v_reset
         else:
             blocks[p.V_HALF], blocks[p.V_SCALE] = model.v_half, model.v_scale
             blocks[p.MAX_RATE] = model.max_rate
+        adapts = isinstance(model, AdaptiveLIF)
+        if adapts:
+            blocks[p.DECAY_A], blocks[p.DELTA_A] = model.adaptation(dt)
         own = _ports_of(self.network, name)
         filters = [synapse for synapse in own if not isinstance(synapse, Delta)]
         conductances = any(synapse.conductance for synapse in own)
@@ -180,21 +183,26 @@ class Tables:
         width = n if each else min(n, int(p.TILE))
         state, first_port = self.n_state, len(self._ports)
         row = [0] * p.N_POPULATION_COLUMNS
-        row[p.KIND] = p.LIF_NEURONS if isinstance(model, LIF) else p.SIGMOID_RATE
+        spiking = p.ADAPTIVE_LIF if adapts else p.LIF_NEURONS
+        row[p.KIND] = spiking if isinstance(model, Membrane) else p.SIGMOID_RATE
         row[p.CONDUCTANCES] = int(conductances)
         row[p.FIRST], row[p.SIZE], row[p.STATE] = self.first, n, state
         row[p.EACH], row[p.WIDTH] = int(each), width
         row[p.CONSTANTS] = self._put(np.concatenate([_spread(v, width) for v in blocks]))
         row[p.REF] = sum(map(len, self._ref_steps))
         self._ref_steps.append(_spread(np.minimum(ref_steps, _MOST_REF_STEPS), width))
-        row[p.SUBTRACT] = int(isinstance(model, LIF) and constants.subtract)
+        row[p.SUBTRACT] = int(isinstance(model, Membrane) and constants.subtract)
         row[p.PORT], row[p.N_PORTS] = first_port, len(own)
         self.n_state += n
+        adaptation = -1
+        if adapts:
+            adaptation = row[p.ADAPTATION] = self.n_state
+            self.n_state += n
         streams = count()
         for synapse in own:
             self._port(index, population, synapse, pushes, filters, width, streams)
         rates = -1
-        if not isinstance(model, LIF):
+        if not isinstance(model, Membrane):
             rates = row[p.RATES] = self.n_rates
             self.n_rates += n
         self._populations.append(row)
@@ -204,12 +212,13 @@ class Tables:
                 name,
                 n,
                 self.first,
-                isinstance(model, LIF),
+                isinstance(model, Membrane),
                 parameters,
                 model.v_init,
                 tuple(range(first_port, first_port + len(filters))),
                 state,
                 rates,
+                adaptation,
                 self._currents(index, name),
             )
         )
@@ -294,7 +303,7 @@ class Tables:
         self._populations.append(row)
         self._events.append(events)
         self.built.append(
-            BuiltPopulation(name, n, self.first, True, parameters, np.zeros(0), (), 0, -1, ())
+            BuiltPopulation(name, n, self.first, True, parameters, np.zeros(0), (), 0, -1, -1, ())
         )
 
     def _currents(self, index: int, name: str) -> tuple[tuple[int, Any], ...]:

@@ -14,8 +14,9 @@ import math
 import numpy as np
 
 from spikesim._jit import kernel
+from spikesim.neurons.adaptive_lif import fire as adaptive_fire
 from spikesim.neurons.conductance import conductance_free
-from spikesim.neurons.lif import fire, step, step_alone
+from spikesim.neurons.lif import fire, move, step, step_alone
 from spikesim.neurons.sigmoid_rate import output
 
 __all__ = [
@@ -25,11 +26,16 @@ __all__ = [
     "decay",
     "decay_second",
     "fill",
+    "fire_adaptive",
     "fire_conductance",
     "jump",
     "leak",
     "log_fired",
+    "move_conductance",
+    "move_each",
     "multiply_add",
+    "no_adaptation",
+    "no_move",
     "no_rates",
     "push_alike",
     "rates_of",
@@ -305,6 +311,48 @@ def fire_conductance(
 
 
 @kernel(bare=True)
+def move_each(state, at, push, n, constants, c, width):
+    """Turn what v is pushed by into where it would be: `c` is where DECAY_M of the first lies."""
+    none = state.dtype.type(0)
+    v_rest = c + U(2) * width
+    for j in range(n):
+        push[j] = move(state[at + j], push[j], none, constants[c + j], constants[v_rest + j])
+
+
+@kernel(bare=True)
+def move_conductance(state, at, a_1, b_1, a_2, b_2, push, n, dt):
+    """Do the same under conductances, where jumps alone are in `push`."""
+    for j in range(n):
+        push[j] += conductance_free(state[at + j], a_1[j], b_1[j], a_2[j], b_2[j], dt)
+
+
+@kernel(bare=True)
+def fire_adaptive(
+    state, at, a_at, held, neuron, moved, fired, n, constants, c, width, ref_steps, ref, subtract
+):
+    """Fire neurons with an adaptive threshold: `c` is where DECAY_M of the first one lies."""
+    v_th, v_reset = c + U(3) * width, c + U(4) * width
+    decay_a, delta_a = c + U(9) * width, c + U(10) * width
+    for j in range(n):
+        v_free, v, left, is_fired, a = adaptive_fire(
+            state[at + j],
+            state[a_at + j],
+            held[neuron + j],
+            moved[j],
+            constants[v_th + j],
+            constants[v_reset + j],
+            ref_steps[ref + j],
+            subtract,
+            constants[decay_a + j],
+            constants[delta_a + j],
+        )
+        state[at + j] = v_free if math.isinf(v_free) else v
+        state[a_at + j] = a
+        held[neuron + j] = left
+        fired[j] = is_fired
+
+
+@kernel(bare=True)
 def rates_of(rates, slot, column, state, at, n, constants, v_half, v_scale, max_rate):
     """Write the output of rate neurons into a row."""
     for j in range(n):
@@ -316,6 +364,18 @@ def rates_of(rates, slot, column, state, at, n, constants, v_half, v_scale, max_
 @kernel(bare=True)
 def no_rates(rates, slot, column, state, at, n, constants, v_half, v_scale, max_rate):
     """Stand in for :func:`rates_of` where there are no rate neurons."""
+
+
+@kernel(bare=True)
+def no_move(*arguments):
+    """Stand in for what moves adaptive neurons where there are none."""
+
+
+@kernel(bare=True)
+def no_adaptation(
+    state, at, a_at, held, neuron, moved, fired, n, constants, c, width, ref_steps, ref, subtract
+):
+    """Stand in for :func:`fire_adaptive` where there are no adaptive neurons."""
 
 
 @kernel(bare=True, forceinline=True)

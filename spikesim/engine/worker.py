@@ -37,17 +37,17 @@ MOST_CLASSES = np.uint64(4096)
 
 
 @lru_cache
-def make_worker(conductances: bool, draws: bool, rates: bool) -> Any:
+def make_worker(conductances: bool, draws: bool, rates: bool, adapts: bool) -> Any:
     """Return the kernel that carries a thread's blocks through a chunk, see `work` within.
 
     Parameters
     ----------
-    conductances, draws, rates : bool
-        Whether there are conductances, Poisson inputs or sources, and rate neurons in the
-        network. What a network does not have is not compiled.
+    conductances, draws, rates, adapts : bool
+        Whether there are conductances, Poisson inputs or sources, rate neurons, and adaptive ones
+        in the network. What a network does not have is not compiled.
     """
     stretch = _make_stretch(
-        make_advance(conductances, rates),
+        make_advance(conductances, rates, adapts),
         _make_arrive(add_drawn if draws else add_nothing, _add_rates if rates else _add_no_rates),
         fire_drawn if draws else fire_nothing,
     )

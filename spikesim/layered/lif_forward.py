@@ -28,7 +28,7 @@ _GROUP = 4
 
 
 @kernel(bare=True)
-def _advance(v, a, current, refractory, p, of_a, waits, subtract, v_free, fired, held):
+def _advance(v, current, refractory, p, waits, subtract, v_free, fired, held):
     """Move, test and reset every unit of a trial; see :mod:`spikesim.neurons.lif`."""
     constant, p_vi, decay_m, v_rest, v_th, v_reset, ref_steps = p
     zero = v_free.dtype.type(0)
@@ -48,7 +48,7 @@ def _advance(v, a, current, refractory, p, of_a, waits, subtract, v_free, fired,
 
 
 @kernel(bare=True)
-def _advance_adaptive(v, a, current, refractory, p, of_a, waits, subtract, v_free, fired, held):
+def _advance_adaptive(v, a, current, refractory, p, of_a, subtract, v_free, fired, held, in_force):
     """Do the same for units that adapt; see :mod:`spikesim.neurons.adaptive_lif`."""
     constant, p_vi, decay_m, v_rest, v_th, v_reset, ref_steps = p
     decay_a, delta_a = of_a
@@ -57,6 +57,7 @@ def _advance_adaptive(v, a, current, refractory, p, of_a, waits, subtract, v_fre
         push = constant[i] + p_vi[i] * current[i]
         moved = move(v[i], push, zero, decay_m[i], v_rest[i])
         held[i] = refractory[i] > 0
+        in_force[i] = a[i]
         v_free[i], v[i], refractory[i], fired[i], a[i] = adaptive_fire(
             v[i], a[i], refractory[i], moved, v_th[i], v_reset[i], ref_steps[i], subtract,
             decay_a[i], delta_a[i],
@@ -75,7 +76,6 @@ def _pack(flags, n, words):
 @lru_cache(maxsize=2)
 def run_trials_of(adapts: bool) -> Any:
     """Return the kernel that runs units which adapt, or such as do not."""
-    advance = _advance_adaptive if adapts else _advance
 
     @kernel(bare=True)
     def run_group(
@@ -98,12 +98,15 @@ def run_trials_of(adapts: bool) -> Any:
             for r in range(group):
                 b = start + r
                 if adapts:
-                    for i in range(n):
-                        adaptation[b, k, i] = a[r, i]
-                advance(
-                    v[r], a[r], current[r], refractory[r], p, of_a, waits, subtract, v_free[b, k],
-                    fired, held,
-                )  # fmt: skip
+                    _advance_adaptive(
+                        v[r], a[r], current[r], refractory[r], p, of_a, subtract, v_free[b, k],
+                        fired, held, adaptation[b, k],
+                    )  # fmt: skip
+                else:
+                    _advance(
+                        v[r], current[r], refractory[r], p, waits, subtract, v_free[b, k], fired,
+                        held,
+                    )  # fmt: skip
                 _pack(fired, n, fired_bits[b, k])
                 if waits:
                     _pack(held, n, held_bits[b, k])

@@ -55,7 +55,8 @@ def to_network(network: LayeredNetwork, x: Any = None, *, trial: int = 0) -> Net
     Parameters
     ----------
     network : LayeredNetwork
-        All layers have :class:`~spikesim.LIF` units, spiking or not.
+        All layers have :class:`~spikesim.LIF` units, spiking or not, or
+        :class:`~spikesim.AdaptiveLIF` ones.
     x : array_like, shape (n_steps, n_trials, n_inputs), or a source of spikes, optional
         Input as for :func:`forward`; or a :class:`~spikesim.SpikeSource`,
         :class:`~spikesim.PoissonSource` or :class:`~spikesim.InhomogeneousPoissonSource`, the

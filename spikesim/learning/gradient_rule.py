@@ -71,7 +71,8 @@ class GradientRule:
             neuron = layer.neuron
             if neuron.spiking and np.any(np.asarray(neuron.v_th) <= np.asarray(neuron.v_rest)):
                 raise ParameterError(
-                    f"layer {index}: LIF.v_th must lie above LIF.v_rest for surrogate gradients"
+                    f"layer {index}: {type(neuron).__name__}.v_th must lie above v_rest for "
+                    "surrogate gradients"
                 )
         return self.optimiser.init(parameters)
 

@@ -13,7 +13,7 @@ from spikesim.network.inputs import Input, PoissonInput, SpikeInput
 from spikesim.network.population import Population
 from spikesim.network.projection import Projection
 from spikesim.network.units import ask_about_currents, ask_about_weights
-from spikesim.neurons import LIF, SigmoidRate
+from spikesim.neurons import LIF, AdaptiveLIF, SigmoidRate
 
 __all__ = ["Network"]
 
@@ -130,10 +130,10 @@ def _refuse_namesake(label: str, item: Any, attribute: str, own: Population) -> 
 
 
 def _refuse_source(label: str, population: Population) -> None:
-    if not isinstance(population.model, (LIF, SigmoidRate)):
+    if not isinstance(population.model, (LIF, AdaptiveLIF, SigmoidRate)):
         raise ParameterError(
-            f"{label} must be a population of LIF or SigmoidRate neurons; {population.name!r} is a "
-            f"{type(population.model).__name__}, which takes no input"
+            f"{label} must be a population of LIF, AdaptiveLIF or SigmoidRate neurons; "
+            f"{population.name!r} is a {type(population.model).__name__}, which takes no input"
         )
 
 

@@ -12,6 +12,7 @@ from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.neurons import (
     LIF,
+    AdaptiveLIF,
     InhomogeneousPoissonSource,
     PoissonSource,
     SigmoidRate,
@@ -22,8 +23,8 @@ __all__ = ["MODELS", "Population", "grid_positions", "keep_population"]
 
 # The square of a distance must be a number.
 _FARTHEST = 1e150
-MODELS = (LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource, SpikeSource)
-_NAMES = "LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource"
+MODELS = (LIF, AdaptiveLIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource, SpikeSource)
+_NAMES = "LIF, AdaptiveLIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource"
 
 
 @_check.suggest_keywords
@@ -35,7 +36,7 @@ class Population:
     ----------
     name : str
         Name, unique within a network.
-    model : LIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource
+    model : LIF, AdaptiveLIF, SigmoidRate, PoissonSource, InhomogeneousPoissonSource or SpikeSource
         What the neurons are. Parameters given one value a neuron must have `n` of them.
     n : int, default 1
         Number of neurons, at least 1.

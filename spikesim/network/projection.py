@@ -32,7 +32,7 @@ class Projection:
     Parameters
     ----------
     source, target : Population or str
-        The populations, or their names; the target has LIF or SigmoidRate neurons.
+        The populations, or their names; the target has LIF, AdaptiveLIF or SigmoidRate neurons.
     rule : rule of :mod:`spikesim.network.rules`
         Which neurons are connected.
     weight : float, array_like or Distribution

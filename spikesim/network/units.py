@@ -23,8 +23,8 @@ from spikesim.network.inputs import (
     StepCurrent,
 )
 from spikesim.network.population import Population
-from spikesim.neurons import LIF
 from spikesim.neurons._units import ask_if_below, ask_if_volts, faint_current, is_physical
+from spikesim.neurons.lif import Membrane
 from spikesim.synapses import UNSAID, Delta
 
 __all__ = ["ask_about_currents", "ask_about_weights"]
@@ -59,7 +59,7 @@ def ask_about_weights(items: Sequence[tuple[Any, Population, str]]) -> None:
     large = set()
     for item, target, place in items:
         kind, synapse = type(item).__name__, item.synapse
-        if synapse is UNSAID and isinstance(target.model, LIF):
+        if synapse is UNSAID and isinstance(target.model, Membrane):
             _ask_about_jump(kind, item.weight, target.model, place)
         if isinstance(synapse, Delta) or not is_physical(target.model):
             continue
@@ -86,7 +86,7 @@ def ask_about_currents(population: Population, inputs: Sequence[Input]) -> None:
     currents = [(item, *found) for item in inputs if (found := _largest(item)) is not None]
     if not currents or not is_physical(model):
         return
-    threshold = "v_th" if isinstance(model, LIF) else "v_half"
+    threshold = "v_th" if isinstance(model, Membrane) else "v_half"
     limit = faint_current(model, threshold, _LEAST_CURRENT)
     if max(abs(reach(model.i_ext)), *(abs(reach(value)) for _, _, value in currents)) >= limit:
         return
@@ -113,7 +113,7 @@ def _largest(item: Input) -> tuple[str, Any] | None:
     return max(sizes, key=lambda pair: abs(reach(pair[1])), default=None)
 
 
-def _ask_about_jump(kind: str, weights: Any, model: LIF, place: str) -> None:
+def _ask_about_jump(kind: str, weights: Any, model: Membrane, place: str) -> None:
     """Warn of a weight too large for mV, where no synapse was named."""
     weight = typical(weights)
     if isinstance(weights, np.ndarray):

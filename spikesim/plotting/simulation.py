@@ -24,7 +24,11 @@ from spikesim.plotting.style import (
 
 __all__ = ["fi_curve", "membrane"]
 
-_VARIABLE_LABELS = {"v": "membrane potential (mV)", "i_syn": "synaptic current (pA)"}
+_VARIABLE_LABELS = {
+    "v": "membrane potential (mV)",
+    "i_syn": "synaptic current (pA)",
+    "a": "rise of the threshold (mV)",
+}
 
 
 def membrane(

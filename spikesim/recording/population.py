@@ -39,7 +39,8 @@ class PopulationRecording(SpikeTrains):
     traces : dict of ndarray, shape (n_samples, n_recorded)
         Recorded variables by name: ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), ``"g_syn"``
         (nS, sum over conductances, excitatory and inhibitory alike), ``"rate"`` (Hz, of rate
-        neurons), each as it is after the whole step. The first three are attributes, too.
+        neurons), ``"a"`` (mV, of adaptive ones), each as it is after the whole step. All but the
+        rate are attributes, too.
     trace_times : ndarray, shape (n_samples,)
         Times of the samples (ms).
     trace_neurons : ndarray of int64, shape (n_recorded,)
@@ -168,6 +169,17 @@ class PopulationRecording(SpikeTrains):
             It was not recorded.
         """
         return self._trace("g_syn")
+
+    @property
+    def a(self) -> np.ndarray:
+        """How far thresholds of adaptive neurons lie above `v_th` (mV), as :attr:`v` is.
+
+        Raises
+        ------
+        ParameterError
+            It was not recorded.
+        """
+        return self._trace("a")
 
     def binned_counts(
         self,

@@ -26,7 +26,8 @@ class Record:
     ----------
     variables : str or iterable of str
         Among ``"v"`` (mV), ``"i_syn"`` (pA, sum over synapses), ``"g_syn"`` (nS, sum over
-        conductances) and, of a :class:`~spikesim.SigmoidRate`, ``"rate"`` (Hz).
+        conductances), of a :class:`~spikesim.SigmoidRate` ``"rate"`` (Hz), and of an
+        :class:`~spikesim.AdaptiveLIF` ``"a"`` (mV), what its next threshold is above `v_th`.
     neurons : array_like of int, optional
         Which neurons, each once; by default all.
     interval : float, optional
@@ -45,7 +46,7 @@ class Record:
                 f"Record.variables must be text or a list of it, got {variables!r}"
             )
         for variable in variables:
-            _check.choice("Record.variables", variable, ("v", "i_syn", "g_syn", "rate"))
+            _check.choice("Record.variables", variable, ("v", "i_syn", "g_syn", "rate", "a"))
         object.__setattr__(self, "variables", tuple(dict.fromkeys(variables)))
         if self.neurons is not None:
             neurons = np.array(_check.indices("Record.neurons", self.neurons, None)).reshape(-1)
