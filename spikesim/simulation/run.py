@@ -60,7 +60,8 @@ def simulate(
     network : Network, Population or model
         What to simulate. A bare model (:class:`~spikesim.LIF`, :class:`~spikesim.AdaptiveLIF`,
         :class:`~spikesim.SigmoidRate`, :class:`~spikesim.PoissonSource`,
-        :class:`~spikesim.InhomogeneousPoissonSource`, :class:`~spikesim.SpikeSource`) stands for a population "neuron" of one.
+        :class:`~spikesim.InhomogeneousPoissonSource`, :class:`~spikesim.SpikeSource`) stands for
+        a population "neuron" of one.
     duration : float
         Biological time (ms), a multiple of `dt`; 0 gives an empty recording. With what `state`
         has behind it, it is at most 2**31 - 1 steps.
