@@ -42,6 +42,20 @@ def test_the_kernel_computes_the_derivative(surrogate):
         assert not wanted[~inside].any()
 
 
+@pytest.mark.parametrize("surrogate", ALL, ids=repr)
+def test_far_from_threshold_nothing_overflows(surrogate):
+    """Warnings are errors here."""
+    for far in (1e200, 1e308, np.inf, np.array([3e38], np.float32), np.array([10**15])):
+        finite = 1e4 if isinstance(surrogate, StraightThrough) else 1e9
+        for x, near in ((far, finite), (-far, -finite)):
+            x = np.atleast_1d(x)
+            wanted = surrogate.derivative(np.array([near]))
+            np.testing.assert_allclose(surrogate.derivative(x), wanted, atol=1e-6)
+            if not isinstance(surrogate, StraightThrough):
+                wanted = surrogate.primitive(np.array([near]))
+                np.testing.assert_allclose(surrogate.primitive(x), wanted, rtol=1e-6)
+
+
 def test_the_flanks_of_the_multi_gaussian():
     """1.15 N(0, s) - 0.15 N(s, 6s) - 0.15 N(-s, 6s) with s = 0.5: lowest -0.032, area 0.85."""
     x = np.linspace(-6.0, 6.0, 12001)

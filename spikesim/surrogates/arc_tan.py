@@ -8,7 +8,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.surrogates.surrogate import Surrogate
+from spikesim.surrogates.surrogate import Surrogate, bounded
 
 __all__ = ["ArcTan"]
 
@@ -46,8 +46,10 @@ class ArcTan(Surrogate):
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
+        x = bounded(x)
         return 1.0 / (1.0 + (self.slope * x) ** 2)
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""
+        x = bounded(x)
         return np.arctan(self.slope * x) / self.slope

@@ -9,7 +9,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.surrogates.surrogate import Surrogate
+from spikesim.surrogates.surrogate import Surrogate, bounded
 
 __all__ = ["Gaussian"]
 
@@ -48,10 +48,12 @@ class Gaussian(Surrogate):
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
+        x = bounded(x)
         return np.exp(-0.5 * (self.slope * x) ** 2)
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""
         from scipy.special import erf
 
+        x = bounded(x)
         return math.sqrt(0.5 * math.pi) / self.slope * erf(self.slope * x / math.sqrt(2.0))

@@ -9,7 +9,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.surrogates.surrogate import Surrogate
+from spikesim.surrogates.surrogate import Surrogate, bounded
 
 __all__ = ["Logistic"]
 
@@ -48,8 +48,10 @@ class Logistic(Surrogate):
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
+        x = bounded(x)
         return 1.0 - np.tanh(0.5 * self.slope * x) ** 2
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""
+        x = bounded(x)
         return 2.0 * (1.0 + np.tanh(0.5 * self.slope * x)) / self.slope

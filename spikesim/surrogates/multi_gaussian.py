@@ -9,7 +9,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.surrogates.surrogate import Surrogate
+from spikesim.surrogates.surrogate import Surrogate, bounded
 
 __all__ = ["MultiGaussian"]
 
@@ -62,6 +62,7 @@ class MultiGaussian(Surrogate):
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
+        x = bounded(x)
         z = self.slope * x
         flanks = np.exp(-0.5 * ((z - 1.0) / _WIDTH) ** 2) + np.exp(-0.5 * ((z + 1.0) / _WIDTH) ** 2)
         return _MIDDLE * np.exp(-0.5 * z**2) - _FLANK * flanks
@@ -70,6 +71,7 @@ class MultiGaussian(Surrogate):
         """Return the primitive at `x`."""
         from scipy.special import erf
 
+        x = bounded(x)
         z = self.slope * x / math.sqrt(2.0)
         off = 1.0 / math.sqrt(2.0)
         flanks = erf((z - off) / _WIDTH) + erf((z + off) / _WIDTH)

@@ -8,7 +8,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.surrogates.surrogate import Surrogate
+from spikesim.surrogates.surrogate import Surrogate, bounded
 
 __all__ = ["OneSided"]
 
@@ -49,9 +49,11 @@ class OneSided(Surrogate):
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
+        x = bounded(x)
         return np.where(x < 0.0, 0.0, 1.0 / (1.0 + self.slope * np.abs(x)) ** 2)
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""
+        x = bounded(x)
         above = np.maximum(x, 0.0)
         return above / (1.0 + self.slope * above)

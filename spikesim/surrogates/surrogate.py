@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Surrogate"]
+__all__ = ["Surrogate", "bounded"]
 
 
 class Surrogate(ABC):
@@ -50,3 +50,15 @@ class Surrogate(ABC):
     @abstractmethod
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the function whose derivative is :meth:`derivative`."""
+
+
+def bounded(x: Any) -> np.ndarray:
+    """Return `x` with what is so large that its square would overflow made smaller.
+
+    No surrogate changes any more so far from threshold, to infinity.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        x = x.astype(np.float64)
+    far = np.finfo(x.dtype).max ** 0.4
+    return np.clip(x, -far, far)

@@ -8,7 +8,7 @@ import numpy as np
 
 from spikesim import _check
 from spikesim._jit import kernel
-from spikesim.surrogates.surrogate import Surrogate
+from spikesim.surrogates.surrogate import Surrogate, bounded
 
 __all__ = ["Triangle"]
 
@@ -52,9 +52,11 @@ class Triangle(Surrogate):
 
     def derivative(self, x: np.ndarray) -> np.ndarray:
         """Return the surrogate derivative at `x`."""
+        x = bounded(x)
         return np.maximum(0.0, 1.0 - self.slope * np.abs(x))
 
     def primitive(self, x: np.ndarray) -> np.ndarray:
         """Return the primitive at `x`."""
+        x = bounded(x)
         inside = np.clip(x, -1.0 / self.slope, 1.0 / self.slope)
         return inside - 0.5 * self.slope * inside * np.abs(inside)
