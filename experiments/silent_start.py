@@ -103,9 +103,9 @@ def judge(found: dict[str, Any]) -> tuple[str, str]:
     fired = {name: np.mean(found[name]["spikes"]) for name in (EXACT, SURROGATE)}
     text = (
         f"For a sample EventProp fires {fired[EXACT]:.1f} spikes, the surrogate "
-        f"{fired[SURROGATE]:.1f}: {_said(spikes)} fewer, at an accuracy {_said(behind, 100)} points "
-        f"lower. From a silent start it ends {_said(gap, 100)} points behind the surrogate, and "
-        f"{_said(left, 100)} after a warm-up."
+        f"{fired[SURROGATE]:.1f}: {_said(spikes)} fewer, at an accuracy {_said(behind, 100)} "
+        f"points lower. From a silent start it ends {_said(gap, 100)} points behind the "
+        f"surrogate, and {_said(left, 100)} after a warm-up."
     )
     if not found["tuned"]:
         return "open", f"Not tuned. {text}"

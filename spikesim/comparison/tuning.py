@@ -26,7 +26,9 @@ from spikesim.comparison.protocol import QUICK, Splits
 from spikesim.comparison.runs import Job, Outcome, epochs_for
 from spikesim.comparison.tasks import chosen_tasks, task
 
-__all__ = ["load_settings", "points", "settings_digest", "stored_trials", "tune"]
+__all__ = [
+    "load_settings", "points", "settings_digest", "stored_trials", "tune", "tuning_effort",
+]  # fmt: skip
 
 # The classic tasks share a file; each other one has its own.
 _FILE, _FOLDER = "settings.json", "tuned"
@@ -50,6 +52,34 @@ def load_settings(tasks: Sequence[str] = ("iris", "xor")) -> dict[str, Any]:
 def stored_trials(tasks: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return every trial of the search: task, contender, then settings with their score."""
     return {name: _of(name, "trials") for name in chosen_tasks(tasks)}
+
+
+def tuning_effort(task_name: str) -> list[str]:
+    """Say how many trials found the stored settings of a task, and on what.
+
+    Parameters
+    ----------
+    task_name : str
+        Name of a task. One that was never tuned has nothing to say.
+
+    Returns
+    -------
+    list of str
+        A sentence for each number of trials that contenders had: one, if all is fair.
+    """
+    here, counts = task(task_name), {}
+    for tried in _of(task_name, "trials").values():
+        counts[len(tried)] = counts.get(len(tried), 0) + 1
+    if here.tuning_splits:
+        splits = Splits.load(here.tuning_splits)
+        each = f"{splits.n_repeats * splits.n_folds} folds of samples that are set apart"
+    else:
+        about = json.loads(_text(task_name) or '{"about": {}}')["about"]
+        each = f"{about.get('seeds', {}).get(task_name, _FEW_SEEDS)} starts"
+    return [
+        f"{n_trials} trials for each of {n} contenders, each on {each}."
+        for n_trials, n in sorted(counts.items())
+    ]
 
 
 def settings_digest(tasks: Sequence[str] = ("iris", "xor")) -> str:
