@@ -67,7 +67,8 @@ def tuning_effort(task_name: str) -> list[str]:
     list of str
         A sentence for each number of trials that contenders had: one, if all is fair.
     """
-    here, counts = task(task_name), {}
+    here = task(task_name)
+    counts: dict[int, int] = {}
     for tried in _of(task_name, "trials").values():
         counts[len(tried)] = counts.get(len(tried), 0) + 1
     if here.tuning_splits:
