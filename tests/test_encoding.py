@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from spikesim.encoding import (
     PopulationEncoder,
     RateEncoder,
     SpikeTrains,
+    scaled,
 )
-from spikesim.layered import SpikeTimes
+from spikesim.layered import PackedSpikes, SpikeTimes, dense
+from spikesim.learning.inputs import encoded, packed
+from spikesim.neurons import LIF
 
 ENCODERS = {
     "analog": Analog(),
@@ -241,3 +245,47 @@ def test_both_clocks_see_the_same_spikes(name):
         lines = [clock.units[start:stop].argsort() for clock in (exact, grid)]
         off = exact.times[start:stop][lines[0]] - grid.times[start:stop][lines[1]]
         assert np.abs(off).max() <= 0.25
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        RateEncoder(20.0, 300.0, "poisson", bias_spike=True),
+        RateEncoder(20.0, 300.0, "regular"),
+        LatencyEncoder(20.0, 15.0, bias_spike=True),
+        PopulationEncoder(3, 20.0, 15.0),
+        PopulationEncoder(3, 20.0, 15.0, mode="poisson", bias_spike=True),
+        PopulationEncoder(3, 20.0, 15.0, mode="regular"),
+        SpikeTrains(4),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("at_once", [1, 700, 10**6])
+def test_blocks_of_steps_are_the_spikes_of_the_whole(encoder, at_once, monkeypatch):
+    monkeypatch.setattr(scaled, "_AT_ONCE", at_once)
+    features = np.random.default_rng(1).random((30, 8))
+    if isinstance(encoder, SpikeTrains):
+        features = np.rint(np.tile(features, 10))
+    encoder = encoder.fit(features)
+    whole = encoder.encode(features, dt=1.0, rng=np.random.default_rng(2))
+    rng = np.random.default_rng(2)
+    blocks = list(encoder.encode_blocks(features, dt=1.0, rng=rng))
+    assert len(blocks) == 1 if at_once == 10**6 else len(blocks) > 1
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_spikes_of_many_samples_are_never_whole_in_memory(monkeypatch):
+    monkeypatch.setattr(scaled, "_AT_ONCE", 2**12)
+    features = np.random.default_rng(1).random((40, 100))
+    network = dense([100, 1], LIF.normalised(), rng=0)
+    encoder = RateEncoder(50.0, 300.0, "poisson").fit(features)
+    task = "features", encoder, features, network
+    packed(*task, np.random.default_rng(2))
+    tracemalloc.start()
+    found = packed(*task, np.random.default_rng(2))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    whole = encoded(*task, np.random.default_rng(2))
+    assert isinstance(found, PackedSpikes)
+    np.testing.assert_array_equal(found.unpack(), whole)
+    assert peak < 0.2 * whole.nbytes

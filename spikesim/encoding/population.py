@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,9 +100,11 @@ class PopulationEncoder(SingleSpikeEncoder):
         activation = self._activations(scaled)
         return np.where(activation >= self.cutoff, self.t_max * (1.0 - activation), np.inf)
 
-    def _spikes(self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any) -> np.ndarray:
+    def _spikes(
+        self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any
+    ) -> Callable[[int, int], np.ndarray]:
         if self.mode == "latency":
             return super()._spikes(scaled, n_steps, dt, rng)
         activation = self._activations(scaled)
         share = np.where(activation >= self.cutoff, activation, 0.0)
-        return trains("PopulationEncoder", share, self.max_rate, self.mode, n_steps, dt, rng)
+        return trains("PopulationEncoder", share, self.max_rate, self.mode, dt, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,5 +53,7 @@ class RateEncoder(ScaledEncoder):
         """Whether two calls of :meth:`encode` differ: True for Poisson trains."""
         return self.mode == "poisson"
 
-    def _spikes(self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any) -> np.ndarray:
-        return trains("RateEncoder", scaled, self.max_rate, self.mode, n_steps, dt, rng)
+    def _spikes(
+        self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any
+    ) -> Callable[[int, int], np.ndarray]:
+        return trains("RateEncoder", scaled, self.max_rate, self.mode, dt, rng)

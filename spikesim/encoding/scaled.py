@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -11,9 +12,12 @@ import numpy as np
 from spikesim import _check
 from spikesim.errors import ParameterError
 
-__all__ = ["ScaledEncoder", "table"]
+__all__ = ["ScaledEncoder", "steps_at_once", "table"]
 
 _Scaled = TypeVar("_Scaled", bound="ScaledEncoder")
+
+# Numbers in a block of steps, where spikes are made block by block: 32 MB.
+_AT_ONCE = 2**22
 
 
 class ScaledEncoder(ABC):
@@ -109,18 +113,50 @@ class ScaledEncoder(ABC):
             Features that are not finite numbers in two dimensions, an unknown range, another
             number of features than the range has, times off the grid of `dt`.
         """
+        n_steps, spikes = self._started(features, dt, rng)
+        return self._with_bias(spikes(0, n_steps), 0)
+
+    def encode_blocks(self, features: Any, *, dt: float, rng: Any = None) -> Iterator[np.ndarray]:
+        """Yield what :meth:`encode` returns, the same bits, in blocks of steps of little memory.
+
+        Parameters
+        ----------
+        features, dt, rng
+            As in :meth:`encode`.
+
+        Yields
+        ------
+        ndarray of float64, shape (n_steps of the block, n_samples, n_inputs)
+        """
+        n_steps, spikes = self._started(features, dt, rng)
+        rows, columns = np.shape(features)
+        size = steps_at_once(rows * self.n_inputs(columns))
+        for first in range(0, n_steps, size):
+            yield self._with_bias(spikes(first, min(first + size, n_steps)), first)
+
+    def _started(self, features: Any, dt: Any, rng: Any) -> tuple[int, Callable[..., np.ndarray]]:
+        """Return the number of steps, and what makes the spikes of a range of steps."""
         dt = _check.positive(f"{type(self).__name__}.dt", dt)
         n_steps = _check.n_steps(f"{type(self).__name__}.duration", self.duration, dt, minimum=1)
-        spikes = self._spikes(self._scale(features), n_steps, dt, rng)
+        return n_steps, self._spikes(self._scale(features), n_steps, dt, rng)
+
+    def _with_bias(self, spikes: np.ndarray, first: int) -> np.ndarray:
         if not self.bias_spike:
             return spikes
         line = np.zeros((*spikes.shape[:2], 1))
-        line[0] = 1.0
+        if first == 0:
+            line[0] = 1.0
         return np.concatenate([spikes, line], axis=2)
 
     @abstractmethod
-    def _spikes(self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any) -> np.ndarray:
-        """Return the spikes of features scaled to [0, 1], shape (n_steps, n_samples, n_lines)."""
+    def _spikes(
+        self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any
+    ) -> Callable[[int, int], np.ndarray]:
+        """Return what makes the spikes of features scaled to [0, 1] from a step to a later one.
+
+        It is called for all steps, once each and in order, and returns an array of shape
+        (last - first, n_samples, n_lines).
+        """
 
     def _scale(self, features: Any) -> np.ndarray:
         """Return the features scaled to [0, 1] and clipped."""
@@ -143,6 +179,11 @@ class ScaledEncoder(ABC):
             span > 0.0, span, np.inf
         )
         return np.clip(scaled, 0.0, 1.0)
+
+
+def steps_at_once(n_values: int) -> int:
+    """Return how many steps of `n_values` numbers make a block."""
+    return max(1, _AT_ONCE // max(1, n_values))
 
 
 def table(name: str, features: Any) -> np.ndarray:

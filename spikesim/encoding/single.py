@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,15 +64,22 @@ class SingleSpikeEncoder(ScaledEncoder):
     def _times(self, scaled: np.ndarray) -> np.ndarray:
         """Return the time of the spike of each line, shape (n_samples, n_lines)."""
 
-    def _spikes(self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any) -> np.ndarray:
+    def _spikes(
+        self, scaled: np.ndarray, n_steps: int, dt: float, rng: Any
+    ) -> Callable[[int, int], np.ndarray]:
         if np.rint(self.t_max / dt) >= n_steps:
             raise ParameterError(
                 f"{type(self).__name__}.t_max must end before the last step of the trial, at most "
                 f"{(n_steps - 1) * dt:g} ms at dt = {dt:g} ms, got {self.t_max:g} ms"
             )
         times = self._times(scaled)
-        spikes = np.zeros((n_steps, *times.shape))
-        sample, line = np.nonzero(np.isfinite(times))
-        step = np.rint(times[sample, line] / dt).astype(np.int64)
-        spikes[step, sample, line] = 1.0
-        return spikes
+        # That of a silent line is never reached.
+        steps = np.where(np.isfinite(times), np.rint(times / dt), n_steps)
+
+        def spikes_of(first: int, last: int) -> np.ndarray:
+            spikes = np.zeros((last - first, *times.shape))
+            sample, line = np.nonzero((steps >= first) & (steps < last))
+            spikes[steps[sample, line].astype(np.int64) - first, sample, line] = 1.0
+            return spikes
+
+        return spikes_of

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from spikesim import _check
-from spikesim.encoding.scaled import table
+from spikesim.encoding.scaled import steps_at_once, table
 from spikesim.errors import ParameterError
 
 __all__ = ["SpikeTrains"]
@@ -72,6 +73,28 @@ class SpikeTrains:
             Features other than zeros and ones, rows of another length than a multiple of
             `n_lines`, another time step.
         """
+        trains = self._trains(features, dt)
+        return np.ascontiguousarray(trains.transpose(1, 0, 2))
+
+    def encode_blocks(self, features: Any, *, dt: float, rng: Any = None) -> Iterator[np.ndarray]:
+        """Yield what :meth:`encode` returns in blocks of steps that take little memory.
+
+        Parameters
+        ----------
+        features, dt, rng
+            As in :meth:`encode`.
+
+        Yields
+        ------
+        ndarray of float64, shape (n_steps of the block, n_samples, n_lines)
+        """
+        trains = self._trains(features, dt)
+        size = steps_at_once(len(trains) * self.n_lines)
+        for first in range(0, trains.shape[1], size):
+            yield np.ascontiguousarray(trains[:, first : first + size].transpose(1, 0, 2))
+
+    def _trains(self, features: Any, dt: Any) -> np.ndarray:
+        """Return the trains, with samples first."""
         dt = _check.positive("SpikeTrains.dt", dt)
         if not math.isclose(dt, self.dt):
             raise ParameterError(
@@ -79,8 +102,7 @@ class SpikeTrains:
                 f"the network has {dt:g} ms"
             )
         rows = self._rows(features)
-        trains = rows.reshape(len(rows), -1, self.n_lines)
-        return np.ascontiguousarray(trains.transpose(1, 0, 2))
+        return rows.reshape(len(rows), -1, self.n_lines)
 
     def _rows(self, features: Any) -> np.ndarray:
         rows = table("SpikeTrains.features", features)

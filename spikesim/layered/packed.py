@@ -6,6 +6,7 @@ walk through the bits that are set, so that what they do grows with the number o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,18 @@ class PackedSpikes:
         if not all(parts):
             return None
         return cls.of_kernel(bits, n_units)
+
+    @classmethod
+    def packed_blocks(cls, blocks: Iterable[np.ndarray]) -> PackedSpikes | None:
+        """Return blocks of steps packed as one, or None if one holds anything but 0 and 1."""
+        bits, n_units = [], 0
+        for x in blocks:
+            packed = cls.packed_if_binary(x)
+            if packed is None:
+                return None
+            bits.append(packed.bits)
+            n_units = packed.n_units
+        return cls.of_kernel(np.concatenate(bits, axis=1), n_units)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -10,14 +10,14 @@ import numpy as np
 
 from spikesim import _check
 from spikesim.errors import NonFiniteStateError, ParameterError, ParameterTypeError
-from spikesim.layered.forward import given_to_first, run
+from spikesim.layered.forward import run
 from spikesim.layered.network import LayeredNetwork
 from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.spike_times import SpikeTimes
 from spikesim.learning.checkpoint import TrainingCheckpoint
 from spikesim.learning.diagnosis import Diagnosis
 from spikesim.learning.history import History, Log
-from spikesim.learning.inputs import checked_answers, checked_features, encoded
+from spikesim.learning.inputs import checked_answers, checked_features, encoded, packed
 from spikesim.learning.optimisers.base import at_epoch
 from spikesim.learning.progress import Progress
 from spikesim.learning.result import FitResult, Standing, copied, seed_parts, streams
@@ -88,10 +88,8 @@ class Task(NamedTuple):
 
     def encoded(self, network: LayeredNetwork, rng: np.random.Generator) -> np.ndarray:
         """Return the samples as input, spikes packed for a rule that can work on them so."""
-        x = encoded(f"{self.name}.features", self.encoder, self.table, network, rng)
-        if getattr(self.rule, "takes_packed", False) and not network.continuous:
-            return given_to_first(network, x)
-        return x
+        encode = packed if getattr(self.rule, "takes_packed", False) else encoded
+        return encode(f"{self.name}.features", self.encoder, self.table, network, rng)
 
     def held_out(
         self, validation: Any, network: LayeredNetwork
@@ -108,7 +106,7 @@ class Task(NamedTuple):
 
         def made(sequence: np.random.SeedSequence) -> tuple[np.ndarray, np.ndarray]:
             rng = np.random.default_rng(streams(sequence)[2])
-            return encoded(f"{name}[0]", self.encoder, table, network, rng), answers
+            return packed(f"{name}[0]", self.encoder, table, network, rng), answers
 
         return made
 

@@ -11,7 +11,7 @@ from spikesim import _check
 from spikesim.encoding import Analog
 from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.layered.continuous import spikes_of
-from spikesim.layered.forward import checked_x
+from spikesim.layered.forward import checked_x, given_to_first
 from spikesim.layered.network import LayeredNetwork
 from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.spike_times import SpikeTimes
@@ -24,6 +24,7 @@ __all__ = [
     "checked_labels",
     "checked_targets",
     "encoded",
+    "packed",
     "takes_targets",
 ]
 
@@ -190,6 +191,24 @@ def encoded(
             "RateEncoder or LatencyEncoder"
         )
     return spikes_of(name, x, network) if network.continuous else x
+
+
+def packed(
+    name: str, encoder: Any, table: np.ndarray, network: LayeredNetwork, rng: np.random.Generator
+) -> Any:
+    """Return :func:`encoded` as the first layer works on it: spikes packed, in little memory."""
+    if network.continuous:
+        return encoded(name, encoder, table, network, rng)
+    if hasattr(encoder, "encode_blocks") and network.layers[0].neuron.spiking:
+        before = rng.bit_generator.state
+        # One sample tells what is wrong with all.
+        encoded(name, encoder, table[:1], network, np.random.default_rng(0))
+        blocks = encoder.encode_blocks(table, dt=network.dt, rng=rng)
+        found = PackedSpikes.packed_blocks(blocks)
+        if found is not None:
+            return found
+        rng.bit_generator.state = before
+    return given_to_first(network, encoded(name, encoder, table, network, rng))
 
 
 def _check_lines(

@@ -19,7 +19,7 @@ from spikesim.learning.inputs import (
     checked_encoder,
     checked_features,
     checked_labels,
-    encoded,
+    packed,
     takes_targets,
 )
 from spikesim.learning.packing import pack, unpack
@@ -339,6 +339,6 @@ def _scores(
     scores = []
     for start in range(0, len(table), _AT_ONCE):
         piece = table[start : start + _AT_ONCE]
-        x = encoded(f"{name}.features", encoder, piece, network, rng)
+        x = packed(f"{name}.features", encoder, piece, network, rng)
         scores.append(readout.scores(run(network, x)[-1], network.layers[-1], network.dt))
     return np.concatenate(scores)
