@@ -35,9 +35,9 @@ class Comparison(NamedTuple):
     faults: tuple[str, ...]
 
 
-def compare(seed, threads=THREADS):
+def compare(seed, threads=THREADS, style=None):
     """Simulate the random network of `seed` with the twin, and with each number of threads."""
-    case = random_network(seed)
+    case = random_network(seed, style)
     truth = simulate_naive(case.network, case.n_steps, case.dt)
     recording, faults = simulate_repeatedly(case, seed, threads)
     return Comparison(

@@ -3,9 +3,9 @@
 A neuron and all synapses onto it are one linear system: its step is SciPy's matrix exponential,
 not the package's closed forms. Where conductances make it nonlinear, a function `move` of
 tests/naive_conductance.py takes over. One array holds the neurons of the whole network, another
-all that will arrive, by step. Understands LIF, rate and listed populations, every synapse,
-connections that need no drawing (listed, one to one, all to all, and random rules in the limit
-where all are drawn), listed spikes, and every current but noise.
+all that will arrive, by step. Understands LIF (adaptive or not), rate and listed populations, every
+synapse, connections that need no drawing (listed, one to one, all to all, and random rules in the
+limit where all are drawn), listed spikes, and every current but noise.
 """
 
 from typing import NamedTuple
@@ -38,6 +38,7 @@ def simulate_naive(network, n_steps, dt, move=magnus):
     n = sum(p.n for p in network.populations)
     tau_m, c_m, v_rest, v_th, v_reset, t_ref, i_ext, v_init, subtract = parameters(network, n)
     ref_steps = np.rint(t_ref / dt).astype(int)
+    tau_a, delta_a = adaptation(network)
     synapses = current_synapses(network)
     with threadpool_limits(1, user_api="blas"):  # The matrices are small, threads only wait.
         propagator = expm(dt * derivative(tau_m, c_m, synapses))
@@ -52,7 +53,7 @@ def simulate_naive(network, n_steps, dt, move=magnus):
     # Columns: u = v - v_rest, then i and x of each synapse, then the input current.
     state = np.zeros((n, 2 + 2 * len(synapses)))
     state[:, 0] = v_init - v_rest
-    left = np.zeros(n, dtype=int)
+    left, a = np.zeros(n, dtype=int), np.zeros(n)
     v, i_syn = np.empty((n_steps, n)), np.empty((n_steps, n))
     log, ties = [], 0
     for k in range(1, n_steps + 1):
@@ -75,8 +76,9 @@ def simulate_naive(network, n_steps, dt, move=magnus):
                 state[:, 2 + 2 * index] += arrived * np.e / synapse.tau_syn
         state[~held, 0] += arrivals[k, 0, ~held]
         # 4. Test.
-        fired = ~held & (v_rest + state[:, 0] >= v_th)
-        ties += int(np.count_nonzero(fired & (v_rest + state[:, 0] == v_th)))
+        fired = ~held & (v_rest + state[:, 0] >= v_th + a)
+        ties += int(np.count_nonzero(fired & (v_rest + state[:, 0] == v_th + a)))
+        a = a * np.exp(-dt / tau_a) + delta_a * fired
         after = np.where(subtract, state[:, 0] - (v_th - v_reset), v_reset - v_rest)
         state[fired, 0] = after[fired]
         left[fired] = ref_steps[fired]
@@ -119,6 +121,18 @@ def parameters(network, n):
             values[name].append(np.broadcast_to(value, population.n))
         values["subtract"].append(np.full(population.n, getattr(model, "reset", "") == "subtract"))
     return [np.concatenate(value) for value in values.values()]
+
+
+def adaptation(network):
+    """Return time constants and jumps of all thresholds; those that stay do not jump."""
+    still = sp.AdaptiveLIF(delta_a=0.0)
+    return [
+        np.concatenate(
+            [np.broadcast_to(getattr(p.model, name, getattr(still, name)), p.n)
+             for p in network.populations]
+        )
+        for name in ("tau_a", "delta_a")
+    ]  # fmt: skip
 
 
 def current_synapses(network):

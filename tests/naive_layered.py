@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from spikesim.neurons import AdaptiveLIF
 from spikesim.synapses import Delta
 
 
@@ -24,7 +25,7 @@ def lif_layer(layer, x, dt):
     for trial in range(n_trials):
         v = [of_unit(lif.v_rest if lif.v_init is None else lif.v_init, i) for i in range(n)]
         current = [0.0] * n
-        wait = [0] * n
+        wait, a = [0] * n, [0.0] * n
         for k in range(n_steps):
             for i in range(n):
                 drive = 0.0
@@ -49,10 +50,13 @@ def lif_layer(layer, x, dt):
                     else:
                         v[i] += current[i] * psp(tau_m, c_m, layer.synapse.tau_syn, dt)
                 v_trace[k, trial, i] = v[i]
-                if not held[k, trial, i] and v[i] >= v_th:
+                if not held[k, trial, i] and v[i] >= v_th + a[i]:
                     output[k, trial, i] = 1.0
                     v[i] = v_reset if lif.reset == "to_potential" else v[i] - (v_th - v_reset)
                     wait[i] = round(of_unit(lif.t_ref, i) / dt)
+                if isinstance(lif, AdaptiveLIF):
+                    decay_a = math.exp(-dt / of_unit(lif.tau_a, i))
+                    a[i] = decay_a * a[i] + of_unit(lif.delta_a, i) * output[k, trial, i]
                 if not isinstance(layer.synapse, Delta):
                     current[i] = current[i] * math.exp(-dt / layer.synapse.tau_syn) + drive
     return output, v_trace, held

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from spikesim.neurons import AdaptiveLIF
 from spikesim.synapses import Delta
 from tests.naive_layered import of_unit, psp
 
@@ -56,6 +57,24 @@ def eligibilities(layer, dt, x, output, held):
         e, by_bias = reset(layer, e, output[k]), reset(layer, by_bias, output[k])
 
 
+def spike_traces(layer, dt, eligibility, slopes):
+    """Yield for each step dS_j / dw_ij, given the other spikes; `eligibility` is that of v.
+
+    The threshold is one more thing that a spike depends on and that remembers the weight, by the
+    spikes of its own unit (Bellec et al. 2020, Nat. Commun. 11:3625, Methods).
+    """
+    lif, n = layer.neuron, layer.w.shape[1]
+    if not isinstance(lif, AdaptiveLIF):
+        yield from (e * slope for e, slope in zip(eligibility, slopes, strict=True))
+        return
+    decay = np.array([math.exp(-dt / of_unit(lif.tau_a, j)) for j in range(n)])
+    delta_a = np.array([of_unit(lif.delta_a, j) for j in range(n)])
+    of_threshold = np.zeros(layer.w.shape)
+    for e, slope in zip(eligibility, slopes, strict=True):
+        yield (e - of_threshold) * slope
+        of_threshold = slope * delta_a * e + (decay - slope * delta_a) * of_threshold
+
+
 def weighed(layer, dt, x, trace, signal):
     """Sum signal times eligibility over steps and trials, for w and bias."""
     by_w, by_bias = np.zeros(layer.w.shape), np.zeros(layer.w.shape[1])
@@ -82,12 +101,13 @@ def eprop(hidden, output, dt, x, traces, slopes, to_v, feedback):
         filtered, current = np.zeros((n_pre, n, n_out)), np.zeros((n_pre, n, n_out))
         spike = np.zeros((n_pre, n))
         steps = eligibilities(hidden, dt, x[:, b], first.output[:, b], first.held[:, b])
-        for k, (e, _) in enumerate(steps):
+        of_v = (e for e, _ in steps)
+        for k, of_spike in enumerate(spike_traces(hidden, dt, of_v, slopes[:, b])):
             drive = spike[:, :, None] * feedback
             filtered, current = moved(output, dt, filtered, current, last.held[k, b], drive)
             gradient += filtered @ to_v[k, b]
             filtered = reset(output, filtered, last.output[k, b])
-            spike = e * slopes[k, b]
+            spike = of_spike
     return gradient
 
 

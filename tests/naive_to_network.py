@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from spikesim.neurons import AdaptiveLIF
 from spikesim.synapses import Delta
 
 
@@ -27,7 +30,8 @@ def run_layer(layer, x, dt):
         decay_syn = layer.synapse.at_nodes(dt).decay_syn
     output, trace = np.zeros((n_steps, n)), np.zeros((n_steps, n))
     v = [float(value) for value in lif.v_init]
-    current, held = [0.0] * n, [0] * n
+    current, held, a = [0.0] * n, [0] * n, [0.0] * n
+    adapts = isinstance(lif, AdaptiveLIF)
     for k in range(n_steps):
         for i in range(n):
             arriving = _arriving(layer, x, output, k, i, dt)
@@ -42,13 +46,17 @@ def run_layer(layer, x, dt):
                 current[i] = decay_syn * current[i]
                 for weight in arriving:
                     current[i] = current[i] + weight
+            threshold = float(lif.v_th[i]) + a[i]
+            if adapts:
+                a[i] = math.exp(-dt / lif.tau_a[i]) * a[i]
             if held[i]:
                 held[i] -= 1
             else:
                 decay_m, v_rest = float(constants.decay_m[i]), float(lif.v_rest[i])
                 v[i] = v_rest + decay_m * (v[i] - v_rest) + push
-                if v[i] >= lif.v_th[i]:
+                if v[i] >= threshold:
                     output[k, i] = 1.0
+                    a[i] = a[i] + float(lif.delta_a[i]) if adapts else 0.0
                     down = float(lif.v_th[i]) - float(lif.v_reset[i])
                     v[i] = v[i] - down if lif.reset == "subtract" else float(lif.v_reset[i])
                     held[i] = int(constants.ref_steps[i])

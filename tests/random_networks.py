@@ -5,6 +5,7 @@ rounding; networks of the style "exact" have values that doubles represent, so t
 it exactly, and often.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import sparse
 
 import spikesim as sp
 
+# Besides those there is "adaptive", for who names it.
 STYLES = ("mixed", "dense", "quiet", "alike", "exact", "rates", "conductances", "large")
 MOST_NEURONS = 60  # A population, but for one of the style "large".
 MOST_SYNAPSES = 20_000  # A projection.
@@ -126,13 +128,18 @@ def _lif(rng, n, dt, style):
     drive = {"dense": (1.5, 8.0), "quiet": (0.3, 1.02), "alike": (0.8, 1.5)}
     longest = {"dense": 3, "quiet": 100, "alike": 10}
     # One value for all, or one a neuron.
-    size = None if style == "alike" else n
+    alike = style == "alike" or (style == "adaptive" and rng.random() < 0.4)
+    size = None if alike else n
     tau_m, c_m = rng.uniform(5.0, 20.0, size), rng.uniform(150.0, 300.0, size)
     v_rest, v_th = rng.uniform(-72.0, -64.0, size), rng.uniform(-55.0, -50.0, size)
     i_ext = rng.uniform(*drive.get(style, (0.5, 2.0)), size) * (v_th - v_rest) * c_m / tau_m
-    if style != "alike" and rng.random() < 0.2:
+    if not alike and rng.random() < 0.2:
         v_th[rng.integers(n)] = np.inf
-    return sp.LIF(
+    model = sp.LIF
+    if style == "adaptive":
+        tau_a, delta_a = rng.uniform(5.0, 200.0, size), rng.uniform(0.0, 4.0, size)
+        model = functools.partial(sp.AdaptiveLIF, tau_a=tau_a, delta_a=delta_a)
+    return model(
         tau_m=tau_m,
         c_m=c_m,
         v_rest=v_rest,
@@ -172,7 +179,8 @@ def _synapses(rng, target, style):
         sp.Exponential(tau_m),
         sp.Alpha(tau_m * (1.0 + 1e-9)),
     ]
-    if style == "conductances" and rng.random() < 0.8:
+    share = {"conductances": 0.8, "adaptive": 0.4}
+    if style in share and rng.random() < share[style]:
         # A potential near zero that is not zero looks like one in volts.
         excitation, inhibition = round(rng.uniform(-10.0, 5.0)), rng.uniform(-90.0, -70.0)
         every = [

@@ -11,7 +11,7 @@ from numba import config
 from spikesim.layered import Layer, LayeredNetwork, backward, forward
 from spikesim.layered.lif_backward import adjoint_of
 from spikesim.learning import FirstSpike, MaxMembrane, SpikeCount
-from spikesim.neurons import LIF
+from spikesim.neurons import LIF, AdaptiveLIF
 from spikesim.surrogates import (
     ArcTan,
     Boxcar,
@@ -44,7 +44,7 @@ SPIKING_CASES = list(
 N_STEPS, N_TRIALS = (10, 2) if config.DISABLE_JIT else (20, 5)
 
 
-def the_network(reset, recurrent, readout, synapse, t_ref, delays, seed):
+def the_network(reset, recurrent, readout, synapse, t_ref, delays, seed, adapts=False):
     """Return a hidden and an output layer of units that all differ."""
     rng = np.random.default_rng(seed)
     scale = 4.0 if isinstance(synapse, Delta) else 18.0
@@ -55,6 +55,9 @@ def the_network(reset, recurrent, readout, synapse, t_ref, delays, seed):
             rng.uniform(5.0, 20.0, n), rng.uniform(8.0, 12.0, n), 0.0, v_th, -0.2,
             0.0 if never else t_ref, reset=reset,
         )  # fmt: skip
+        if adapts and not never:
+            tau_a, delta_a = rng.uniform(5.0, 40.0, n), rng.uniform(0.0, 0.6, n)
+            neuron = AdaptiveLIF(**vars(neuron), tau_a=tau_a, delta_a=delta_a)
         w = rng.normal(0.2, 0.5, (n_pre, n)) * scale
         back = recurrent and not never
         w_rec = rng.normal(0.0, 0.2, (n, n)) * scale if back else None
@@ -85,6 +88,8 @@ def lif(dt, layer, nodes, signal, trace, surrogate, detach):
     neuron, delta = layer.neuron, isinstance(layer.synapse, Delta)
     fires = np.isfinite(neuron.v_th)
     v_th = np.where(fires, neuron.v_th, 1.0)
+    adapts = isinstance(neuron, AdaptiveLIF)
+    d_a, delta_a = (np.exp(-dt / neuron.tau_a), neuron.delta_a) if adapts else (0.0, 0.0)
     d_m = np.exp(-dt / neuron.tau_m)
     gain = (1.0 - d_m) * neuron.tau_m / neuron.c_m
     d_s = 0.0 if delta else np.exp(-dt / layer.synapse.tau_syn)
@@ -95,6 +100,7 @@ def lif(dt, layer, nodes, signal, trace, surrogate, detach):
         1 if t is None else round(float(t) / dt) for t in (layer.delay, layer.delay_rec)
     )
     v, current = node(np.zeros(trace.v.shape[1:])), node(np.zeros(trace.v.shape[1:]))
+    a = node(np.zeros(trace.v.shape[1:]))
     outputs, potentials = [], []
 
     def arriving(k):
@@ -114,12 +120,13 @@ def lif(dt, layer, nodes, signal, trace, surrogate, detach):
         can = fires & ~trace.held[k]
         spikes = np.array(trace.output[k])
         scale = v_th - neuron.v_rest
-        fired = v_free.through(
+        fired = (v_free - a).through(
             lambda _, spikes=spikes: spikes,
             lambda value, can=can, scale=scale: np.where(
                 can, surrogate.derivative((value - v_th) / scale) / scale, 0.0
             ),
         )
+        a = a * d_a + fired * delta_a
         resets = node(spikes) if detach else fired
         if neuron.reset == "subtract":
             v = v_free - resets * (v_th - neuron.v_reset)
@@ -170,6 +177,23 @@ def test_every_combination(reset, detach, recurrent, surrogate, readout):
     pytest.fail("all gradients are zero")
 
 
+ADAPTIVE_CASES = list(
+    itertools.product(["to_potential", "subtract"], [True, False], [False, True], READOUTS)
+)
+
+
+@pytest.mark.parametrize(("reset", "detach", "recurrent", "readout"), ADAPTIVE_CASES)
+@pytest.mark.parametrize("surrogate", [FastSigmoid(2.0), Truncated(FastSigmoid(2.0), 0.6)])
+def test_adaptive_thresholds(reset, detach, recurrent, readout, surrogate):
+    case = ADAPTIVE_CASES.index((reset, detach, recurrent, readout))
+    synapse, t_ref = (Delta(), Exponential(4.0))[case % 2], 2.0 * (case % 3 == 0)
+    for seed in range(case, case + 20):
+        network = the_network(reset, recurrent, readout, synapse, t_ref, (None, None), seed, True)
+        if compare(network, READOUTS[readout], surrogate, detach) > 0.0:
+            return
+    pytest.fail("all gradients are zero")
+
+
 @pytest.mark.parametrize("delays", [(0.0, 0.0), (0.0, None), (3.0, 2.0), (1.0, 0.0)])
 @pytest.mark.parametrize("cut", [False, True])
 def test_delays(delays, cut):
@@ -199,7 +223,7 @@ def test_a_surrogate_is_compiled_once():
         synapse = (Delta(), Exponential(4.0))[case % 2]
         network = the_network("subtract", recurrent, readout, synapse, 1.0, (None, None), case)
         compare(network, READOUTS[readout], surrogate, False)
-    for graded, learns_units in itertools.product([False, True], repeat=2):
-        kernel = adjoint_of(surrogate.scalar, graded, learns_units)
+    for kind in itertools.product([False, True], repeat=3):
+        kernel = adjoint_of(surrogate.scalar, *kind)
         precisions = [str(types[0].dtype) for types in getattr(kernel, "signatures", [])]
         assert len(set(precisions)) == len(precisions)
