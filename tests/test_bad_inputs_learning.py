@@ -1,6 +1,7 @@
 """Bad input to encoders and local rules: the kind of error, and the argument that it names."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,23 +16,30 @@ from spikesim.encoding import (
 from spikesim.errors import SpikesimError
 from spikesim.layered import Layer, LayeredNetwork, dense
 from spikesim.learning import (
+    DECOLLE,
     SGD,
     Adam,
+    Backprop,
     Committee,
     CrossEntropy,
     DeltaRule,
+    EProp,
+    EventProp,
+    Evolution,
     ExponentiatedGradient,
     MadalineI,
+    MaxMembrane,
     PDelta,
     Perceptron,
     Proportional,
+    Reinforce,
     Relaxation,
     Tempotron,
     Winnow,
     committee_network,
 )
 from spikesim.learning.committees import CommitteeRule
-from spikesim.neurons import LIF, ReLU, Sigmoid, Step
+from spikesim.neurons import LIF, ReLU, Sigmoid, Step, Tanh
 from spikesim.synapses import Exponential
 
 HYPERPARAMETERS = [
@@ -238,7 +246,7 @@ NETWORKS = [
     (
         dense([2, 1], LIF.normalised(), synapse=Exponential(3.0), continuous=True, rng=0),
         ValueError,
-        "must run on a grid, not in continuous time",
+        "must run on a grid; make it without continuous=True",
     ),
 ]
 
@@ -312,3 +320,34 @@ def test_a_committee_is_made_of_what_makes_sense(name, value, kind):
     arguments = {"n_inputs": 2, "n_hidden": 3, "n_outputs": 1, "neuron": Step(), "rng": 0}
     with pytest.raises(kind, match=rf"committee_network\.{name}"):
         committee_network(**{**arguments, name: value})
+
+
+def frozen(network, trainable=()):
+    return network.updated([replace(layer, trainable=trainable) for layer in network.layers])
+
+
+LIFS = {"neuron": LIF.normalised(), "synapse": Exponential(5.0), "rng": 0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "network", "advice"),
+    [
+        (DECOLLE(), dense([2, 2], Tanh(), rng=0), "rate units.*use Backprop"),
+        (EProp(), dense([2, 2], Tanh(), rng=0), "rate units.*use Backprop"),
+        (Reinforce(), dense([2, 2], Tanh(), rng=0), "rate units.*use Backprop"),
+        (Backprop(), frozen(dense([2, 2], Tanh(), rng=0)), r"name arrays in Layer\.trainable"),
+        (Evolution(), frozen(dense([2, 2], Tanh(), rng=0)), r"name arrays in Layer\.trainable"),
+        (EventProp(), frozen(dense([2, 2], **LIFS)), r"name arrays in Layer\.trainable"),
+        (
+            EProp(),
+            frozen(dense([2, 2], **LIFS), ("w", "tau_m")),
+            "layer 0 has 'tau_m' as trainable: take it out of Layer.trainable",
+        ),
+        (EProp(), dense([2, 2], continuous=True, **LIFS), "continuous time use EventProp"),
+        (EventProp(readout=MaxMembrane()), dense([2, 2], **LIFS), "or use FirstSpike"),
+    ],
+    ids=repr,
+)
+def test_a_refusal_says_what_to_do(rule, network, advice):
+    with pytest.raises(ValueError, match=advice):
+        rule.init(network)

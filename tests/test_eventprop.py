@@ -246,15 +246,15 @@ def test_it_learns_yin_yang():
     (dense([2, 2], LIF.normalised(reset="subtract"), synapse=Exponential(), rng=0), {},
      "LIF.reset='subtract'"),
     (plain(1.0), {"readout": SpikeCount()}, "must be FirstSpike, MaxMembrane or MeanMembrane"),
-    (plain(1.0), {"readout": MaxMembrane()}, "units that never fire"),
+    (plain(1.0), {"readout": MaxMembrane()}, "output units that never fire"),
     (plain(1.0, output=LIF.non_spiking()), {"readout": FirstSpike()}, "FirstSpike"),
     (dense([2, 2, 2], LIF.normalised(), synapse=Exponential(), rng=0).updated(
         [Layer(np.ones((2, 2)), LIF.normalised(), None, Exponential(), trainable=())] * 2),
      {}, "nothing to train"),
     *[(LayeredNetwork([Layer(np.ones((2, 2)), LIF.normalised(), None, Exponential(),
                              trainable=("w", name))], continuous=continuous), {},
-       f"EventProp trains w, bias, w_rec, delay; layer 0 has '{found}' as trainable")
-      for name, found in [("tau_m", "log_tau_m"), ("tau_syn", "log_tau_syn"), ("v_th", "v_th")]
+       f"EventProp trains w, bias, w_rec, delay; layer 0 has '{name}' as trainable")
+      for name in ("tau_m", "tau_syn", "v_th")
       for continuous in (True, False)],
     (LayeredNetwork([Layer(np.ones((2, 2)), LIF.normalised(), None, Exponential(),
                            delay=[1.0, 3.0])]), {}, "one delay for all inputs of a layer"),

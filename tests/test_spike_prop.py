@@ -165,7 +165,7 @@ def test_min_slope_bounds_the_step():
     [
         (lambda net: replace(net, continuous=False, layers=network(delays=None).layers),
          "must be made with continuous=True"),
-        (lambda net: swap(net, trainable=("w", "tau_m")), "layer 1 has 'log_tau_m' as trainable"),
+        (lambda net: swap(net, trainable=("w", "tau_m")), "layer 1 has 'tau_m' as trainable"),
         (lambda net: swap(net, w_rec=np.zeros((3, 3))), "w_rec of layer 1 must be None"),
         (lambda net: swap(net, neuron=LIF.normalised(8.0)), "t_ref of layer 1 must be at least"),
         (lambda net: swap(net, neuron=LIF(8.0, 8.0, 0.0, np.inf, 0.0, 50.0)), "must be finite"),

@@ -353,7 +353,7 @@ def network_of(**options):
         (network_of(delay=1.0), "Layer.delay must be None"),
         (network_of(trainable=("bias",)), "w must be in Layer.trainable"),
         (network_of(trainable=("w", "tau_m")), "tau_m must not be in Layer.trainable"),
-        (LayeredNetwork(network_of().layers, continuous=True), "not in continuous time"),
+        (LayeredNetwork(network_of().layers, continuous=True), "make it without continuous=True"),
     ],
     ids=["step", "never fires", "delay", "nothing to train", "learnt units", "continuous"],
 )

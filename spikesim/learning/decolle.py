@@ -101,7 +101,10 @@ class DECOLLE(GradientRule):
             biases, or a readout that cannot read the output layer.
         """
         if not all(layer.neuron.spiking for layer in network.layers):
-            raise ParameterError("DECOLLE trains LIF units; rate units have no time to go through")
+            raise ParameterError(
+                "DECOLLE trains LIF units, and the network has rate units, which have no time to "
+                "go through: for these use Backprop or FeedbackAlignment"
+            )
         self._only_trains(network, ("w", "bias", "w_rec"))
         state = self._optimiser_state(network)
         rng = np.random.default_rng(self.seed)

@@ -50,7 +50,10 @@ class Stop:
             _check.choice(f"{name}.until", until, ("solved",))
         self.best_of = until if isinstance(until, EarlyStopping) else None
         if self.best_of is not None and validation is None:
-            raise ParameterError(f"{name}.until=EarlyStopping(...) needs {name}.validation")
+            raise ParameterError(
+                f"{name}.until=EarlyStopping(...) needs {name}.validation=(features, labels), the "
+                "samples to watch"
+            )
 
     def ends(self, log: Log, n_epochs: int, solved: int) -> bool:
         """Return whether to stop, `solved` being the epochs in a row with every trial right."""

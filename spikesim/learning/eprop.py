@@ -126,7 +126,10 @@ class EProp(GradientRule):
             that is not random, or a readout that cannot read the output layer.
         """
         if not all(layer.neuron.spiking for layer in network.layers):
-            raise ParameterError("EProp trains LIF units; rate units have no time to go through")
+            raise ParameterError(
+                "EProp trains LIF units, and the network has rate units, which have no time to go "
+                "through: for these use Backprop or FeedbackAlignment"
+            )
         self._only_trains(network, ("w", "bias", "w_rec"))
         state = self._optimiser_state(network)
         hidden, output = network.layers[:-1], network.layers[-1]
@@ -138,7 +141,10 @@ class EProp(GradientRule):
         if self.feedback == "symmetric":
             return EPropState(state, ())
         if self.feedback == "adaptive" and "w" not in output.trainable:
-            raise ParameterError("EProp with adaptive feedback needs output weights that it trains")
+            raise ParameterError(
+                "EProp with adaptive feedback needs output weights that it trains: name 'w' in "
+                "Layer.trainable of the last layer"
+            )
         rng = np.random.default_rng(self.seed)
         return EPropState(
             state,

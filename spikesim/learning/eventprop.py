@@ -117,18 +117,22 @@ class EventProp(GradientRule):
         self._refuse_to_train_others(network, _TRAINED)
         parameters = [layer.parameters() for layer in network.layers]
         if not any(parameters):
-            raise ParameterError("EventProp found nothing to train: no layer has trainable arrays")
+            raise ParameterError(
+                "EventProp found nothing to train: name arrays in Layer.trainable of some layer, "
+                "such as ('w', 'bias')"
+            )
         readout, output = self.readout_for(network), network.layers[-1]
         readout.check(output)
         fires = np.isfinite(np.asarray(output.neuron.v_th))
         if isinstance(readout, MaxMembrane) and fires.any():
             raise ParameterError(
-                "EventProp reads the highest potential of units that never fire "
-                "(LIF.non_spiking); of those that do, FirstSpike"
+                f"EventProp.readout is {type(readout).__name__}, for output units that never fire, "
+                "and those of this network do: make them LIF.non_spiking(), or use FirstSpike"
             )
         if isinstance(readout, MeanMembrane) and output.w_rec is not None:
             raise ParameterError(
-                "EventProp reads the mean potential of units without recurrent connections"
+                "EventProp.readout is MeanMembrane, for output units without recurrent "
+                "connections: leave w_rec of the last layer out, or use MaxMembrane or FirstSpike"
             )
         if not isinstance(readout, (FirstSpike, MaxMembrane, MeanMembrane)):
             raise ParameterError(

@@ -114,7 +114,10 @@ class Evolution:
             Nothing to train, or a readout that cannot read the output layer.
         """
         if not any(layer.parameters() for layer in network.layers):
-            raise ParameterError("Evolution found nothing to train: no layer has trainable arrays")
+            raise ParameterError(
+                "Evolution found nothing to train: name arrays in Layer.trainable of some layer, "
+                "such as ('w', 'bias')"
+            )
         self.readout_for(network).check(network.layers[-1])
         return EvolutionState(0, float(self.sd))
 

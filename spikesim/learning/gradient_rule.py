@@ -64,7 +64,8 @@ class GradientRule:
         parameters = [layer.parameters() for layer in network.layers]
         if not any(parameters):
             raise ParameterError(
-                f"{type(self).__name__} found nothing to train: no layer has trainable arrays"
+                f"{type(self).__name__} found nothing to train: name arrays in Layer.trainable of "
+                "some layer, such as ('w', 'bias')"
             )
         self.readout_for(network).check(network.layers[-1])
         for index, layer in enumerate(network.layers):
@@ -80,13 +81,15 @@ class GradientRule:
         """Refuse continuous time, and trainable arrays besides `names`."""
         rule = type(self).__name__
         if network.continuous:
-            raise ParameterError(f"{rule} trains networks on a grid, not in continuous time")
+            raise ParameterError(
+                f"{rule} trains networks on a grid; in continuous time use EventProp or SpikeProp"
+            )
         self._refuse_to_train_others(network, names)
         for index, layer in enumerate(network.layers):
             if np.ndim(layer.delay):
                 raise ParameterError(
                     f"{rule} takes one delay for all inputs of a layer; layer {index} has "
-                    f"{layer.delay.size}"
+                    f"{layer.delay.size}: give it one number, or train with Backprop"
                 )
 
     def _refuse_to_train_others(self, network: LayeredNetwork, names: Sequence[str]) -> None:
@@ -96,7 +99,8 @@ class GradientRule:
                 if name not in names:
                     raise ParameterError(
                         f"{type(self).__name__} trains {', '.join(names)}; layer {index} has "
-                        f"{name!r} as trainable"
+                        f"{name.removeprefix('log_')!r} as trainable: take it out of "
+                        "Layer.trainable, or train with a rule that learns it, such as Backprop"
                     )
 
     def _backward(

@@ -64,7 +64,10 @@ class NetInput:
         """Refuse units that have no threshold."""
         _check.instance("NetInput.layer: neuron", layer.neuron, (LIF, Step), "Step or LIF")
         if layer.neuron.spiking and np.any(np.isinf(layer.neuron.v_th)):
-            raise ParameterError("NetInput needs units with a threshold; LIF.v_th is inf")
+            raise ParameterError(
+                "NetInput reads units with a threshold, and LIF.v_th of the output layer is inf; "
+                "give it a finite one, or use MaxMembrane"
+            )
 
     def scores(self, trace: Trace, layer: Layer, dt: float) -> np.ndarray:
         """Return net input minus threshold, shape (n_trials, n_units)."""
@@ -229,7 +232,10 @@ def strict(layer: Layer) -> bool:
 def check_grid(name: str, network: LayeredNetwork) -> None:
     """Refuse networks in which a spike takes another time than one step."""
     if network.continuous:
-        raise ParameterError(f"{name}.network must run on a grid, not in continuous time")
+        raise ParameterError(
+            f"{name}.network must run on a grid; make it without continuous=True, or use EventProp "
+            "or SpikeProp"
+        )
     if any(layer.delay is not None for layer in network.layers):
         raise ParameterError(f"{name}.network: Layer.delay must be None; spikes take one step")
 
@@ -238,7 +244,9 @@ def check_layer(name: str, layer: Layer) -> None:
     """Refuse a layer that local rules cannot train."""
     check_units(name, layer)
     if "w" not in layer.trainable:
-        raise ParameterError(f"{name}.network: w must be in Layer.trainable")
+        raise ParameterError(
+            f"{name}.network: w must be in Layer.trainable, got trainable={layer.trainable}"
+        )
 
 
 def check_units(name: str, layer: Layer) -> None:
@@ -249,7 +257,9 @@ def check_units(name: str, layer: Layer) -> None:
     refuse_learnt_units(f"{name}.network", layer)
     if not layer.neuron.spiking:
         if np.any(layer.steepness != 1.0):
-            raise ParameterError(f"{name}.network: steepness of threshold units must be 1")
+            raise ParameterError(
+                f"{name}.network: Layer.steepness of threshold units must be 1; scale w instead"
+            )
         return
     for field in ("tau_m", "c_m"):
         value = getattr(layer.neuron, field)

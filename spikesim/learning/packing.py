@@ -132,7 +132,10 @@ def _packed_array(name: str, value: Any, arrays: dict[str, np.ndarray]) -> Any:
     array = np.asarray(value)
     kind = array.dtype.name
     if kind not in _KEPT + _WIDER:
-        raise ParameterTypeError(f"{name} is an array of {array.dtype}, which a file cannot hold")
+        raise ParameterTypeError(
+            f"{name} is an array of {array.dtype}, which a file cannot hold; make it one of "
+            "float64 or int64"
+        )
     # As bits, for whole numbers of 64 bits without sign go beyond those with one.
     kept = array if kind in _KEPT else array.astype(np.uint64).astype(np.int64)
     # Named by what it holds: weights that two networks share are stored once.

@@ -366,4 +366,4 @@ def _check_targets(name: str, value: Any) -> None:
         raise ParameterTypeError(f"{name} must be a tuple of two numbers, got {value!r}")
     low = _check.scalar(f"{name}[0]", value[0])
     if _check.scalar(f"{name}[1]", value[1]) <= low:
-        raise ParameterError(f"{name} must rise, got {value}")
+        raise ParameterError(f"{name} must have the smaller number first, got {value}")

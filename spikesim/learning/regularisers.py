@@ -113,7 +113,7 @@ class RateBounds:
 
     def __post_init__(self) -> None:
         if self.lower is None and self.upper is None:
-            raise ParameterError("RateBounds needs a lower or an upper bound (Hz)")
+            raise ParameterError("RateBounds needs a bound (Hz): give lower, upper or both")
         for name in ("lower", "upper"):
             if getattr(self, name) is not None:
                 _check.non_negative(f"RateBounds.{name}", getattr(self, name))
@@ -230,5 +230,7 @@ def _layers_of(regulariser: Any, network: LayeredNetwork) -> Sequence[int]:
                 f"{name} has layer {index}, the network has {len(network.layers)} layers"
             )
         if not network.layers[index].neuron.spiking:
-            raise ParameterError(f"{name} has layer {index}, whose units have no spikes")
+            raise ParameterError(
+                f"{name} has layer {index}, whose units have no spikes; name spiking layers only"
+            )
     return regulariser.layers

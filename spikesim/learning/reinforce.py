@@ -124,7 +124,10 @@ class Reinforce(GradientRule):
             cannot read the output layer.
         """
         if not all(layer.neuron.spiking for layer in network.layers):
-            raise ParameterError("Reinforce trains LIF units; rate units have no spikes to draw")
+            raise ParameterError(
+                "Reinforce trains LIF units, and the network has rate units, which have no spikes "
+                "to draw: for these use Backprop or Evolution"
+            )
         self._only_trains(network, ("w", "bias", "w_rec"))
         for index, layer in enumerate(network.layers):
             if isinstance(layer.neuron, AdaptiveLIF):
@@ -134,7 +137,8 @@ class Reinforce(GradientRule):
                 )
             if layer.delay is not None or layer.delay_rec is not None:
                 raise ParameterError(
-                    f"Reinforce takes connections of one step, layer {index} has delays"
+                    f"Reinforce takes connections of one step, layer {index} has delays: leave "
+                    "Layer.delay out, or train with Backprop"
                 )
         return ReinforceState(self._optimiser_state(network), 0)
 

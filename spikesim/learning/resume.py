@@ -57,7 +57,10 @@ class NearestTrain:
     def check(self, layer: Layer) -> None:
         """Refuse units that never fire, and targets for another number of units."""
         if not layer.neuron.spiking or np.any(np.isinf(layer.neuron.v_th)):
-            raise ParameterError("NearestTrain needs LIF units with a finite v_th")
+            raise ParameterError(
+                "NearestTrain reads spikes, and the output layer has units that never fire: make "
+                "it of LIF units with a finite v_th"
+            )
         for index, units in enumerate(self.targets or ()):
             if len(units) != layer.n_post:
                 raise ParameterError(
@@ -246,7 +249,10 @@ def desired_spikes(
                         f"{dt:g} to {n_steps * dt:g} ms"
                     )
                 if desired[c, index, k]:
-                    raise ParameterError(f"{name}.{where}, in the same step as another one")
+                    raise ParameterError(
+                        f"{name}.{where}, in the same step as another one: leave one of them out, "
+                        "or take a smaller dt"
+                    )
                 desired[c, index, k] = 1.0
     return desired
 

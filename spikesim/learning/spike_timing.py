@@ -129,7 +129,10 @@ class TrialRule(ABC):
     def _check_network(self, network: LayeredNetwork) -> None:
         name = type(self).__name__
         if network.continuous:
-            raise ParameterError(f"{name}.network must run on a grid, not in continuous time")
+            raise ParameterError(
+                f"{name}.network must run on a grid; make it without continuous=True, or use "
+                "EventProp or SpikeProp"
+            )
         for index, layer in enumerate(network.layers):
             where = f"{name}.network: layer {index}"
             _check.instance(f"{where}: neuron", layer.neuron, LIF, "LIF")

@@ -153,7 +153,8 @@ def fit(
                 if history.n_epochs > epochs:
                     raise ParameterError(
                         f"fit.epochs is {epochs}, {keeper.path} (fit.checkpoint) has "
-                        f"{history.n_epochs} done already"
+                        f"{history.n_epochs} done already; ask for at least as many, or delete "
+                        "the file to start afresh"
                     )
         training = Training(task, standing, history, 0, epochs, held_out, sequence, keeper)
         return training.to_its_end(progress)
@@ -224,8 +225,10 @@ def partial_fit(
     warn = _check.boolean("partial_fit.warn", warn)
     done = result.history.n_epochs
     if done and (result.history.validation_loss is None) != (validation is None):
-        given = "without" if validation is not None else "with"
-        raise ParameterError(f"partial_fit.validation: the epochs before were {given} one")
+        given, what = ("with", "give one again, (features, labels)")
+        if validation is not None:
+            given, what = ("without", "leave it out, or begin again with fit(validation=)")
+        raise ParameterError(f"partial_fit.validation: the epochs before were {given} one; {what}")
     keeper = _keeper("partial_fit", checkpoint, checkpoint_interval)
     task = Task("partial_fit", rule, result.readout, result.encoder, table, answers, stop, warn)
     held_out = task.held_out(validation, standing.network)
@@ -240,7 +243,8 @@ def partial_fit(
                 if history.n_epochs > done + epochs:
                     raise ParameterError(
                         f"partial_fit.epochs is {epochs}, {keeper.path} (partial_fit.checkpoint) "
-                        f"has {history.n_epochs - done} done already"
+                        f"has {history.n_epochs - done} done already; ask for at least as many, "
+                        "or delete the file to start afresh"
                     )
         training = Training(task, standing, history, done, epochs, held_out, result.seed, keeper)
         return training.to_its_end(progress)
