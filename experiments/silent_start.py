@@ -139,7 +139,7 @@ def draw(found: dict[str, Any], out: Path) -> Path:
     for ax in (left, right):
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    left.legend(frameon=False, fontsize="x-small", loc="lower right")
+    left.legend(frameon=False, fontsize="x-small", loc="lower right", bbox_to_anchor=(1.0, 0.1))
     path = out / "silent_start.png"
     figure.savefig(path, dpi=150)
     plt.close(figure)

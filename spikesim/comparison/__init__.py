@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import shlex
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +196,14 @@ def run_from_arguments(args: argparse.Namespace) -> int:
     """
     if args.trials is not None and not args.tune:
         raise ParameterError("compare.trials is for --tune, which searches settings")
+    try:
+        return _carry_out(args)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on with the runs that are missing", file=sys.stderr)
+        raise
+
+
+def _carry_out(args: argparse.Namespace) -> int:
     if args.tune:
         from spikesim.comparison.tasks import chosen_tasks
         from spikesim.comparison.tuning import tune as search

@@ -53,7 +53,10 @@ _MORE = {
 _VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "Backprop": {
         "recurrent": {"networks": ("LIF recurrent",)},
-        "straight-through": {"networks": ("step hidden",), "surrogate": StraightThrough()},
+        "straight-through": {
+            "networks": ("step hidden, sigmoid output",),
+            "surrogate": StraightThrough(),
+        },
         "frozen hidden layer": {"networks": ("sigmoid frozen", "LIF frozen")},
         "converted to spikes": {"networks": ("sigmoid converted",)},
         # Shapes of the surrogate derivative, of which each is tuned in its scale.

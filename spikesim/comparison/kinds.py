@@ -76,12 +76,14 @@ def _sigmoid(size: Problem, hidden: int, settings: Settings, rng: Any) -> tuple[
     return network, Analog()
 
 
-def _steps(deep: bool) -> Make:
+def _steps(deep: bool, output: Any = None) -> Make:
     def make(size: Problem, hidden: int, settings: Settings, rng: Any) -> tuple[Any, Any]:
-        sizes = (size.n_features, *([hidden] if deep else []), size.n_outputs)
+        # Step units say yes or no, so that one is enough for two classes.
+        n_outputs = size.n_outputs if output is None else size.n_classes
         network = dense(
-            sizes, Step(), gain=settings["gain"], bias_sd=settings.get("bias_sd", 0.1), rng=rng
-        )
+            (size.n_features, *([hidden] if deep else []), n_outputs), Step(), output=output,
+            gain=settings["gain"], bias_sd=settings.get("bias_sd", 0.1), rng=rng,
+        )  # fmt: skip
         return network, Analog()
 
     return make
@@ -177,6 +179,10 @@ KINDS: dict[str, Kind] = {
     "fires once": Kind("LIF", "hidden", _spiking(output="first", continuous=True)),
     "LIF committee": Kind("LIF", "committee", _committee(_lif)),
     "LIF single": Kind("LIF", "single", _spiking(output="spikes", deep=False)),
+    # Losses descend by outputs that are graded.
+    "step hidden, sigmoid output": Kind(
+        "rate", "hidden", _steps(deep=True, output=Sigmoid()), tried=False
+    ),
     "LIF recurrent": Kind("LIF", "hidden", _spiking(recurrent=True), tried=False),
     "continuous": Kind("LIF", "hidden", _spiking(continuous=True), tried=False),
     "LIF frozen": Kind("LIF", "hidden", _frozen(_spiking()), tried=False),

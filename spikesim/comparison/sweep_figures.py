@@ -97,19 +97,33 @@ def cost(results: Results, task: str) -> Any:
                 marker="o" if s.network == "LIF" else "s", linestyle="", markersize=5,
                 markerfacecolor=None if s.network == "LIF" else "white",
             )  # fmt: skip
-        for s in _front(known, measure):
-            ax.annotate(
-                f"{s.contender}, {s.network}", (s.measures[measure], 100 * s.rate.value), (4, -3),
-                textcoords="offset points", fontsize="xx-small",
-            )  # fmt: skip
         ax.set_xscale("log")
+        _name(ax, _front(known, measure), measure)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter("")
         ax.set_xlabel(label)
-        ax.margins(x=0.25)
+        ax.margins(x=0.3)
     fitted = TASKS[task].kind == "fitting"
     axes[0, 0].set_ylabel("starts that solve it (%)" if fitted else "test accuracy (%)")
     _who(figure, {(s.family, s.network) for s in summaries})
     tidy(*axes[0])
     return figure
+
+
+def _name(ax: Any, front: list[Summary], measure: str) -> None:
+    """Write names beside points, on lines of their own where points are close."""
+    bottom, top = ax.get_ylim()
+    xs = np.log10([s.measures[measure] for s in front])
+    line = math.inf
+    for s, x in sorted(zip(front, xs, strict=True), key=lambda pair: -pair[0].rate.value):
+        height = 100 * s.rate.value
+        line = min(height, line - 0.04 * (top - bottom))
+        right = x > 0.5 * (xs.min() + xs.max()) and len(front) > 1
+        ax.annotate(
+            f"{s.contender}, {s.network}", (10**x, line), (-3 if right else 3, 3),
+            textcoords="offset points", ha="right" if right else "left", va="bottom",
+            fontsize="xx-small",
+        )  # fmt: skip
 
 
 def learning(results: Results, task: str) -> Any:
@@ -167,6 +181,8 @@ def robustness(results: Results, task: str) -> Any:
                         marker=MARKERS[index % 7], **_style(index))  # fmt: skip
         if kind == "time_step":
             ax.set_xscale("log")
+            ax.set_xticks(strengths, [f"{s:g}" for s in strengths])
+            ax.xaxis.set_minor_formatter("")
         if kind == "quantisation":
             # 0 bits stands for weights as they are: beyond the most bits.
             bits = [b for b in strengths if b]

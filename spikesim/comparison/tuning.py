@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,15 @@ def stored_trials(tasks: Sequence[str]) -> dict[str, dict[str, list[dict[str, An
     return {name: _of(name, "trials") for name in chosen_tasks(tasks)}
 
 
-def tuning_effort(task_name: str) -> list[str]:
+def tuning_effort(task_name: str, keys: Collection[str]) -> list[str]:
     """Say how many trials found the stored settings of a task, and on what.
 
     Parameters
     ----------
     task_name : str
         Name of a task. One that was never tuned has nothing to say.
+    keys : collection of str
+        Keys of the contenders that are spoken of.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def tuning_effort(task_name: str) -> list[str]:
     """
     here = task(task_name)
     counts: dict[int, int] = {}
-    for tried in _of(task_name, "trials").values():
+    for tried in (t for key, t in _of(task_name, "trials").items() if key in keys):
         counts[len(tried)] = counts.get(len(tried), 0) + 1
     if here.tuning_splits:
         splits = Splits.load(here.tuning_splits)
