@@ -109,9 +109,11 @@ def test_without_a_jump_it_is_lif_in_every_bit(reset, conductances, precision):
         if conductances:
             own = sp.PoissonInput("a", 900.0, 2.0, sp.ConductanceExponential(5.0, 0.0))
             network = sp.Network(network.populations, network.projections, [own])
-        recordings.append(sp.simulate(network, 200.0, seed=3, record="v", precision=precision)["a"])
+        duration = 30.0 if config.DISABLE_JIT else 200.0
+        run = sp.simulate(network, duration, seed=3, record="v", precision=precision)
+        recordings.append(run["a"])
     one, other = recordings
-    assert len(one.spike_times) > 30
+    assert len(one.spike_times) > 5
     assert one.spike_times.tobytes() == other.spike_times.tobytes()
     assert one.spike_ids.tobytes() == other.spike_ids.tobytes()
     assert one.v.tobytes() == other.v.tobytes()
