@@ -17,6 +17,7 @@ from spikesim.comparison import (
     report,
     resampling,
     sweep_figures,
+    sweep_report,
     tasks,
     tuning,
 )
@@ -244,6 +245,8 @@ def row(name, network, seed, accuracy, on="yin_yang", hidden=30, **more):
     if network:
         found |= {"train_seconds": 0.5 + seed, "synops": 100.0 * (1 + seed), "state_updates": 50.0,
                   "energy": 900.0, "samples": 1e4}  # fmt: skip
+        if name == "Backprop":
+            found["backward_synops"] = 10.0
         if accuracy > 0.8:
             found |= {"samples_to_level": 2e3, "updates_to_level": 60.0, "seconds_to_level": 0.1}
         for kind, strengths in measures.KINDS_OF_LOSS.items():
@@ -324,6 +327,15 @@ def test_the_report_has_tables_and_figures_of_every_task(results):
     assert max(map(len, text.splitlines())) <= 110
     assert Results.from_json(results.to_json()).rows == results.rows
     assert results.to_csv().count("\n") == 1 + sum(len(results.summaries(name)) for name in TASKS)
+
+
+def test_what_training_takes_is_counted_both_ways(results):
+    columns, rows = sweep_report.TRAINING_COLUMNS, sweep_report.training_table(results, "yin_yang")
+    lines = {line[:2]: dict(zip(columns, line, strict=True)) for line in rows}
+    # Median over the starts of (400 + 10) operations for each of 2,000 samples.
+    assert lines["Backprop", "LIF"]["SynOps to it"] == "0.8 M"
+    assert lines["Backprop", "LIF"]["area"] == "60.0"
+    assert lines["EProp", "LIF"]["SynOps to it"] == "–"
 
 
 def test_untuned_contenders_are_counted_in_the_report(results):

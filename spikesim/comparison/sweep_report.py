@@ -25,7 +25,10 @@ __all__ = [
 _COLUMNS = ("rule", "units", "hidden", "accuracy", "95 % interval", "behind BPTT", "p")
 _WHO = ("rule", "units", "hidden")
 ANSWER_COLUMNS = (*_WHO, "spikes", "SynOps", "state updates", "energy (nJ)")
-TRAINING_COLUMNS = (*_WHO, "training (s)", "samples to level", "updates to level", "seconds to it")
+TRAINING_COLUMNS = (
+    *_WHO, "training (s)", "area", "samples to level", "updates to level", "seconds to it",
+    "SynOps to it",
+)  # fmt: skip
 _SHORT = {
     "weight_noise": "weights", "dead_units": "dead", "quantisation": "bits",
     "spike_jitter": "jitter", "spike_deletion": "missing", "tau_mismatch": "tau",
@@ -74,8 +77,9 @@ def training_table(results: Results, task: str) -> list[tuple[str, ...]]:
     """Return the rows of what training costs, in the order of accuracy."""
     return [
         (
-            *_who(s), f"{s.measures['train_seconds']:.2f}",
+            *_who(s), f"{s.measures['train_seconds']:.2f}", _under_curve(results, s),
             *(_reached(s, f"{unit}_to_level") for unit in ("samples", "updates", "seconds")),
+            _both_ways(s),
         )
         for s in _ordered(results, task)
         if "synops" in s.measures
@@ -186,6 +190,20 @@ def _reached(s: Summary, name: str) -> str:
     if math.isinf(value):
         return "not reached"
     return f"{value:,.2f}" if name.startswith("seconds") else f"{value:,.0f}"
+
+
+def _under_curve(results: Results, s: Summary) -> str:
+    curve = results.curves.get(f"{s.task}/{s.contender}/{s.network}/{s.hidden}")
+    return f"{100 * sum(curve) / len(curve):.1f}" if curve else "–"
+
+
+def _both_ways(s: Summary) -> str:
+    """Return the synaptic operations of training up to the level, forward and backward."""
+    back = s.measures.get("backward_synops", math.inf)
+    if math.isinf(back):
+        return "–"
+    total = (s.measures["synops"] + back) * s.measures.get("samples_to_level", math.inf)
+    return "not reached" if math.isinf(total) else f"{total / 1e6:,.1f} M"
 
 
 def _area(s: Summary, kind: str) -> str:

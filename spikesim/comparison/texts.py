@@ -43,8 +43,10 @@ CAPTIONS = {
     "answer": "What an answer takes: spikes of all units; synaptic operations, a MAC for each "
     "nonzero input that is a number and an addition for each spike; updates of states; and an "
     "energy proxy of 4.6 pJ a MAC or update and 0.9 pJ an addition, without memory traffic.",
-    "training": "What training takes: seconds on one thread, and what it took until {level} of "
-    "the training samples were right; medians over runs.",
+    "training": "What training takes: seconds on one thread; the area under the learning curve, "
+    "which is the mean share of training samples right (%) over all passes; and what it took until "
+    "{level} of the training samples were right, medians over runs. Synaptic operations are those "
+    "of both ways, where the way back is counted: for Backprop.",
     "loss": "Mean accuracy (%) over the range of each perturbation, without training in between, "
     "over three draws for each of the first ten runs: noise on weights, dead units, few bits, "
     "jitter and loss of input, time constants and thresholds that are off, another time step.",
