@@ -24,7 +24,8 @@ For positive :math:`\theta`, and b = i / c_m, two ratios have a closed form of i
     a = b\,\tau_m,\quad s = u + a
 
 The principal branch of Lambert's W and the larger root are the earlier crossing. Any other case is
-solved by Newton's method, kept within the rise.
+solved by Newton's method, kept within the rise (:func:`root`), as are the crossings of
+:mod:`spikesim.layered.events`.
 """
 
 from __future__ import annotations
@@ -33,10 +34,24 @@ import math
 
 from spikesim._jit import kernel
 
-__all__ = ["DOUBLE", "EQUAL", "GENERAL", "crossing", "difference", "lambert_w", "potential", "turn"]
+__all__ = [
+    "DOUBLE",
+    "EQUAL",
+    "GENERAL",
+    "crossing",
+    "difference",
+    "lambert_w",
+    "potential",
+    "propagators",
+    "root",
+    "time_of_maximum",
+    "turn",
+]
 
 # Which formula a unit is solved by.
 GENERAL, EQUAL, DOUBLE = 0, 1, 2
+
+_NEWTON_STEPS = 100
 
 
 @kernel
@@ -71,6 +86,42 @@ def lambert_w(z):
     return w
 
 
+@kernel(error_model="numpy")
+def propagators(s, tau_m, tau_syn):
+    """Return d_m, d_s and g of a time s, so that u(s) is d_m u + g i / c_m and i(s) is d_s i.
+
+    Stable for equal time constants.
+    """
+    rate = abs(tau_m - tau_syn) / (tau_m * tau_syn)
+    slow = math.exp(-s / max(tau_m, tau_syn))
+    apart = s * rate
+    if apart > 0.1:
+        fast = math.exp(-s / min(tau_m, tau_syn))
+        gain = (slow - fast) / rate
+    else:
+        # The difference of what is almost equal.
+        lost = -math.expm1(-apart)
+        fast = slow * (1.0 - lost)
+        gain = slow * (lost / rate if rate > 0.0 else s)
+    if tau_m >= tau_syn:
+        return slow, fast, gain
+    return fast, slow, gain
+
+
+@kernel(error_model="numpy")
+def time_of_maximum(u, i, tau_m, tau_syn, c_m):
+    r"""Return where u(h) turns, a time that has been seen to exist.
+
+    .. math:: s^* = \frac1q \ln\!\left(1 + \frac{(\tau_m - z)\,q}{1 + z q}\right), \qquad
+        z = \frac{c_m u}{i}, \quad q = \frac1{\tau_{syn}} - \frac1{\tau_m}
+    """
+    q = (tau_m - tau_syn) / (tau_m * tau_syn)
+    z = c_m * u / i
+    far = (tau_m - z) / (1.0 + z * q)
+    y = far * q
+    return far if y == 0.0 else math.log1p(y) * (far / y)
+
+
 @kernel
 def difference(h, tau_m, tau_syn):
     """Return D(h), without cancellation however close the time constants are."""
@@ -86,22 +137,14 @@ def potential(h, u, i, tau_m, tau_syn, c_m):
     return u * math.exp(-h / tau_m) + i / c_m * difference(h, tau_m, tau_syn)
 
 
-@kernel
+@kernel(error_model="numpy")
 def turn(u, i, tau_m, tau_syn, c_m):
-    """Return the h > 0 at which u(h) turns, infinite if it never does.
-
-    There exp(-k h) = q = (tau_syn / tau_m) (1 + k u c_m / i).
-    """
+    """Return the h > 0 at which u(h) turns, infinite if it never does."""
     if i == 0.0:
         return math.inf
-    way = (tau_m - u * c_m / i) * tau_syn / tau_m
-    k = 1.0 / tau_syn - 1.0 / tau_m
-    if k == 0.0:
-        return way if way > 0.0 else math.inf
-    # 1 - q is k times the way.
-    if not k * way < 1.0:
+    if not 1.0 + c_m * u / i * (tau_m - tau_syn) / (tau_m * tau_syn) > 0.0:
         return math.inf
-    h = -math.log1p(-k * way) / k
+    h = time_of_maximum(u, i, tau_m, tau_syn, c_m)
     return h if h > 0.0 else math.inf
 
 
@@ -136,7 +179,7 @@ def crossing(u, i, theta, length, formula, tau_m, tau_syn, c_m):
     high = min(bend, length) if rises else length
     if not low < high or potential(high, u, i, tau_m, tau_syn, c_m) < theta:
         return math.inf
-    return _root(u, i, theta, low, high, tau_m, tau_syn, c_m)
+    return root(u, i, theta, low, high, tau_m, tau_syn, c_m)
 
 
 @kernel
@@ -158,23 +201,27 @@ def _closed(u, i, theta, formula, tau_m, c_m):
     return max(h, 0.0)
 
 
-@kernel
-def _root(u, i, theta, low, high, tau_m, tau_syn, c_m):
-    """Return the crossing within [low, high], along which u(h) rises from below theta."""
-    h = 0.5 * (low + high)
-    for _ in range(200):
-        v = potential(h, u, i, tau_m, tau_syn, c_m)
-        if v < theta:
+@kernel(error_model="numpy")
+def root(u, i, theta, low, high, tau_m, tau_syn, c_m):
+    """Return the crossing within [low, high], along which u(h) rises from below theta.
+
+    Newton's method, with bisection where it leaves the bracket, until rounding ends it.
+    """
+    h = low
+    for _ in range(_NEWTON_STEPS):
+        d_m, d_s, gain = propagators(h, tau_m, tau_syn)
+        moved = d_m * u + gain / c_m * i
+        error = moved - theta
+        slope = (tau_m / c_m * d_s * i - moved) / tau_m
+        if error < 0.0:
             low = h
         else:
             high = h
-        slope = -v / tau_m + i / c_m * math.exp(-h / tau_syn)
-        new = h - (v - theta) / slope if slope > 0.0 else low
-        if abs(new - h) <= 2e-16 * h:
+        better = h - error / slope if slope > 0.0 else -1.0
+        if not low <= better <= high:
+            better = 0.5 * (low + high)
+        change = abs(better - h)
+        h = better
+        if change <= 2e-16 * (h + tau_m):
             break
-        if not low < new < high:
-            new = 0.5 * (low + high)
-            if not low < new < high:
-                break
-        h = new
     return h

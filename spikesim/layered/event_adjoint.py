@@ -35,6 +35,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikesim._jit import kernel
+from spikesim.layered.crossing import propagators
 from spikesim.layered.events import (
     ARRIVAL,
     C_M,
@@ -44,7 +45,6 @@ from spikesim.layered.events import (
     V_TH,
     fill_table,
     longest,
-    propagators,
     sort_arrivals,
 )
 

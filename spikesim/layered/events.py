@@ -26,8 +26,8 @@ threshold, it can have crossed it only on the way to a maximum, which lies where
     s^* = \frac1q \ln\!\left(1 + \frac{(\tau_m - z)\,q}{1 + z q}\right), \qquad
     z = \frac{c_m (v - v_\infty)}{i}, \qquad q = \frac1{\tau_{syn}} - \frac1{\tau_m}
 
-and is :math:`v(s^*) = v_\infty + r_m\, i(s^*)`. So each crossing has a bracket with one root, in
-which Newton's method, with bisection where it leaves the bracket, goes on until rounding ends it.
+and is :math:`v(s^*) = v_\infty + r_m\, i(s^*)`. So each crossing has a bracket with one root, which
+:func:`spikesim.layered.crossing.root` finds.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ import math
 import numpy as np
 
 from spikesim._jit import kernel
+from spikesim.layered.crossing import propagators, root, time_of_maximum
 
 __all__ = [
     "C_M",
@@ -46,7 +47,6 @@ __all__ = [
     "V_INIT",
     "V_RESET",
     "V_TH",
-    "propagators",
     "run_joint",
     "run_units",
     "sort_arrivals",
@@ -61,41 +61,13 @@ FINE, NOT_FINITE, TOO_MANY = range(3)
 # Kinds of entries in the log of a recurrent layer.
 ARRIVAL, ECHO, SPIKE = range(3)
 
-_NEWTON_STEPS = 100
-
 
 @kernel(error_model="numpy")
-def propagators(s, tau_m, tau_syn):
-    """Return d_m, d_s and g of a time s, see the module; stable for equal time constants."""
-    rate = abs(tau_m - tau_syn) / (tau_m * tau_syn)
-    slow = math.exp(-s / max(tau_m, tau_syn))
-    apart = s * rate
-    if apart > 0.1:
-        fast = math.exp(-s / min(tau_m, tau_syn))
-        gain = (slow - fast) / rate
-    else:
-        # The difference of what is almost equal.
-        lost = -math.expm1(-apart)
-        fast = slow * (1.0 - lost)
-        gain = slow * (lost / rate if rate > 0.0 else s)
-    if tau_m >= tau_syn:
-        return slow, fast, gain
-    return fast, slow, gain
-
-
-@kernel(error_model="numpy")
-def time_of_maximum(u, i, tau_m, tau_syn, c_m):
-    """Return s* for a rise u = v - v_inf under i > 0; its value has been seen to exist."""
-    q = (tau_m - tau_syn) / (tau_m * tau_syn)
-    z = c_m * u / i
-    far = (tau_m - z) / (1.0 + z * q)
-    y = far * q
-    return far if y == 0.0 else math.log1p(y) * (far / y)
-
-
-@kernel(error_model="numpy")
-def crossing(u, i, u_end, i_end, length, threshold, reach, tau_m, tau_syn, c_m):
+def crossing_before(u, i, u_end, i_end, length, threshold, reach, tau_m, tau_syn, c_m):
     """Return when v first reaches threshold within `length`, or -1.
+
+    What :func:`spikesim.layered.crossing.crossing` finds, where the end of the interval is known
+    already: nearly all intervals are seen to have no crossing without an exponential.
 
     Parameters
     ----------
@@ -123,24 +95,7 @@ def crossing(u, i, u_end, i_end, length, threshold, reach, tau_m, tau_syn, c_m):
         high = min(length, max(0.0, time_of_maximum(u, i, tau_m, tau_syn, c_m)))
         if r_m * i * math.exp(-high / tau_syn) < threshold:
             return -1.0
-    low, s = 0.0, 0.0
-    for _ in range(_NEWTON_STEPS):
-        d_m, d_s, gain = propagators(s, tau_m, tau_syn)
-        moved = d_m * u + gain / c_m * i
-        error = moved - threshold
-        slope = (r_m * d_s * i - moved) / tau_m
-        if error < 0.0:
-            low = s
-        else:
-            high = s
-        better = s - error / slope if slope > 0.0 else -1.0
-        if not low <= better <= high:
-            better = 0.5 * (low + high)
-        change = abs(better - s)
-        s = better
-        if change <= 2e-16 * (s + tau_m):
-            break
-    return s
+    return root(u, i, threshold, 0.0, high, tau_m, tau_syn, c_m)
 
 
 @kernel(error_model="numpy")
@@ -286,7 +241,7 @@ def run_units(
                     if not abs(u_end) < np.inf:
                         return (values[:count], places[:count], offsets, order, peaks,
                                 peak_places, (NOT_FINITE, first + b, j))  # fmt: skip
-                    s = crossing(
+                    s = crossing_before(
                         u, i, u_end, i_end, end - t, threshold, units[j, REACH], tau_m, tau_syn,
                         c_m,
                     )  # fmt: skip
@@ -420,7 +375,7 @@ def run_joint(
                 if not abs(u_end[j]) < np.inf:
                     return (values[:count], places[:count], offsets, log[:n_log],
                             log_times[:n_log], log_starts, (NOT_FINITE, first + b, j))  # fmt: skip
-                s = crossing(
+                s = crossing_before(
                     u[j], i[j], u_end[j], i_end[j], end - t, units[j, V_TH] - v_inf,
                     units[j, REACH], tau_m, tau_syn, c_m,
                 )  # fmt: skip
