@@ -27,7 +27,6 @@ from spikesim.layered.threads import in_parts
 from spikesim.layered.trace import joined
 from spikesim.learning.base import Metrics
 from spikesim.learning.gradient_rule import GradientRule
-from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.learning.regularisers import check_regularisers, penalties
@@ -131,19 +130,10 @@ class Backprop(GradientRule):
             )
         return self._optimiser_state(network)
 
-    def step(
+    def _learn(
         self, network: LayeredNetwork, state: Any, x: np.ndarray, labels: np.ndarray
     ) -> tuple[LayeredNetwork, Any, Metrics]:
-        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
-
-        Raises
-        ------
-        ParameterError, ParameterTypeError
-            A batch that `network` cannot take.
-        NonFiniteStateError
-            Weights, loss or gradients that overflowed.
-        """
-        x, labels = checked_batch("Backprop", x, labels, network, self.real_targets)
+        """Learn from a batch that was checked."""
         if self.save_memory:
             return self._step_in_parts(network, state, x, labels)
         traces = run(network, x)
@@ -157,7 +147,7 @@ class Backprop(GradientRule):
     def _step_in_parts(
         self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
     ) -> tuple[LayeredNetwork, Any, Metrics]:
-        """Do what :meth:`step` does with few trials at once."""
+        """Do what :meth:`_learn` does with few trials at once."""
         n_trials = len(labels)
 
         def part(first: int, last: int) -> tuple[Any, ...]:

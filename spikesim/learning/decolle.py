@@ -14,7 +14,6 @@ from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.learning.error_paths import Errors, by_own_errors
 from spikesim.learning.gradient_rule import Arrays, GradientRule
-from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.surrogates import FastSigmoid
@@ -116,19 +115,10 @@ class DECOLLE(GradientRule):
             readouts.append(weights)
         return DECOLLEState(state, tuple(readouts))
 
-    def step(
+    def _learn(
         self, network: LayeredNetwork, state: DECOLLEState, x: np.ndarray, labels: np.ndarray
     ) -> tuple[LayeredNetwork, DECOLLEState, Metrics]:
-        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
-
-        Raises
-        ------
-        ParameterError, ParameterTypeError
-            A batch that `network` cannot take.
-        NonFiniteStateError
-            Weights, loss or gradients that overflowed.
-        """
-        x, labels = checked_batch("DECOLLE", x, labels, network, self.real_targets)
+        """Learn from a batch that was checked."""
         traces = run(network, x)
         losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
         gradients = self._gradients(network, state, x, labels, traces, grad_output, grad_v)

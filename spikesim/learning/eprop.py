@@ -19,7 +19,6 @@ from spikesim.learning.error_paths import (
     random_feedback,
 )
 from spikesim.learning.gradient_rule import Arrays, GradientRule, angles
-from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.surrogates import FastSigmoid
@@ -151,19 +150,10 @@ class EProp(GradientRule):
             tuple(random_feedback(rng, (a.n_post, output.n_post), output.w) for a in hidden),
         )
 
-    def step(
+    def _learn(
         self, network: LayeredNetwork, state: EPropState, x: np.ndarray, labels: np.ndarray
     ) -> tuple[LayeredNetwork, EPropState, Metrics]:
-        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
-
-        Raises
-        ------
-        ParameterError, ParameterTypeError
-            A batch that `network` cannot take.
-        NonFiniteStateError
-            Weights, loss or gradients that overflowed.
-        """
-        x, labels = checked_batch("EProp", x, labels, network, self.real_targets)
+        """Learn from a batch that was checked."""
         traces = run(network, x)
         losses, correct, grad_output, grad_v = self.loss_and_gradient(network, traces, labels)
         gradients = self._gradients(network, state, x, traces, grad_output, grad_v)

@@ -17,7 +17,6 @@ from spikesim.layered.forward import run
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.learning.base import Metrics
 from spikesim.learning.gradient_rule import GradientRule
-from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.learning.readouts import FirstSpike, MaxMembrane, MeanMembrane
@@ -141,21 +140,10 @@ class EventProp(GradientRule):
             )
         return self.optimiser.init(parameters)
 
-    def step(
+    def _learn(
         self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
     ) -> tuple[LayeredNetwork, Any, Metrics]:
-        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
-
-        In continuous time `x` may be SpikeTimes.
-
-        Raises
-        ------
-        ParameterError, ParameterTypeError
-            A batch that `network` cannot take.
-        NonFiniteStateError
-            Weights, loss or gradients that overflowed.
-        """
-        x, labels = checked_batch("EventProp", x, labels, network, self.real_targets)
+        """Learn from a batch that was checked."""
         if not network.continuous:
             _refuse_other_than_spikes(x)
         traces = run(network, x)

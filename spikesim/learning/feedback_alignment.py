@@ -70,19 +70,10 @@ class _Alignment(GradientRule):
         state = self._optimiser_state(network)
         return AlignmentState(state, self._drawn(network, np.random.default_rng(self.seed)))
 
-    def step(
+    def _learn(
         self, network: LayeredNetwork, state: AlignmentState, x: np.ndarray, labels: np.ndarray
     ) -> tuple[LayeredNetwork, AlignmentState, Metrics]:
-        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
-
-        Raises
-        ------
-        ParameterError, ParameterTypeError
-            A batch that `network` cannot take.
-        NonFiniteStateError
-            Weights, loss or gradients that overflowed.
-        """
-        x, labels = checked_batch(type(self).__name__, x, labels, network, self.real_targets)
+        """Learn from a batch that was checked."""
         traces = run(network, x)
         losses, correct, *grads = self.loss_and_gradient(network, traces, labels)
         gradients = self._gradients(network, state.feedback, x, traces, *grads)

@@ -16,7 +16,7 @@ from spikesim.layered.backward import backward
 from spikesim.layered.forward import Trace
 from spikesim.layered.network import Layer, LayeredNetwork
 from spikesim.learning.base import Metrics
-from spikesim.learning.inputs import takes_targets
+from spikesim.learning.inputs import checked_batch, takes_targets
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.readouts import RateOutput, default_readout
 from spikesim.neurons import Sigmoid
@@ -31,7 +31,8 @@ class GradientRule:
     """A rule with a loss, an optimiser and a readout.
 
     Rules derive from it and call :meth:`_check_parts` when they are made,
-    :meth:`_optimiser_state` in `init` and :meth:`_descended` at the end of `step`.
+    :meth:`_optimiser_state` in `init` and :meth:`_descended` at the end of :meth:`_learn`, which
+    is theirs.
     """
 
     loss: Any
@@ -102,6 +103,31 @@ class GradientRule:
                         f"{name.removeprefix('log_')!r} as trainable: take it out of "
                         "Layer.trainable, or train with a rule that learns it, such as Backprop"
                     )
+
+    def step(
+        self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, Any, Metrics]:
+        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
+
+        `x` may be packed spikes, and in continuous time SpikeTimes.
+
+        Raises
+        ------
+        ParameterError, ParameterTypeError
+            A batch that `network` cannot take.
+        NonFiniteStateError
+            Weights, loss or gradients that overflowed.
+        """
+        name = type(self).__name__
+        return self._learn(
+            network, state, *checked_batch(name, x, labels, network, self.real_targets)
+        )
+
+    def _learn(
+        self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
+    ) -> tuple[LayeredNetwork, Any, Metrics]:
+        """Learn from a batch that was checked."""
+        raise NotImplementedError
 
     def _backward(
         self,

@@ -18,7 +18,6 @@ from spikesim.layered.threads import in_parts
 from spikesim.learning.base import Metrics
 from spikesim.learning.error_paths import Errors, by_own_errors
 from spikesim.learning.gradient_rule import Arrays, GradientRule
-from spikesim.learning.inputs import checked_batch
 from spikesim.learning.losses import CrossEntropy
 from spikesim.learning.optimisers import Adam
 from spikesim.neurons import AdaptiveLIF
@@ -142,21 +141,13 @@ class Reinforce(GradientRule):
                 )
         return ReinforceState(self._optimiser_state(network), 0)
 
-    def step(
+    def _learn(
         self, network: LayeredNetwork, state: ReinforceState, x: np.ndarray, labels: np.ndarray
     ) -> tuple[LayeredNetwork, ReinforceState, Metrics]:
-        """Learn from one batch, see :class:`~spikesim.learning.base.LearningRule`.
+        """Learn from a batch that was checked.
 
         The loss reported is the mean over the draws, decisions and traces are those of the first.
-
-        Raises
-        ------
-        ParameterError, ParameterTypeError
-            A batch that `network` cannot take.
-        NonFiniteStateError
-            Weights, loss or gradients that overflowed.
         """
-        x, labels = checked_batch("Reinforce", x, labels, network, self.real_targets)
         rng = np.random.default_rng((self.seed, state.n_steps))
         gradients, losses, correct, traces = self._estimate(network, x, labels, rng)
         n = len(labels)
