@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spikesim.neurons import AdaptiveLIF
 from spikesim.synapses import Exponential
 
 
@@ -22,6 +23,7 @@ def forward_counts(layer, x, output):
                     continue
                 spikes += output[k, b, j] == 1
                 updates += 1 + isinstance(layer.synapse, Exponential)
+                updates += isinstance(layer.neuron, AdaptiveLIF)
                 if layer.w_rec is not None:
                     for i in range(layer.w.shape[1]):
                         dense += 1
@@ -39,7 +41,8 @@ def has_derivative(layer, trace, surrogate, k, b, i):
     )
     if v_th == np.inf:
         return False
-    return abs(trace.v[k, b, i] - v_th) / (v_th - v_rest) <= surrogate.reach
+    threshold = v_th + trace.a[k, b, i] if isinstance(layer.neuron, AdaptiveLIF) else v_th
+    return abs(trace.v[k, b, i] - threshold) / (v_th - v_rest) <= surrogate.reach
 
 
 def backward_counts(network, x, traces, surrogate):

@@ -44,6 +44,9 @@ NETWORKS = {
     "LIF": lambda: sp.dense([3, 5, 2], LIF, gain=3.0, bias_sd=0.5, rng=1),
     "exponential": lambda: sp.dense([3, 5, 4, 2], LIF, synapse=EXPONENTIAL, gain=6.0, rng=2),
     "recurrent": lambda: sp.dense([3, 70, 2], LIF, recurrent=True, gain=3.0, bias_sd=0.5, rng=1),
+    "adaptive": lambda: sp.dense(
+        [3, 5, 2], sp.AdaptiveLIF.normalised(10.0, delta_a=2.0), gain=3.0, bias_sd=0.5, rng=1
+    ),
     "integrators": lambda: sp.dense(
         [3, 5, 2], LIF, output=sp.LIF.non_spiking(), gain=3.0, bias_sd=0.5, rng=1
     ),

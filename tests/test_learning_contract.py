@@ -12,7 +12,7 @@ from spikesim.encoding import Analog, PopulationEncoder
 from spikesim.errors import SpikesimError
 from spikesim.layered import dense
 from spikesim.learning import committee_network, evaluate, fit, load_fit, partial_fit
-from spikesim.neurons import LIF, Sigmoid, Step
+from spikesim.neurons import LIF, AdaptiveLIF, Sigmoid, Step
 from spikesim.synapses import Exponential
 
 N_FIELDS = 4
@@ -36,6 +36,10 @@ NETWORKS = {
     "lif layers": (
         lambda s: dense([LINES, 4, 2], LIF.normalised(), output=LIF.non_spiking(), rng=s,
                         **OPTIONS), SPIKING,
+    ),
+    "adaptive layers": (
+        lambda s: dense([LINES, 4, 2], AdaptiveLIF.normalised(), output=LIF.non_spiking(),
+                        recurrent=True, rng=s, **OPTIONS), SPIKING,
     ),
     "continuous": (
         lambda s: dense([LINES, 4, 2], LIF.normalised(), continuous=True, rng=s, **OPTIONS),

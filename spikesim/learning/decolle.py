@@ -45,8 +45,8 @@ class DECOLLE(GradientRule):
     outputs as the network has, and the surrogate :math:`\varphi`. The eligibility
     :math:`\hat\epsilon_{ij,k}` is the derivative of the potential of unit j by the weight, given
     all spikes; it goes forward in time with the membrane
-    (:mod:`spikesim.learning.error_paths`). The output layer is trained by the loss of the
-    network, by its own eligibilities. The optimiser makes the weight change.
+    (:mod:`spikesim.learning.error_paths`, also for units that adapt). The output layer is trained
+    by the loss of the network, by its own eligibilities. The optimiser makes the weight change.
 
     *Each synapse must know* its eligibility, the potential of its unit, and in each step a random
     sum of the errors that its own layer makes in that step. Nothing comes back from later layers

@@ -46,6 +46,8 @@ class EProp(GradientRule):
     with the eligibility :math:`\hat\epsilon_{ij,k}`, the derivative of the potential of unit j in
     step k by the weight, given all spikes, which goes forward in time with the membrane
     (:mod:`spikesim.learning.error_paths` has its equations, for either synapse and either reset).
+    Of it the eligibility of the threshold is taken away where units adapt
+    (:class:`~spikesim.AdaptiveLIF`), which remembers for as long as the threshold does.
     :math:`\varphi` is the surrogate, F the filter that synapse and membrane of an output unit
     are, L the learning signal of a unit and B the feedback. The output layer is trained by its
     own eligibilities, with :math:`L_o = \partial C / \partial v_o`, which for spikes is by way of

@@ -18,10 +18,22 @@ the derivative of the potential by the weight, given all spikes, those of the un
                        \quad\text{or, with reset by subtraction,}\quad \hat\epsilon_{ij,k} \\
     \iota_{i,k} &= d_s\, \iota_{i,k-1} + x_{i,k-1}
 
-and stays as it is while the unit is refractory. A synapse can carry it forward in time by itself.
-Here, where the whole trial is at hand, the sum is taken in the other order: the signal is carried
-back through membrane and synapse of its unit, which costs one number a unit in place of one a
-synapse. Both give the same sum.
+and stays as it is while the unit is refractory. A signal by way of the spikes of the unit is
+:math:`c_{j,k} = g^S_{j,k} \varphi_{j,k}`. Spikes of an adaptive unit depend on its threshold too,
+which remembers the weight by way of the spikes of that unit: in place of
+:math:`\varphi_{j,k}\, \hat\epsilon_{ij,k}` there is
+
+.. math::
+
+    s_{ij,k} = \varphi_{j,k}\, (\hat\epsilon_{ij,k} - \epsilon^a_{ij,k}), \qquad
+    \epsilon^a_{ij,k+1} = d_a\, \epsilon^a_{ij,k} + \delta_a\, s_{ij,k}
+    = \varphi_{j,k}\, \delta_a\, \hat\epsilon_{ij,k}
+      + (d_a - \varphi_{j,k}\, \delta_a)\, \epsilon^a_{ij,k}
+
+(Bellec et al. 2020, Nat. Commun. 11:3625, Methods). A synapse can carry all this forward in time by
+itself. Here, where the whole trial is at hand, the sum is taken in the other order: the signal is
+carried back through membrane, threshold and synapse of its unit, which costs one number a unit in
+place of one a synapse. Both give the same sum.
 """
 
 from __future__ import annotations
