@@ -65,7 +65,7 @@ class Config:
     def smoke(cls) -> Config:
         """Return the smallest run that touches everything."""
         return cls(
-            (0, 1), n_hidden=8, epochs=2, n_settings=2, n_choosing=1, n_samples=150, duration=10.0
+            (0, 1), n_hidden=8, epochs=2, n_settings=2, n_choosing=1, n_samples=100, duration=10.0
         )
 
 
