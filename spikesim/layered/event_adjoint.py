@@ -52,6 +52,17 @@ __all__ = ["adjoint_joint", "adjoint_units"]
 
 
 @kernel(error_model="numpy")
+def _latest_spike(low, k, grad_times, places):
+    """Return how many arrivals come before the last spike that the loss knows of, else -1.
+
+    Nothing after it matters.
+    """
+    while k >= low and grad_times[k] == 0.0:
+        k -= 1
+    return places[k, 1] if k >= low else -1
+
+
+@kernel(error_model="numpy")
 def adjoint_units(
     times, lines, starts, first, last, source, w, delay, units, tau_syn, duration,
     values, places, offsets, grad_times, peaks, peak_places, grad_peak, grad_mean,
@@ -99,18 +110,12 @@ def adjoint_units(
             low, k = offsets[b * n + j], offsets[b * n + j + 1] - 1
             by_peak = grad_peak[b, j] if grad_peak.size else 0.0
             by_mean = grad_mean[b, j] / duration if grad_mean.size else 0.0
-            # Nothing after the last event that the loss knows of matters.
-            latest = -1
-            while k >= low and grad_times[k] == 0.0:
-                k -= 1
-            if k >= low:
-                latest = places[k, 1]
+            latest = _latest_spike(low, k, grad_times, places)
             if by_peak != 0.0:
                 bends = 1 if peaks[b, j, 2] != 0.0 else 0
                 latest = max(latest, peak_places[b, j] + bends)
             if by_mean != 0.0:
                 latest = n_arrivals
-            k = offsets[b * n + j + 1] - 1
             while k >= low and places[k, 1] > latest:
                 k -= 1
             drop = by_mean * (units[j, V_TH] - units[j, V_RESET]) if by_mean != 0.0 else 0.0

@@ -160,6 +160,28 @@ def _grown(array):
 
 
 @kernel(error_model="numpy")
+def _with_spike(values, places, count, t, push, threshold, reset, tau_m, unit, place):
+    """Write down a spike, in larger arrays where these are full; return the arrays."""
+    if count == len(values):
+        values, places = _grown(values), _grown(places)
+    values[count, 0] = t
+    values[count, 1] = (push - threshold) / tau_m
+    values[count, 2] = (push - reset) / tau_m
+    places[count, 0], places[count, 1] = unit, place
+    return values, places
+
+
+@kernel(error_model="numpy")
+def _by_time(values, offsets, n_trials, n):
+    """Return what puts the spikes of each trial in the order of time."""
+    order = np.empty(offsets[n_trials * n], dtype=np.int64)
+    for b in range(n_trials):
+        start, stop = offsets[b * n], offsets[(b + 1) * n]
+        order[start:stop] = start + np.argsort(values[start:stop, 0], kind="mergesort")
+    return order
+
+
+@kernel(error_model="numpy")
 def run_units(
     times, lines, starts, first, last, w, delay, units, tau_syn, duration, watch, most
 ):  # fmt: skip
@@ -215,6 +237,8 @@ def run_units(
     table = np.empty((scratch, 3))
     count = 0
     n_arrivals = 0
+    # In one piece, as the adjoint is: a call with so many arrays for each unit makes both slower by
+    # two fifths.
     for b in range(n_trials):
         for j in range(n):
             tau_m, c_m = units[j, TAU_M], units[j, C_M]
@@ -290,11 +314,66 @@ def run_units(
                 peaks[b, j, 2] = bend
                 peaks[b, j, 3] = integral / duration + v_inf
                 peak_places[b, j] = top_place
-    order = np.empty(count, dtype=np.int64)
-    for b in range(n_trials):
-        start, stop = offsets[b * n], offsets[(b + 1) * n]
-        order[start:stop] = start + np.argsort(values[start:stop, 0], kind="mergesort")
+    order = _by_time(values, offsets, n_trials, n)
     return (values[:count], places[:count], offsets, order, peaks, peak_places, (FINE, 0, 0))
+
+
+@kernel(error_model="numpy")
+def _merge_arrivals(
+    times, lines, start, stop, n_columns, delay, duration, arrives, event, mine, merged
+):  # fmt: skip
+    """List the arrivals at every unit in one order; return the order.
+
+    `mine` gets the unit that each is for, where delays differ between units.
+    """
+    n_arrivals = 0
+    for column in range(n_columns):
+        found = sort_arrivals(
+            times, lines, start, stop, delay, column, duration, arrives[n_arrivals:],
+            event[n_arrivals:],
+        )  # fmt: skip
+        for e in range(n_arrivals, n_arrivals + found):
+            mine[e] = column
+        n_arrivals += found
+    ranks = np.argsort(arrives[:n_arrivals], kind="mergesort")
+    for e in range(n_arrivals):
+        merged[e] = arrives[ranks[e]]
+    return ranks
+
+
+@kernel(error_model="numpy")
+def _first_to_fire(u, i, length, units, tau_syn, u_end, i_end):
+    """Fill in where all units end an interval; return the first crossing in it, and whose.
+
+    Without a crossing the unit is -1, or -2 - j where that of unit j is not finite.
+    """
+    soonest, who = np.inf, -1
+    for j in range(len(u)):
+        tau_m, c_m, v_inf = units[j, TAU_M], units[j, C_M], units[j, V_INF]
+        if j == 0 or tau_m != units[j - 1, TAU_M]:
+            d_m, d_s, gain = propagators(length, tau_m, tau_syn)
+        u_end[j] = d_m * u[j] + gain / c_m * i[j]
+        i_end[j] = d_s * i[j]
+        if not abs(u_end[j]) < np.inf:
+            return np.inf, -2 - j
+        s = crossing_before(
+            u[j], i[j], u_end[j], i_end[j], length, units[j, V_TH] - v_inf, units[j, REACH],
+            tau_m, tau_syn, c_m,
+        )  # fmt: skip
+        if 0.0 <= s < soonest:
+            soonest, who = s, j
+    return soonest, who
+
+
+@kernel(error_model="numpy")
+def _advance(u, i, s, units, tau_syn):
+    """Let a time s pass."""
+    for j in range(len(u)):
+        tau_m = units[j, TAU_M]
+        if j == 0 or tau_m != units[j - 1, TAU_M]:
+            d_m, d_s, gain = propagators(s, tau_m, tau_syn)
+        u[j] = d_m * u[j] + gain / units[j, C_M] * i[j]
+        i[j] = d_s * i[j]
 
 
 @kernel(error_model="numpy")
@@ -346,60 +425,32 @@ def run_joint(
     u_end, i_end = np.empty(n), np.empty(n)
     count, n_log = 0, 0
     for b in range(n_trials):
-        # Arrivals at every unit, in one order.
-        n_arrivals = 0
-        for column in range(n_columns):
-            found = sort_arrivals(
-                times, lines, starts[first + b], starts[first + b + 1], delay, column, duration,
-                arrives[n_arrivals:], event[n_arrivals:],
-            )  # fmt: skip
-            for e in range(n_arrivals, n_arrivals + found):
-                mine[e] = column
-            n_arrivals += found
-        ranks = np.argsort(arrives[:n_arrivals], kind="mergesort")
-        for e in range(n_arrivals):
-            merged[e] = arrives[ranks[e]]
+        ranks = _merge_arrivals(
+            times, lines, starts[first + b], starts[first + b + 1], n_columns, delay, duration,
+            arrives, event, mine, merged,
+        )  # fmt: skip
+        n_arrivals = len(ranks)
         for j in range(n):
             u[j], i[j] = units[j, V_INIT] - units[j, V_INF], 0.0
         t = 0.0
         e = 0
         while True:
             end = merged[e] if e < n_arrivals else duration
-            soonest, who = np.inf, -1
-            for j in range(n):
-                tau_m, c_m, v_inf = units[j, TAU_M], units[j, C_M], units[j, V_INF]
-                if j == 0 or tau_m != units[j - 1, TAU_M]:
-                    d_m, d_s, gain = propagators(end - t, tau_m, tau_syn)
-                u_end[j] = d_m * u[j] + gain / c_m * i[j]
-                i_end[j] = d_s * i[j]
-                if not abs(u_end[j]) < np.inf:
-                    return (values[:count], places[:count], offsets, log[:n_log],
-                            log_times[:n_log], log_starts, (NOT_FINITE, first + b, j))  # fmt: skip
-                s = crossing_before(
-                    u[j], i[j], u_end[j], i_end[j], end - t, units[j, V_TH] - v_inf,
-                    units[j, REACH], tau_m, tau_syn, c_m,
-                )  # fmt: skip
-                if 0.0 <= s < soonest:
-                    soonest, who = s, j
+            soonest, who = _first_to_fire(u, i, end - t, units, tau_syn, u_end, i_end)
+            if who < -1:
+                return (values[:count], places[:count], offsets, log[:n_log], log_times[:n_log],
+                        log_starts, (NOT_FINITE, first + b, -2 - who))  # fmt: skip
             if n_log + 2 > len(log):
                 log, log_times = _grown(log), _grown(log_times)
             if who >= 0:
-                for j in range(n):
-                    tau_m = units[j, TAU_M]
-                    if j == 0 or tau_m != units[j - 1, TAU_M]:
-                        d_m, d_s, gain = propagators(soonest, tau_m, tau_syn)
-                    u[j] = d_m * u[j] + gain / units[j, C_M] * i[j]
-                    i[j] = d_s * i[j]
+                _advance(u, i, soonest, units, tau_syn)
                 t = min(t + soonest, end)
                 tau_m, v_inf = units[who, TAU_M], units[who, V_INF]
                 threshold, u[who] = units[who, V_TH] - v_inf, units[who, V_RESET] - v_inf
                 push = tau_m / units[who, C_M] * i[who]
-                if count == len(values):
-                    values, places = _grown(values), _grown(places)
-                values[count, 0] = t
-                values[count, 1] = (push - threshold) / tau_m
-                values[count, 2] = (push - u[who]) / tau_m
-                places[count, 0], places[count, 1] = who, 0
+                values, places = _with_spike(
+                    values, places, count, t, push, threshold, u[who], tau_m, who, 0
+                )
                 for kind in (SPIKE, ECHO):
                     log[n_log, 0], log[n_log, 1], log[n_log, 2], log[n_log, 3] = kind, count, 0, n
                     log_times[n_log, 0] = t
