@@ -471,6 +471,7 @@ def test_h13_is_judged_by_its_conditions():
             for r in rows()]  # fmt: skip
     assert judged(even, "H13").outcome == "held"
     assert "from 100 ms on" in judged(even, "H13").text
+    assert "at 1000 ms spikes are +5.0 (" in judged(rows(at_end=0.9), "H13").text
     for spoilt in (rows(spiking=100.0), rows(at_end=0.9), rows(counts=0.6)):
         assert judged(spoilt, "H13").outcome == "failed"
 

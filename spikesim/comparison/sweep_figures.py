@@ -112,13 +112,13 @@ def cost(results: Results, task: str) -> Any:
 
 def _name(ax: Any, front: list[Summary], measure: str) -> None:
     """Write names beside points, on lines of their own where points are close."""
-    bottom, top = ax.get_ylim()
+    (bottom, top), middle = ax.get_ylim(), float(np.mean(np.log10(ax.get_xlim())))
     xs = np.log10([s.measures[measure] for s in front])
     line = math.inf
     for s, x in sorted(zip(front, xs, strict=True), key=lambda pair: -pair[0].rate.value):
         height = 100 * s.rate.value
         line = min(height, line - 0.04 * (top - bottom))
-        right = x > 0.5 * (xs.min() + xs.max()) and len(front) > 1
+        right = x > middle
         ax.annotate(
             f"{s.contender}, {s.network}", (10**x, line), (-3 if right else 3, 3),
             textcoords="offset points", ha="right" if right else "left", va="bottom",
