@@ -291,8 +291,8 @@ def rule(method: Method, setting: Setting, seed: int) -> Any:
         given["learning_rate"] = setting.learning_rate
     if "seed" in names:
         given["seed"] = seed
-    if method.network in LEAKY:
-        # The highest potential is often that of the start, which no weight moves.
+    if method.network in LEAKY and "optimiser" in names:
+        # The highest potential is often that of the start, which has no gradient.
         given.setdefault("readout", MeanMembrane())
     return kind(**given)
 
