@@ -289,3 +289,9 @@ def test_spikes_of_many_samples_are_never_whole_in_memory(monkeypatch):
     assert isinstance(found, PackedSpikes)
     np.testing.assert_array_equal(found.unpack(), whole)
     assert peak < 0.2 * whole.nbytes
+
+
+def test_trains_of_no_sample_keep_their_steps_and_lines():
+    encoder = SpikeTrains(4)
+    assert encoder.encode(np.zeros((0, 12)), dt=1.0).shape == (3, 0, 4)
+    assert [b.shape for b in encoder.encode_blocks(np.zeros((0, 12)), dt=1.0)] == [(3, 0, 4)]

@@ -206,6 +206,14 @@ def test_neurons_with_a_value_each():
     np.testing.assert_array_equal(same.decision_function(X), alike.decision_function(X))
 
 
+def test_neurons_that_adapt():
+    given = sp.AdaptiveLIF.normalised(tau_m=10.0, tau_a=30.0)
+    model = quick(neuron=given, epochs=1).fit(X[FEW], Y[FEW])
+    hidden, output = (layer.neuron for layer in model.network_.layers)
+    assert isinstance(hidden, sp.AdaptiveLIF) and isinstance(output, sp.LIF)
+    assert model.predict(X[:3]).shape == (3,)
+
+
 def test_neurons_that_are_drawn():
     random = sp.LIF.normalised(tau_m=sp.Uniform(5.0, 20.0))
     model = quick(hidden_layer_sizes=(6, 4), neuron=random, epochs=1).fit(X[FEW], Y[FEW])
@@ -428,3 +436,36 @@ def test_random_codes_of_a_transformer(tmp_path):
     np.testing.assert_array_equal(read.transform(X), model.transform(X))
     with pytest.raises(ValueError, match=r"EncoderTransformer\.output must be one of"):
         EncoderTransformer(output="spike").fit(X)
+
+
+@pytest.mark.parametrize("kind", [SpikingClassifier, RateClassifier, ThresholdClassifier])
+def test_labels_of_several_kinds_are_refused_in_words(kind):
+    labels = np.array(["a", 1, None], dtype=object)[Y]
+    with pytest.raises(SpikesimError, match=rf"{kind.__name__}: y must hold labels of one kind"):
+        kind().fit(X, labels)
+
+
+def test_a_label_of_no_class_is_shown_as_it_is():
+    with pytest.raises(ValueError, match="y holds 0, which is none of the classes: a, b"):
+        RateClassifier().partial_fit(X, Y, classes=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "model", [SpikingClassifier(), SpikingRegressor(), EncoderTransformer()], ids=repr
+)
+def test_masked_values_are_refused_rather_than_read(model):
+    masked = np.ma.masked_greater(X, 6.0)
+    with pytest.raises(SpikesimError, match=r"X\[.*\] is masked"):
+        model.fit(masked, Y)
+    fitted = clone(model).set_params(**({"epochs": 1} if hasattr(model, "epochs") else {}))
+    fitted.fit(X[FEW], Y[FEW])
+    use = fitted.transform if isinstance(model, EncoderTransformer) else fitted.predict
+    with pytest.raises(SpikesimError, match=r"X\[.*\] is masked"):
+        use(masked)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e308])
+def test_targets_beyond_a_standard_deviation_are_refused(scale):
+    targets = np.where(Y > 0, scale, -scale)
+    with pytest.raises(SpikesimError, match="y holds targets too large .* scale them down"):
+        SpikingRegressor().fit(X, targets)

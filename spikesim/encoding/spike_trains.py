@@ -102,7 +102,7 @@ class SpikeTrains:
                 f"the network has {dt:g} ms"
             )
         rows = self._rows(features)
-        return rows.reshape(len(rows), -1, self.n_lines)
+        return rows.reshape(len(rows), rows.shape[1] // self.n_lines, self.n_lines)
 
     def _rows(self, features: Any) -> np.ndarray:
         rows = table("SpikeTrains.features", features)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from spikesim import _check
 from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.estimators.files import Saveable
-from spikesim.estimators.parameters import NestedParameters
+from spikesim.estimators.parameters import NestedParameters, checked_data
 from spikesim.layered import LayeredNetwork
 from spikesim.learning import FitResult, History, fit, partial_fit
 from spikesim.learning.inputs import checked_encoder
@@ -125,7 +125,7 @@ class NetworkEstimator(Saveable, NestedParameters):
     def _scores(self, X: Any) -> np.ndarray:
         """Return what the readout makes of samples, shape (n_samples, n_outputs)."""
         check_is_fitted(self, "result_")
-        return self.result_.scores(validate_data(self, X, dtype=np.float64, reset=False))
+        return self.result_.scores(checked_data(self, X, reset=False))
 
 
 def hidden_sizes(name: str, value: Any) -> list[int]:

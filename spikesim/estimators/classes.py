@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
-from spikesim.errors import ParameterError
+from spikesim.errors import ParameterError, ParameterTypeError
 from spikesim.estimators.base import NetworkEstimator
+from spikesim.estimators.parameters import checked_data
 from spikesim.learning import CrossEntropy, RateOutput
 from spikesim.neurons import Sigmoid
 
@@ -43,8 +44,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         -------
         self
         """
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
+        X, y = checked_data(self, X, y)
+        self._check_labels(y)
         self.classes_, labels = self._at_least_two(*np.unique(y, return_inverse=True))
         labels = labels.astype(np.int64)
         self._fit(X, labels, self._n_outputs(), self.epochs, **self._fit_keywords())
@@ -71,8 +72,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         self
         """
         first = not hasattr(self, "result_")
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=first)
-        check_classification_targets(y)
+        X, y = checked_data(self, X, y, reset=first)
+        self._check_labels(y)
         name = f"{type(self).__name__}.partial_fit"
         if first:
             if classes is None:
@@ -85,7 +86,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         labels = np.minimum(np.searchsorted(known, y), len(known) - 1)
         other = known[labels] != y
         if np.any(other):
-            raise ParameterError(f"{name}: y holds {y[other][0]!r}, which is none of the classes")
+            raise ParameterError(
+                f"{name}: y holds {y[other][0]}, which is none of the classes: "
+                f"{', '.join(map(str, known))}"
+            )
         labels = labels.astype(np.int64)
         if first:
             self.classes_ = known
@@ -128,6 +132,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def _fit_keywords(self) -> dict[str, Any]:
         return {}
+
+    def _check_labels(self, y: np.ndarray) -> None:
+        kinds = {
+            "text" if isinstance(label, str) else "number" if isinstance(label, Real) else "other"
+            for label in (y.flat if y.dtype == object else ())
+        }
+        if len(kinds) > 1:
+            raise ParameterTypeError(
+                f"{type(self).__name__}: y must hold labels of one kind, numbers or texts, not both"
+            )
+        check_classification_targets(y)
 
     def _at_least_two(self, classes: np.ndarray, labels: Any) -> tuple[np.ndarray, Any]:
         if len(classes) < 2:

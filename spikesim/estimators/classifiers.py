@@ -47,7 +47,7 @@ class SpikingClassifier(ProbabilisticClassifier):
         How features become spikes; by default
         ``PopulationEncoder(n_fields=3, duration=20, t_max=12)``. For features that are spikes
         already :class:`~spikesim.encoding.SpikeTrains`.
-    neuron : LIF, optional
+    neuron : LIF or AdaptiveLIF, optional
         The hidden neurons; by default ``LIF.normalised(tau_m=10)``. A parameter with one value a
         neuron is that of each hidden layer, and of a distribution each layer draws its own;
         integrators at the output then have the mean `tau_m`, or a drawn one each.

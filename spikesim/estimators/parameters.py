@@ -5,12 +5,23 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 from spikesim import _check
 from spikesim.errors import ParameterError
 
-__all__ = ["NestedParameters"]
+__all__ = ["NestedParameters", "checked_data"]
+
+
+def checked_data(estimator: Any, X: Any, y: Any = "no_validation", **keywords: Any) -> Any:
+    """Do what scikit-learn's `validate_data` does; masked values, which it reads, are refused."""
+    for name, values in (("X", X), ("y", y)):
+        _check._refuse_masked(f"{type(estimator).__name__}: {name}", values)
+    # Its sum over huge numbers, a test for infinite ones, may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return validate_data(estimator, X, y, dtype=np.float64, **keywords)
 
 
 class NestedParameters(BaseEstimator):

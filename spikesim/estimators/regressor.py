@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
 
 from spikesim import _check
 from spikesim.errors import ParameterError
 from spikesim.estimators.base import NetworkEstimator
+from spikesim.estimators.parameters import checked_data
 from spikesim.estimators.spiking import (
     default_encoder,
     default_neuron,
@@ -37,7 +37,7 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
     encoder : Encoder, optional
         How features become spikes; by default
         ``PopulationEncoder(n_fields=3, duration=20, t_max=12)``.
-    neuron : LIF, optional
+    neuron : LIF or AdaptiveLIF, optional
         The hidden neurons; by default ``LIF.normalised(tau_m=10)``. A parameter may have one
         value a neuron, or be a distribution, as in :class:`SpikingClassifier`.
     synapse : Delta or Exponential, optional
@@ -130,7 +130,7 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         -------
         self
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
+        X, y = checked_data(self, X, y, y_numeric=True, multi_output=True)
         targets = self._standardised(y)
         self._fit(X, targets, targets.shape[1], self.epochs)
         return self
@@ -153,9 +153,7 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         self
         """
         first = not hasattr(self, "result_")
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=first
-        )
+        X, y = checked_data(self, X, y, y_numeric=True, multi_output=True, reset=first)
         targets = self._standardised(y, new=first)
         if first:
             self._fit(X, targets, targets.shape[1], 1)
@@ -186,8 +184,14 @@ class SpikingRegressor(RegressorMixin, NetworkEstimator):
         y = np.asarray(y, dtype=np.float64)
         table = y.reshape(len(y), -1)
         if new:
-            scale = table.std(axis=0)
-            self.target_mean_ = table.mean(axis=0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                mean, scale = table.mean(axis=0), table.std(axis=0)
+            if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(scale))):
+                raise ParameterError(
+                    "SpikingRegressor: y holds targets too large for their standard deviation to "
+                    "be a number; scale them down"
+                )
+            self.target_mean_ = mean
             self.target_scale_ = np.where(scale > 0.0, scale, 1.0)
             self._flat = y.ndim == 1
         elif table.shape[1] != len(self.target_mean_):

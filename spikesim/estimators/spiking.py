@@ -13,7 +13,7 @@ from spikesim.encoding import PopulationEncoder
 from spikesim.errors import ParameterError
 from spikesim.estimators.base import hidden_sizes
 from spikesim.layered import LayeredNetwork, dense
-from spikesim.neurons import LIF
+from spikesim.neurons import LIF, AdaptiveLIF
 from spikesim.synapses import Delta, Exponential
 
 __all__ = ["default_encoder", "default_neuron", "default_synapse", "spiking_network"]
@@ -58,7 +58,12 @@ def spiking_network(
     name = type(estimator).__name__
     sizes = hidden_sizes(f"{name}.hidden_layer_sizes", estimator.hidden_layer_sizes)
     gain = _check.non_negative(f"{name}.gain", estimator.gain)
-    neuron = _check.instance(f"{name}.neuron", estimator._value_of("neuron"), LIF, "a LIF")
+    neuron = _check.instance(
+        f"{name}.neuron",
+        estimator._value_of("neuron"),
+        (LIF, AdaptiveLIF),
+        "a LIF or AdaptiveLIF",
+    )
     network = dense(
         [n_inputs, *sizes, n_outputs],
         default_neuron(),
@@ -89,7 +94,7 @@ def spiking_network(
     return network.updated(layers)
 
 
-def _units(name: str, neuron: LIF, sizes: list[int], index: int, n_outputs: int, rng: Any) -> LIF:
+def _units(name: str, neuron: Any, sizes: list[int], index: int, n_outputs: int, rng: Any) -> Any:
     """Return the neurons of one layer, drawn where they are random."""
     n = sizes[index] if index < len(sizes) else n_outputs
     others = neuron.sizes() - {n}

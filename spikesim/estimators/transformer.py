@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from spikesim import _check
 from spikesim.estimators.files import Saveable
-from spikesim.estimators.parameters import NestedParameters
+from spikesim.estimators.parameters import NestedParameters, checked_data
 from spikesim.estimators.spiking import default_encoder
 
 __all__ = ["EncoderTransformer"]
@@ -86,7 +86,7 @@ class EncoderTransformer(Saveable, TransformerMixin, NestedParameters):
         -------
         self
         """
-        X = validate_data(self, X, dtype=np.float64)
+        X = checked_data(self, X)
         _check.choice("EncoderTransformer.output", self.output, _OUTPUTS)
         _check.boolean("EncoderTransformer.sparse_output", self.sparse_output)
         draws = check_random_state(self.random_state).randint(0, 2**32, size=4, dtype=np.uint32)
@@ -108,7 +108,7 @@ class EncoderTransformer(Saveable, TransformerMixin, NestedParameters):
         ndarray or sparse matrix, shape (n_samples, n_steps * n_lines) or (n_samples, n_lines)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, reset=False)
         spikes = self._encoded(X)
         if self.output == "counts":
             table = spikes.sum(axis=0)
