@@ -334,8 +334,6 @@ def test_what_else_does_not_know_them_says_so():
         dense([2, 2], unit, synapse=Exponential(3.0), continuous=True, rng=0)
     with pytest.raises(SpikesimError, match=r"committee_network\.neuron"):
         learning.committee_network(2, 3, 1, unit, rng=0)
-    with pytest.raises(SpikesimError, match=r"SpikingClassifier\.neuron must be a LIF"):
-        sp.SpikingClassifier(neuron=unit).fit(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(ParameterError, match="AdaptiveLIF.v_th must lie above v_rest"):
         low = unit.replaced(v_rest=1.0)
         Backprop().init(dense([2, 2], low, rng=0))
