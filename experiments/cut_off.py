@@ -96,7 +96,7 @@ def network_of(config: Config, gain: float, seed: int) -> LayeredNetwork:
     return LayeredNetwork(layers, 1.0, "single")
 
 
-def surrogate_of(config: Config, distance: float) -> sp.Surrogate:
+def surrogate_of(config: Config, distance: float) -> Any:
     """Return a fast sigmoid that is cut off at `distance`."""
     whole = sp.FastSigmoid(config.slope)
     return whole if math.isinf(distance) else sp.Truncated(whole, distance)
