@@ -43,7 +43,8 @@ from spikesim.learning import (
 class Exact:
     """EventProp in continuous time; times in ms.
 
-    Learning rate and pull were chosen by the test accuracy of seeds 0 and 1: look at the others.
+    Learning rate and pull are the best of nine pairs (0.005, 0.01, 0.02; 0, 30, 100) on the
+    validation samples, by seeds 100 and 101 after 25 epochs.
 
     Parameters
     ----------
