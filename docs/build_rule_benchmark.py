@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from spikesim.comparison.verdicts import Verdict, verdicts
 DOCS = Path(__file__).resolve().parent
 _STORE = "results/rules.json"
 _EXPERIMENTS = {"H9": "surrogate_scale", "H10": "silent_start"}
+# Folder of runs with which hypotheses are judged, but which are not in the tables.
+_MORE = "more"
 _FIGURES = ("accuracy", "cost", "tuning", "robustness", "windows")
 _ABOUT = ("budget", "command", "date", "platform", "versions", "digests", "duration")
 _READ = (
@@ -40,8 +42,25 @@ _PLAIN = [field.name for field in fields(Row) if field.name != "measures"]
 
 def collect(folder: Path) -> dict[str, Any]:
     """Return what is kept of a folder of results: rows in columns, to four digits."""
+    tasks = _kept(folder.glob("*/results.json"))
+    more = _kept((folder / _MORE).glob("*/results.json"))
+    experiments = {
+        id_: json.loads(path.read_text("utf-8"))
+        for id_, name in _EXPERIMENTS.items()
+        if (path := folder / name / f"{name}.json").is_file()
+    }
+    kept = {id_: {key: one[key] for key in ("config", "outcome", "text")}
+            for id_, one in experiments.items()}  # fmt: skip
+    ordered = {name: tasks[name] for name in TASKS if name in tasks}
+    return {
+        "left_out": _left_out(ordered), "tasks": ordered, "more": more, "experiments": kept,
+    }  # fmt: skip
+
+
+def _kept(paths: Iterable[Path]) -> dict[str, Any]:
+    """Return what is kept of each task in some files of results."""
     tasks: dict[str, Any] = {}
-    for path in sorted(folder.glob("*/results.json")):
+    for path in sorted(paths):
         results = Results.from_json(path.read_text("utf-8"))
         for name in dict.fromkeys(row.task for row in results.rows):
             rows = results.of(name)
@@ -68,15 +87,7 @@ def collect(folder: Path) -> dict[str, Any]:
                     if key.split("/")[0] == name
                 },
             }
-    experiments = {
-        id_: json.loads(path.read_text("utf-8"))
-        for id_, name in _EXPERIMENTS.items()
-        if (path := folder / name / f"{name}.json").is_file()
-    }
-    kept = {id_: {key: one[key] for key in ("config", "outcome", "text")}
-            for id_, one in experiments.items()}  # fmt: skip
-    ordered = {name: tasks[name] for name in TASKS if name in tasks}
-    return {"left_out": _left_out(ordered), "tasks": ordered, "experiments": kept}
+    return tasks
 
 
 def restored(stored: dict[str, Any]) -> Results:
@@ -120,6 +131,7 @@ def page(stored: dict[str, Any], results: Results, figures: dict[str, str]) -> s
         "them.",
         "| | outcome | figures it was judged by |\n|---|---|---|\n"
         + "\n".join(f"| {v.id} | **{v.outcome}** | {v.text} |" for v in _judged(stored, results)),
+        *_judged_by_more(stored),
     ]
     parts += [
         f"![{text}]({figures[name]})\n\n*{text}*"
@@ -143,7 +155,26 @@ def page(stored: dict[str, Any], results: Results, figures: dict[str, str]) -> s
 def _judged(stored: dict[str, Any], results: Results) -> list[Verdict]:
     found = [Verdict(id_, one["outcome"], one["text"]) for id_, one in
              stored["experiments"].items()]  # fmt: skip
-    return [*found, *verdicts(results)]
+    if not stored["more"]:
+        return [*found, *verdicts(results)]
+    more = restored({"tasks": stored["more"]})
+    again = {(row.task, row.contender, row.network) for row in more.rows}
+    rows = [r for r in results.rows if (r.task, r.contender, r.network) not in again]
+    return [*found, *verdicts(replace(results, rows=(*rows, *more.rows)))]
+
+
+def _judged_by_more(stored: dict[str, Any]) -> list[str]:
+    """Say which runs stand behind the verdicts and not in the tables."""
+    if not stored["more"]:
+        return []
+    rows = restored({"tasks": stored["more"]}).rows
+    counts = {(r.task, r.contender): sum((x.task, x.contender) == (r.task, r.contender)
+                                         for x in rows) for r in rows}  # fmt: skip
+    said = [f"{name} by {n} folds on {TASKS[task].title}" for (task, name), n in counts.items()]
+    return [
+        f"For these verdicts, but not in the tables below, the full budget was run of "
+        f"{'; '.join(said)}."
+    ]
 
 
 def _task(
@@ -209,12 +240,15 @@ def _method(stored: dict[str, Any]) -> Iterable[str]:
 
 def _again(stored: dict[str, Any]) -> Iterable[str]:
     commands = list(dict.fromkeys(one["about"]["command"] for one in stored["tasks"].values()))
-    commands += [f"python experiments/{_EXPERIMENTS[id_]}.py" for id_ in stored["experiments"]]
+    for id_, one in stored["experiments"].items():
+        of = f" --tasks {' '.join(one['config']['tasks'])}" if "tasks" in one["config"] else ""
+        commands.append(f"python experiments/{_EXPERIMENTS[id_]}.py{of}")
     yield "## Do it again"
     yield "```\n" + "\n".join(commands) + "\n```"
     yield (
         "The searches are `spikesim compare --tune` with the number of trials and of starts above "
-        "and the rules of the tables. With `--out results/rules/NAME` for each, "
+        "and the rules of the tables. With `--out results/rules/NAME` for each, and "
+        "`results/rules/more/NAME` for what the tables do not show, "
         "`python docs/build_rule_benchmark.py results/rules` makes this page."
     )
     first = next(iter(stored["tasks"].values()))["about"]
@@ -278,14 +312,17 @@ def main(argv: list[str] | None = None) -> None:
 
 def _as_text(stored: dict[str, Any]) -> str:
     """Return JSON with a line for each run, so that differences can be read."""
-    blocks = []
-    for name, one in stored["tasks"].items():
-        rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in one["rows"])
-        rest = {key: value for key, value in one.items() if key != "rows"}
-        blocks.append(f'{json.dumps(name)}: {json.dumps(rest)[:-1]}, "rows": [\n{rows}\n]}}')
-    tasks, experiments = ",\n".join(blocks), json.dumps(stored["experiments"])
-    left_out = json.dumps(stored["left_out"])
-    return f'{{"left_out": {left_out},\n"tasks": {{\n{tasks}\n}},\n"experiments": {experiments}}}\n'
+    parts = []
+    for key in ("tasks", "more"):
+        blocks = []
+        for name, one in stored[key].items():
+            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in one["rows"])
+            rest = {k: value for k, value in one.items() if k != "rows"}
+            blocks.append(f'{json.dumps(name)}: {json.dumps(rest)[:-1]}, "rows": [\n{rows}\n]}}')
+        inner = ",\n".join(blocks)
+        parts.append(f'"{key}": {{\n{inner}\n}}')
+    parts += [f'"{key}": {json.dumps(stored[key])}' for key in ("left_out", "experiments")]
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 if __name__ == "__main__":
