@@ -291,6 +291,21 @@ def test_spikes_of_many_samples_are_never_whole_in_memory(monkeypatch):
     assert peak < 0.2 * whole.nbytes
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Inverted(RateEncoder):
+    """Overrides `encode` alone, as a user's own encoder may."""
+
+    def encode(self, features, *, dt, rng=None):
+        return 1.0 - super().encode(features, dt=dt, rng=rng)
+
+
+def test_an_encode_that_is_overridden_is_what_training_sees():
+    features = np.random.default_rng(1).random((6, 3))
+    task = "features", _Inverted(20.0).fit(features), features, dense([3, 1], LIF(), rng=0)
+    found = packed(*task, np.random.default_rng(2))
+    np.testing.assert_array_equal(found.unpack(), encoded(*task, np.random.default_rng(2)))
+
+
 def test_trains_of_no_sample_keep_their_steps_and_lines():
     encoder = SpikeTrains(4)
     assert encoder.encode(np.zeros((0, 12)), dt=1.0).shape == (3, 0, 4)

@@ -199,7 +199,7 @@ def packed(
     """Return :func:`encoded` as the first layer works on it: spikes packed, in little memory."""
     if network.continuous:
         return encoded(name, encoder, table, network, rng)
-    if hasattr(encoder, "encode_blocks") and network.layers[0].neuron.spiking:
+    if _encodes_in_blocks(encoder) and network.layers[0].neuron.spiking:
         before = rng.bit_generator.state
         # One sample tells what is wrong with all.
         encoded(name, encoder, table[:1], network, np.random.default_rng(0))
@@ -209,6 +209,16 @@ def packed(
             return found
         rng.bit_generator.state = before
     return given_to_first(network, encoded(name, encoder, table, network, rng))
+
+
+def _encodes_in_blocks(encoder: Any) -> bool:
+    """Return whether there are blocks of the `encode` in force, not of one that it overrides."""
+    for kind in type(encoder).__mro__:
+        if "encode_blocks" in vars(kind):
+            return True
+        if "encode" in vars(kind):
+            return False
+    return False
 
 
 def _check_lines(
