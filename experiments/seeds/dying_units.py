@@ -288,8 +288,7 @@ def _row(found: dict[str, Any]) -> sp.ledger.Row:
     elif differ:
         verdict = "holds if"
         condition = (
-            "a surrogate that is zero below threshold stands in for exact spike-time gradients, "
-            "which spikesim does not have yet"
+            "a surrogate that is zero below threshold stands in for exact spike-time gradients"
         )
     else:
         verdict, condition = "fails", "the numbers of dead units do not differ clearly"

@@ -10,7 +10,7 @@ from typing import Any
 
 from spikesim.errors import ParameterError, SpikesimError
 from spikesim.ledger.answer import answer
-from spikesim.ledger.contents import CHAPTERS, HYPOTHESES, IDS, WAITING
+from spikesim.ledger.contents import CHAPTERS, ELSEWHERE, HYPOTHESES, IDS
 from spikesim.ledger.rows import Hypothesis, Row, read_chapter, sort_key
 
 __all__ = ["Entry", "Ledger", "collect"]
@@ -136,7 +136,9 @@ def collect(
         about = read_about(out)
     problems = dict(problems or {})
     entries: dict[str, Entry] = {}
-    hypotheses = {name: Hypothesis(name, "open", text) for name, text in WAITING.items()}
+    hypotheses = {
+        name: Hypothesis(name, "judged elsewhere", text) for name, text in ELSEWHERE.items()
+    }
     seen: dict[str, str] = {}
     more: dict[str, tuple[str, ...]] = {}
     for path in sorted(out.glob("*/rows.json")):

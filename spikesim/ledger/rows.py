@@ -17,7 +17,7 @@ from spikesim.errors import ParameterError
 __all__ = ["Hypothesis", "Row", "Table", "read_chapter", "sort_key", "write_chapter"]
 
 VERDICTS = ("holds", "holds if", "fails")
-OUTCOMES = ("held", "held in part", "failed", "open")
+OUTCOMES = ("held", "held in part", "failed", "judged elsewhere")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Hypothesis:
     ----------
     id : str
         Such as ``H1``.
-    outcome : {"held", "held in part", "failed", "open"}
+    outcome : {"held", "held in part", "failed", "judged elsewhere"}
         Whether it held.
     text : str
         The numbers that say so, in a sentence or two; surprises are called that.

@@ -25,7 +25,7 @@ SYMBOLS = {
     "held": "✓",
     "held in part": "◐",
     "failed": "✗",
-    "open": "○",
+    "judged elsewhere": "○",
 }
 
 IN_PART = (
