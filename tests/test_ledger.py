@@ -226,7 +226,7 @@ def test_the_page_links_every_row_and_names_those_that_are_missing(results):
     assert "Not there, from dying_units: S1.6" in text
     assert "Hypotheses without an outcome: H6, H7, H8, H11, H12" in text
     assert "10 of 42 claims: 4 hold, 3 hold if, 3 fail. Of those that hold, 4 are exact" in text
-    assert "4 are exact, 0 measured. 7 hypotheses: 5 held, 2 open." in text
+    assert "4 are exact, 0 measured. 7 hypotheses: 5 held, 2 judged elsewhere." in text
     assert "H9" in page.ids and "Yin-Yang" in text
     assert text.index('id="claims"') < text.index('id="hypotheses"') < text.index('id="S0.1"')
 

@@ -189,7 +189,7 @@ def test_training_keeps_hidden_units_within_their_bounds():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, ValueError, "RateBounds needs a lower or an upper bound"),
+        ({}, ValueError, "RateBounds needs a bound .* lower, upper or both"),
         ({"lower": -1.0}, ValueError, r"RateBounds\.lower"),
         ({"lower": 9.0, "upper": 3.0}, ValueError, r"RateBounds\.lower must not exceed .*3 Hz"),
         ({"upper": 3.0, "strength": 0.0}, ValueError, r"RateBounds\.strength"),
