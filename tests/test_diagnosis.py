@@ -188,9 +188,16 @@ def test_a_loss_that_rises_by_less_or_for_a_moment_is_not_called_diverged():
         diagnosis.close_epoch(9, 0.5, 99.0)
     diagnosis.close_epoch(10, 0.5, 99.0)
     lucky = Diagnosis(ONE, True, loss_before=lambda: 50.0)
-    lucky.add(Metrics(1.0, 0, 1, (1.0,), run(ONE, FEATURES[None])))
     for epoch in range(5):
-        lucky.close_epoch(epoch, 1.0, 99.0)
+        lucky.add(Metrics(1.0, 0, 1, (1.0,), run(ONE, FEATURES[None])))
+        lucky.close_epoch(epoch, 0.5, 99.0)
+
+
+def test_a_loss_that_rises_while_every_trial_is_right_has_not_diverged():
+    diagnosis = Diagnosis(ONE, True, loss_before=lambda: 1e-4)
+    diagnosis.add(Metrics(1e-4, 1, 1, (1.0,), run(ONE, FEATURES[None])))
+    for epoch in range(5):
+        diagnosis.close_epoch(epoch, 1.0, 4e-3)
 
 
 def test_a_layer_that_is_not_trained_is_not_complained_of():

@@ -7,7 +7,7 @@ units, whose outputs all lie on a bound: output 1 in every trial). Both leave ne
 for a gradient to hold on to.
 
 The loss has *diverged* if in three epochs in a row it was more than ten times what it was before
-the training, of the first batch and of up to 256 samples together.
+the training, of the first batch and of up to 256 samples together, with some trial wrong.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ class Diagnosis:
         was exactly zero, in three epochs in a row, and some trial was classified wrong.
         """
         n_spikes = 0.0
-        self._warn_of_divergence(epoch, loss)
+        self._warn_of_divergence(epoch, accuracy, loss)
         for index, layer in enumerate(self._layers):
             n_spikes += layer.close()
             # Not "below 1": there is no accuracy, NaN, where targets are real.
@@ -237,10 +237,11 @@ class Diagnosis:
             layer.start()
         return n_spikes
 
-    def _warn_of_divergence(self, epoch: int, loss: float) -> None:
+    def _warn_of_divergence(self, epoch: int, accuracy: float, loss: float) -> None:
         if not self._warn or self._loss_before is None or self._first_loss is None:
             return
-        risen = loss > _TOO_MUCH_LOSS * self._first_loss > 0.0
+        # A loss that was next to nothing may rise many times over while every trial stays right.
+        risen = not accuracy >= 1.0 and loss > _TOO_MUCH_LOSS * self._first_loss > 0.0
         self._n_risen = self._n_risen + 1 if risen else 0
         if self._n_risen < _EPOCHS_BEFORE_WARNING:
             return
