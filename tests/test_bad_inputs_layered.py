@@ -19,6 +19,19 @@ NETWORK = dense([2, 3, 1], Sigmoid(), rng=0)
 NAN = np.where(np.arange(8).reshape(4, 2) == 5, np.nan, X)
 
 
+class _Unsaid:
+    """An encoder that does not say whether it draws."""
+
+    def fit(self, features):
+        return self
+
+    def n_inputs(self, n_features):
+        return n_features
+
+    def encode(self, features, *, dt, rng=None):
+        return np.ones((3, *np.shape(features)))
+
+
 class Sparse:
     def tocsr(self):
         return self
@@ -98,6 +111,7 @@ def test_bad_labels(labels, error, text):
         ({"encoder": "rate"}, TypeError, r"fit\.encoder"),
         ({"encoder": SpikeCount}, TypeError, r"fit\.encoder"),
         ({"encoder": NETWORK}, TypeError, r"fit\.encoder must be an encoder"),
+        ({"encoder": _Unsaid()}, TypeError, r"fit\.encoder must be an encoder.*stochastic"),
         ({"validation": X}, TypeError, r"fit\.validation"),
         ({"validation": (X, Y[:2])}, ValueError, r"fit\.validation\[1\]"),
         ({"validation": (NAN, Y)}, ValueError, r"fit\.validation\[0\]"),

@@ -34,11 +34,14 @@ def checked_encoder(name: str, encoder: Any) -> Any:
     if encoder is None:
         return Analog()
     methods = ("fit", "encode", "n_inputs")
-    if isinstance(encoder, type) or not all(
-        callable(getattr(encoder, method, None)) for method in methods
+    if (
+        isinstance(encoder, type)
+        or not all(callable(getattr(encoder, method, None)) for method in methods)
+        or not hasattr(encoder, "stochastic")
     ):
         raise ParameterTypeError(
-            f"{name} must be an encoder, with methods fit, encode and n_inputs, got {encoder!r}"
+            f"{name} must be an encoder, with methods fit, encode and n_inputs and an attribute "
+            f"stochastic, got {encoder!r}"
         )
     return encoder
 
