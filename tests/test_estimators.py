@@ -215,7 +215,7 @@ def test_neurons_that_adapt():
 
 
 def test_neurons_that_are_drawn():
-    random = sp.LIF.normalised(tau_m=sp.Uniform(5.0, 20.0))
+    random = sp.LIF(sp.Uniform(5.0, 20.0), 10.0, v_rest=0.0, v_th=1.0, v_reset=0.0, t_ref=0.0)
     model = quick(hidden_layer_sizes=(6, 4), neuron=random, epochs=1).fit(X[FEW], Y[FEW])
     for layer, n in zip(model.network_.layers, (6, 4, 3), strict=True):
         assert len(np.unique(layer.neuron.tau_m)) == n

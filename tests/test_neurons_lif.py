@@ -296,5 +296,12 @@ def test_a_reset_in_volts_is_refused_in_words():
         sp.LIF(v_reset=-0.065)
 
 
+@pytest.mark.parametrize("make", [sp.LIF.normalised, sp.LIF.non_spiking, sp.AdaptiveLIF.normalised])
+def test_a_normalised_neuron_is_not_drawn_with_another_resistance(make):
+    name = f"{make.__self__.__name__}.{make.__name__}"
+    with pytest.raises(TypeError, match=rf"{name}\.tau_m must be a number or an array.*draw"):
+        make(sp.Uniform(5.0, 20.0))
+
+
 def test_the_normalised_neuron_is_not_asked_about():
     assert sp.LIF.normalised().v_th == 1.0

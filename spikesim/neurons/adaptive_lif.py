@@ -32,7 +32,7 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.neurons._units import ask_if_below, is_physical
-from spikesim.neurons.lif import Membrane
+from spikesim.neurons.lif import Membrane, refuse_to_draw
 
 __all__ = ["AdaptiveLIF"]
 
@@ -131,6 +131,7 @@ class AdaptiveLIF(Membrane):
         delta_a : float or array_like, default 0.1
             By how much a spike raises the threshold, in units of the distance from rest to it.
         """
+        refuse_to_draw("AdaptiveLIF.normalised.tau_m", tau_m)
         return cls(tau_m, tau_m, 0.0, 1.0, 0.0, t_ref, reset=reset, tau_a=tau_a, delta_a=delta_a)
 
     def adaptation(self, dt: float) -> tuple[np.ndarray, np.ndarray]:

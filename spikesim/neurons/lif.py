@@ -29,7 +29,7 @@ import numpy as np
 from spikesim import _check
 from spikesim._jit import kernel
 from spikesim.distributions import Distribution, drawn
-from spikesim.errors import RoundingWarning
+from spikesim.errors import ParameterTypeError, RoundingWarning
 from spikesim.neurons._units import ask_about_membrane
 
 __all__ = ["LIF", "Membrane"]
@@ -228,12 +228,24 @@ class LIF(Membrane):
         reset : {"to_potential", "subtract"}, default "to_potential"
             As in :class:`LIF`.
         """
+        refuse_to_draw("LIF.normalised.tau_m", tau_m)
         return cls(tau_m, tau_m, 0.0, 1.0, 0.0, t_ref, reset=reset)
 
     @classmethod
     def non_spiking(cls, tau_m: Any = 20.0) -> LIF:
         """Make a normalised leaky integrator without threshold, for readouts."""
+        refuse_to_draw("LIF.non_spiking.tau_m", tau_m)
         return cls(tau_m, tau_m, 0.0, np.inf, 0.0, 0.0)
+
+
+def refuse_to_draw(name: str, tau_m: Any) -> None:
+    """Refuse a distribution where the capacitance is to be equal to the time constant."""
+    if isinstance(tau_m, Distribution):
+        raise ParameterTypeError(
+            f"{name} must be a number or an array: c_m is to equal it, and from a distribution "
+            "each would be drawn by itself; draw an array first, or give the class a distribution "
+            "for tau_m and what c_m is to be"
+        )
 
 
 def _refuse_reset_above_threshold(name: str, v_reset: Any, v_th: Any) -> None:
