@@ -329,6 +329,16 @@ def test_the_report_has_tables_and_figures_of_every_task(results):
     assert results.to_csv().count("\n") == 1 + sum(len(results.summaries(name)) for name in TASKS)
 
 
+def test_a_network_that_was_converted_is_not_the_best_rate_network(results):
+    better = [
+        replace(r, accuracy=0.99) if "converted" in r.contender else r
+        for r in results.rows
+        if r.task == "wine"
+    ]
+    said = sweep_report.findings(replace(results, rows=tuple(better)))[0]
+    assert "best rate network" in said and "converted" not in said
+
+
 def test_what_training_takes_is_counted_both_ways(results):
     columns, rows = sweep_report.TRAINING_COLUMNS, sweep_report.training_table(results, "yin_yang")
     lines = {line[:2]: dict(zip(columns, line, strict=True)) for line in rows}
