@@ -91,7 +91,7 @@ class PackedSpikes:
         bits = np.empty((n_trials, n_steps, -(-n_units // _WORD)), dtype=np.uint64)
         x = np.ascontiguousarray(x)
         parts = in_parts(
-            lambda first, last: _pack(x, first, last, bits), n_trials, 0.6 * x.size, alike=True
+            lambda first, last: _pack(x, first, last, bits), n_trials, 0.3 * x.size, alike=True
         )
         if not all(parts):
             return None
@@ -183,22 +183,41 @@ def listed(words, units):
     return n
 
 
+# What is left of a word after the first bits of pairs of bytes, of fours, of all eight are joined.
+_PAIRS, _FOURS, _EIGHT = (
+    np.uint64(0x0003000300030003),
+    np.uint64(0x0000000F0000000F),
+    np.uint64(255),
+)
+
+
+@kernel(bare=True)
+def _joined(flags):
+    """Return eight flags, a byte each, as the eight lowest bits."""
+    flags = (flags | (flags >> np.uint64(7))) & _PAIRS
+    flags = (flags | (flags >> np.uint64(14))) & _FOURS
+    return (flags | (flags >> np.uint64(28))) & _EIGHT
+
+
 @kernel
 def _pack(x, first, last, bits):
     """Fill `bits` of the trials from `first` to `last`; return whether all numbers are 0 or 1."""
     n_steps, _, n = x.shape
+    flags = np.zeros(64 * bits.shape[2], np.uint8)
+    eights = flags.view(np.uint64)
     for k in range(n_steps):
         for b in range(first, last):
             row = x[k, b]
-            other = 0
+            other = np.uint8(0)
             for i in range(n):
-                other += (row[i] != 0.0) & (row[i] != 1.0)
+                flags[i] = row[i] != 0.0
+                other |= np.uint8((row[i] != 0.0) & (row[i] != 1.0))
             if other > 0:
                 return False
             for q in range(bits.shape[2]):
                 word = np.uint64(0)
-                for i in range(64 * q, min(64 * q + 64, n)):
-                    word |= np.uint64(row[i] != 0.0) << np.uint64(i - 64 * q)
+                for r in range(8):
+                    word |= _joined(eights[8 * q + r]) << np.uint64(8 * r)
                 bits[b, k, q] = word
     return True
 
