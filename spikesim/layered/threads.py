@@ -15,7 +15,7 @@ _inside = threading.local()
 # Parts of a batch of at least so many trials: few, as each costs its own call and its own sums.
 _PARTS = ((256, 8), (64, 4), (32, 2), (0, 1))
 # Nanoseconds of work below which to wake another thread takes longer than it saves.
-_WORTH_THREADS = 500_000
+_WORTH_THREADS = 800_000
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 
 
