@@ -222,9 +222,9 @@ def main(argv: list[str] | None = None) -> None:
     rows = compared(found)
     print(table(rows))
     print(draw(rows, args.out))
-    (args.out / "cut_off.json").write_text(
-        json.dumps({"config": asdict(config), "found": found}, indent=1)
-    )
+    # JSON has no infinity: distances are texts there, as in what was found.
+    given = asdict(config) | {"distances": [f"{distance:g}" for distance in config.distances]}
+    (args.out / "cut_off.json").write_text(json.dumps({"config": given, "found": found}, indent=1))
 
 
 if __name__ == "__main__":
