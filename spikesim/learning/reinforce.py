@@ -132,7 +132,7 @@ class Reinforce(GradientRule):
             if isinstance(layer.neuron, AdaptiveLIF):
                 raise ParameterError(
                     f"Reinforce does not know AdaptiveLIF, which layer {index} has; its chance of "
-                    "a spike is that of LIF units"
+                    "a spike is that of LIF units: train it with Backprop, EProp or Evolution"
                 )
             if layer.delay is not None or layer.delay_rec is not None:
                 raise ParameterError(
