@@ -136,7 +136,7 @@ class Sluggish(GradientRule):
         if not network.spiking:
             raise ParameterError("Sluggish likes spikes")
 
-    def step(self, network, state, x, labels):
+    def _learn(self, network, state, x, labels):
         pytest.fail("a rule is entered for the benchmark without a run")
 
 

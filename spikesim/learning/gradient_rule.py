@@ -6,6 +6,7 @@ Such a rule differs from another in how it comes by the gradient, or by what it 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ __all__ = ["GradientRule", "angles"]
 Arrays = list[dict[str, np.ndarray]]
 
 
-class GradientRule:
+class GradientRule(ABC):
     """A rule with a loss, an optimiser and a readout.
 
     Rules derive from it and call :meth:`_check_parts` when they are made,
@@ -123,11 +124,11 @@ class GradientRule:
             network, state, *checked_batch(name, x, labels, network, self.real_targets)
         )
 
+    @abstractmethod
     def _learn(
         self, network: LayeredNetwork, state: Any, x: Any, labels: np.ndarray
     ) -> tuple[LayeredNetwork, Any, Metrics]:
         """Learn from a batch that was checked."""
-        raise NotImplementedError
 
     def _backward(
         self,
