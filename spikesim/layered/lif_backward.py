@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from spikesim._jit import kernel
-from spikesim.layered.packed import listed
-from spikesim.layered.rows import add_weighted, add_weighted_to_four, dot
+from spikesim.layered.packed import lowest_bit
+from spikesim.layered.rows import add_listed, add_weighted, add_weighted_to_four, ask_for, dot
 
 __all__ = ["adjoint_of", "outer_of_spikes", "outer_of_values"]
 
 _GROUP = 4
+# Steps between asking for the potentials of a step and using them.
+_AHEAD = 3
 # With fewer units than this share near their threshold, their products alone are faster.
 _FEW = 0.25
 
@@ -95,7 +97,8 @@ def adjoint_of(
     given = surrogate is None
     slope_at = _one if given else surrogate
 
-    @kernel(bare=True)
+    # To hand over so many arrays takes as long as a step of a small layer.
+    @kernel(bare=True, forceinline=True)
     def step_back(
         v_free, output, held, derivatives, grad_v, p, decay_syn, surrogate_is, flags, current,
         is_first, of_a, a, grad_a, grad_spikes, grad_after, grad_current, moved_next,
@@ -175,6 +178,9 @@ def adjoint_of(
             step, step_v = min(k, grad_output.shape[0] - 1), min(k, grad_v.shape[0] - 1)
             for r in range(group):
                 b = start + r
+                if k >= _AHEAD:
+                    ask_for(v_free[b, k - _AHEAD])
+                    ask_for(grad_arrived[b, k - _AHEAD])
                 row = grad_output[step, min(b, grad_output.shape[1] - 1)]
                 for i in range(n):
                     grad_arrived[b, k, i] = grad_current[r, i]
@@ -276,23 +282,32 @@ def _one(x, slope, one):
     return one
 
 
-@kernel(bare=True)
-def _add_to_listed(rows, units, n, row):
-    """Add one row to each of `n` listed rows."""
-    for q in range(n):
-        total = rows[units[q]]
-        for i in range(row.shape[0]):
-            total[i] += row[i]
-
-
 @kernel(error_model="numpy")
 def outer_of_spikes(bits, grad_arrived, lag, first, last, grad_w):
-    """Add to the gradient by weights what each spike of trials `first` to `last` contributes."""
-    units = np.empty(64 * bits.shape[2], np.int64)
-    for b in range(first, last):
-        for k in range(lag, grad_arrived.shape[1]):
-            n_spikes = listed(bits[b, k - lag], units)
-            _add_to_listed(grad_w, units, n_spikes, grad_arrived[b, k])
+    """Add to the gradient by weights what each spike of trials `first` to `last` contributes.
+
+    A few trials at a time, whose gradients stay in the cache, and 64 units: the rows at which
+    the spikes of each arrive are listed, then added up for one unit after the other.
+    """
+    n_steps, n_post = grad_arrived.shape[1:]
+    n_pre = grad_w.shape[0]
+    spikes = np.empty((64, _GROUP * n_steps), np.int32)
+    n_spikes = np.empty(64, np.int64)
+    for start in range(first, last, _GROUP):
+        group = min(_GROUP, last - start)
+        rows = grad_arrived[start : start + group].reshape(group * n_steps, n_post)
+        for q in range(bits.shape[2]):
+            n_spikes[:] = 0
+            for r in range(group):
+                for k in range(lag, n_steps):
+                    word = bits[start + r, k - lag, q]
+                    while word != np.uint64(0):
+                        i = lowest_bit(word)
+                        spikes[i, n_spikes[i]] = r * n_steps + k
+                        n_spikes[i] += 1
+                        word &= word - np.uint64(1)
+            for i in range(min(64, n_pre - 64 * q)):
+                add_listed(rows, spikes[i], n_spikes[i], grad_w[64 * q + i])
 
 
 @kernel(error_model="numpy")

@@ -27,7 +27,8 @@ __all__ = ["run_trials_of"]
 _GROUP = 4
 
 
-@kernel(bare=True)
+# Inlined: to hand over so many arrays takes as long as a step of a small layer.
+@kernel(bare=True, forceinline=True)
 def _advance(v, current, refractory, p, waits, subtract, v_free, fired, held):
     """Move, test and reset every unit of a trial; see :mod:`spikesim.neurons.lif`."""
     constant, p_vi, decay_m, v_rest, v_th, v_reset, ref_steps = p
@@ -47,7 +48,7 @@ def _advance(v, current, refractory, p, waits, subtract, v_free, fired, held):
             v_free[i], v[i], _, fired[i] = fire(v[i], 0, moved, v_th[i], v_reset[i], 0, subtract)
 
 
-@kernel(bare=True)
+@kernel(bare=True, forceinline=True)
 def _advance_adaptive(v, a, current, refractory, p, of_a, subtract, v_free, fired, held, in_force):
     """Do the same for units that adapt; see :mod:`spikesim.neurons.adaptive_lif`."""
     constant, p_vi, decay_m, v_rest, v_th, v_reset, ref_steps = p

@@ -18,7 +18,7 @@ from spikesim._jit import kernel
 from spikesim.errors import ParameterError
 from spikesim.layered.threads import in_parts
 
-__all__ = ["PackedSpikes", "listed"]
+__all__ = ["PackedSpikes", "listed", "lowest_bit"]
 
 _WORD = 64
 
@@ -171,13 +171,19 @@ if config.DISABLE_JIT:
 
 
 @kernel(bare=True)
+def lowest_bit(word):
+    """Return the number of the lowest bit that is set."""
+    return np.int64(_trailing_zeros(word))
+
+
+@kernel(bare=True)
 def listed(words, units):
     """Write the numbers of the bits that are set into `units`, rising; return how many."""
     n = 0
     for q in range(words.shape[0]):
         word = words[q]
         while word != np.uint64(0):
-            units[n] = 64 * q + np.int64(_trailing_zeros(word))
+            units[n] = 64 * q + lowest_bit(word)
             n += 1
             word &= word - np.uint64(1)
     return n
