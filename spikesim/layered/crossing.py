@@ -39,7 +39,6 @@ __all__ = [
     "EQUAL",
     "GENERAL",
     "crossing",
-    "difference",
     "lambert_w",
     "potential",
     "propagators",
@@ -88,9 +87,9 @@ def lambert_w(z):
 
 @kernel(error_model="numpy")
 def propagators(s, tau_m, tau_syn):
-    """Return d_m, d_s and g of a time s, so that u(s) is d_m u + g i / c_m and i(s) is d_s i.
+    """Return d_m, d_s and g = D(s) of a time s: u(s) is d_m u + g i / c_m and i(s) is d_s i.
 
-    Stable for equal time constants.
+    Without cancellation, however close the time constants are.
     """
     rate = abs(tau_m - tau_syn) / (tau_m * tau_syn)
     slow = math.exp(-s / max(tau_m, tau_syn))
@@ -123,18 +122,10 @@ def time_of_maximum(u, i, tau_m, tau_syn, c_m):
 
 
 @kernel
-def difference(h, tau_m, tau_syn):
-    """Return D(h), without cancellation however close the time constants are."""
-    k = 1.0 / tau_syn - 1.0 / tau_m
-    if k == 0.0:
-        return h * math.exp(-h / tau_m)
-    return math.exp(-h / max(tau_m, tau_syn)) * -math.expm1(-h * abs(k)) / abs(k)
-
-
-@kernel
 def potential(h, u, i, tau_m, tau_syn, c_m):
     """Return u(h)."""
-    return u * math.exp(-h / tau_m) + i / c_m * difference(h, tau_m, tau_syn)
+    d_m, _, gain = propagators(h, tau_m, tau_syn)
+    return d_m * u + gain / c_m * i
 
 
 @kernel(error_model="numpy")

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from spikesim._jit import kernel
-from spikesim.layered.crossing import crossing, difference, potential, turn
+from spikesim.layered.crossing import crossing, potential, propagators, turn
 
 __all__ = ["climb", "differentiate", "fire"]
 
@@ -39,7 +39,7 @@ def _decay(arrival, n, tau_m, tau_syn, decay_m, decay_syn, rise):
         gap = arrival[k] - before
         decay_m[k] = math.exp(-gap / tau_m)
         decay_syn[k] = math.exp(-gap / tau_syn)
-        rise[k] = difference(gap, tau_m, tau_syn)
+        rise[k] = propagators(gap, tau_m, tau_syn)[2]
         before = arrival[k]
 
 
@@ -213,7 +213,7 @@ def differentiate(
                     since = found[b, j] - arrival[k]
                     left_m = math.exp(-since / tau_m[j])
                     left_syn = math.exp(-since / tau_syn)
-                    risen = difference(since, tau_m[j], tau_syn)
+                    risen = propagators(since, tau_m[j], tau_syn)[2]
                 else:
                     risen = rise[k + 1] * left_m + decay_syn[k + 1] * risen
                     left_m *= decay_m[k + 1]
