@@ -7,7 +7,7 @@ import pytest
 
 from spikesim.datasets import xor
 from spikesim.distributions import Normal
-from spikesim.errors import NonFiniteStateError, RoundingWarning, SpikesimError
+from spikesim.errors import NonFiniteStateError, ParameterError, RoundingWarning, SpikesimError
 from spikesim.layered import Layer, LayeredNetwork, dense, forward, to_spiking
 from spikesim.learning import Backprop, MaxMembrane, SpikeCount, check_gradient, evaluate, fit
 from spikesim.neurons import LIF, ReLU, Sigmoid, Tanh
@@ -30,6 +30,15 @@ class _Unsaid:
 
     def encode(self, features, *, dt, rng=None):
         return np.ones((3, *np.shape(features)))
+
+
+class _Broken(_Unsaid):
+    """An encoder that gives what is no number."""
+
+    stochastic = False
+
+    def encode(self, features, *, dt, rng=None):
+        return np.full((3, *np.shape(features)), np.nan)
 
 
 class Sparse:
@@ -65,6 +74,11 @@ LABELS = [
     ([0, 1, 2, 0], ValueError, r"labels\[2\] is 2.*classes 0 to 1"),
     ([0, 1, -1, 0], ValueError, r"labels\[2\] is -1"),
 ]
+
+
+def test_what_an_encoder_gives_is_not_said_of_the_features():
+    with pytest.raises(ParameterError, match=r"^_Broken\.encode\(features\)\[0, 0, 0\] is nan"):
+        fit(NETWORK, Backprop(), X, Y, encoder=_Broken(), epochs=1)
 
 
 @pytest.mark.parametrize(("features", "error", "text"), FEATURES)

@@ -180,7 +180,8 @@ def encoded(
         times = encoder.spike_times(table)
         _check_lines(name, encoder, table, times.shape[1], network)
         return SpikeTimes.from_table(times, encoder.duration)
-    x = _check.float_array(name, encoder.encode(table, dt=network.dt, rng=rng))
+    x = encoder.encode(table, dt=network.dt, rng=rng)
+    x = _check.float_array(f"{type(encoder).__name__}.encode(features)", x)
     if x.ndim != 3 or x.shape[1] != len(table) or len(x) == 0:
         raise ParameterError(
             f"{name}: {type(encoder).__name__}.encode must return (n_steps, {len(table)}, "
