@@ -150,7 +150,7 @@ def findings(results: Results) -> list[str]:
     ranked = ranks(results)
     if ranked is not None:
         first = sorted(ranked.mean.items(), key=lambda item: item[1])[:3]
-        named = ", ".join(f"{name} on {net or 'no'} units ({rank:.1f})"
+        named = ", ".join(f"{name}{f' on {net} units' if net else ''} ({rank:.1f})"
                           for (name, net), rank in first)  # fmt: skip
         sentences.append(
             f"Mean rank over {len(ranked.tasks)} tasks, among {len(ranked.mean)} contenders: "
