@@ -64,11 +64,11 @@ def add_weighted_to_four(weights, rows, totals):
     Four rows for two totals: as much as fits into the registers of a processor.
     """
     width, n = totals.shape[1], weights.shape[1]
+    last = n - n % 4
     for one in (0, 2):
         other = one + 1
         t, u = totals[one], totals[other]
-        m = 0
-        while m + 4 <= n:
+        for m in range(0, last, 4):
             a, b, c, d = rows[m], rows[m + 1], rows[m + 2], rows[m + 3]
             ta, ua = weights[one, m], weights[other, m]
             tb, ub = weights[one, m + 1], weights[other, m + 1]
@@ -78,13 +78,15 @@ def add_weighted_to_four(weights, rows, totals):
                 ai, bi, ci, di = a[i], b[i], c[i], d[i]
                 t[i] = (((t[i] + ta * ai) + tb * bi) + tc * ci) + td * di
                 u[i] = (((u[i] + ua * ai) + ub * bi) + uc * ci) + ud * di
-            m += 4
-        while m < n:
-            a = rows[m]
-            for i in range(width):
-                t[i] += weights[one, m] * a[i]
-                u[i] += weights[other, m] * a[i]
-            m += 1
+    t, u, v, w = totals[0], totals[1], totals[2], totals[3]
+    for m in range(last, n):
+        a = rows[m]
+        tm, um, vm, wm = weights[0, m], weights[1, m], weights[2, m], weights[3, m]
+        for i in range(width):
+            t[i] += tm * a[i]
+            u[i] += um * a[i]
+            v[i] += vm * a[i]
+            w[i] += wm * a[i]
 
 
 # Without the order of a sum it runs on vectors: 3 times as fast. It is the same order each time.
