@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from spikesim import LIF, Exponential, FastSigmoid, Layer, LayeredNetwork
 from spikesim.layered import PackedSpikes, backward, forward
 
-SHARES = (0.03, 0.1, 0.2, 0.3, 0.35, 0.45)
+SHARES = (0.03, 0.1, 0.2, 0.3, 0.45, 0.55)
 # So few trials are run as one part, in this thread.
 N_STEPS, N_TRIALS, N_INPUTS, N_UNITS = 100, 28, 700, 256
 

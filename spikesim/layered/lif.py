@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # From this share of ones on, whole products are faster than a row for each spike.
-DENSE_FROM = 0.4
+DENSE_FROM = 0.5
 # What is not a weight or a bias; see Layer.trainable.
 LEARNT_OF_UNITS = {"tau_m", "tau_syn", "v_th"}
 
