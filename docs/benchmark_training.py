@@ -37,6 +37,13 @@ _QUANTITIES = {
     "process_s": ("whole process", 1.0, " s"),
     "value": ("right", 100.0, "%"),
 }
+_README = ("feed-forward", "recurrent", "yin-yang, latency", "yin-yang, direct", "xor", "iris")
+_README_LIBRARIES = (OURS, "snntorch", "norse", "jax")
+_README_TEXT = (
+    "Training: 700 inputs, 256 hidden and 20 output units, 128 trials of 100 steps; Yin-Yang's "
+    "5,000 samples; XOR from 20 starts and Iris in five folds as whole processes. Medians; the "
+    "same model and the same first loss where a library has it (Norse has another reset)."
+)
 _TEXT = (
     "What is trained, and with which weights, is in `experiments/benchmarks/training_tasks.py`. "
     "Single precision unless it says otherwise; libraries take turns. **step**: forward, backward "
@@ -105,6 +112,31 @@ def section(rows: Sequence[Row]) -> list[str]:
         found.append("\n".join(f"- Left out: {text}." for text in left_out))
     commands = dict.fromkeys(row["command"] for row in rows if "command" in row)
     return [*found, "```\n" + "\n".join(commands) + "\n```"] if commands else found
+
+
+def readme(rows: Sequence[Row]) -> str:
+    """Return the table of the README, nothing without rows."""
+    groups = training.groups(_steps(rows))
+    lines = []
+    for name in _README:
+        case = training.CASES[name]
+        column, factor, unit = (
+            ("process_s", 1.0, " s") if case.mode == "process" else ("step_s", 1000.0, " ms")
+        )
+        line = {"task": _TITLES[name]}
+        for library in _README_LIBRARIES:
+            precision = case.precisions[0] if library == OURS else "single"
+            group = groups.get((name, library, precision, "warm"))
+            line[_NAMES[library]] = (
+                f"{number(factor * _median(group, column))}{unit}" if group else ""
+            )
+        lines.append(line)
+    lines = [line for line in lines if line[_NAMES[OURS]]]
+    if not lines:
+        return ""
+    others = versions([row for row in rows if row["library"] in _README_LIBRARIES])
+    beside = f" Beside {', '.join(others)}." if others else ""
+    return f"{_README_TEXT}{beside}\n\n{table(lines)}"
 
 
 def _steps(rows: Sequence[Row]) -> list[Row]:

@@ -311,7 +311,7 @@ def _other(name: str, rows: Sequence[Row]) -> list[str]:
 
 
 def readme(results: Results) -> str:
-    """Return the table of the README."""
+    """Return the tables of the README."""
     families = [OURS, "nest", "brian2"]
     lines = []
     for name, rows in compared(results):
@@ -337,7 +337,8 @@ def readme(results: Results) -> str:
     )
     if any("*" in cell for line in lines for cell in line.values()):
         text += " A star: of a single run."
-    return f"{text}\n\n{table(lines)}\n\n{machines(results)}"
+    blocks = (text, table(lines), benchmark_training.readme(results.training), machines(results))
+    return "\n\n".join(block for block in blocks if block)
 
 
 def build(results: Path, docs: Path = PROJECT / "docs", page_of_all: Path | None = None) -> Path:

@@ -197,6 +197,11 @@ def test_page_has_a_section_on_training(tmp_path):
     goal = _cells(page, "XOR", "whole process")
     assert goal[-1] == "missed**: 1.50 times the goal"
     assert _cells(page, "XOR", "right")[2:4] == ["≥ 100%", "95%"]
+    short = benchmark_training.readme(rows)
+    assert "Beside snnTorch 1.0." in short
+    assert _cells(short, "A training step, feed-forward")[1:3] == ["16 ms", "160 ms"]
+    assert _cells(short, "XOR")[1:] == ["3 s", ""] and "Iris |" not in short
+    assert benchmark_training.readme([]) == ""
 
 
 def test_every_case_has_a_title_and_scripts_that_are_there():
