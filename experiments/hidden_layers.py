@@ -370,9 +370,14 @@ def draw(found: dict[str, Any], out: Path) -> Path:
             accuracy, np.full(len(accuracy), place), "o", color=sp.plotting.COLOURS[0], alpha=0.5
         )
     ax.axvline(100 * found["linear"], color="0.5", linewidth=1.0, linestyle="--")
+    ax.annotate(
+        "linear\nclassifier", (100 * found["linear"], 0.5), xycoords=("data", "axes fraction"),
+        xytext=(4, 0), textcoords="offset points", color="0.4", fontsize=8,
+    )  # fmt: skip
     ax.set_yticks(range(n), found["methods"], fontsize=8)
     ax.invert_yaxis()
-    ax.set_xlabel("right points of two spirals (%); dashed: a linear classifier")
+    ax.set_xlabel("right points of two spirals (%)")
+    figure.suptitle("Two spirals, a point for each start", fontsize=10)
     path = out / "hidden_layers.png"
     figure.savefig(path, dpi=150)
     plt.close(figure)
