@@ -207,6 +207,7 @@ def draw(found: dict[str, Any], out: Path) -> Path:
         ax.hlines(accuracy.mean(), place - 0.3, place + 0.3, color="0.2", linewidth=1.5)
     ax.set_xticks(range(len(found)), list(found))
     ax.set_ylabel("accuracy on the test digits (%)")
+    ax.set_xlabel("network; a point for each seed, a line for the mean", fontsize=9)
     path = out / "digits.png"
     figure.savefig(path, dpi=150)
     plt.close(figure)
