@@ -7,7 +7,13 @@ import pytest
 
 from spikesim.datasets import xor
 from spikesim.distributions import Normal
-from spikesim.errors import NonFiniteStateError, ParameterError, RoundingWarning, SpikesimError
+from spikesim.errors import (
+    NonFiniteStateError,
+    ParameterError,
+    ParameterTypeError,
+    RoundingWarning,
+    SpikesimError,
+)
 from spikesim.layered import Layer, LayeredNetwork, dense, forward, to_spiking
 from spikesim.learning import Backprop, MaxMembrane, SpikeCount, check_gradient, evaluate, fit
 from spikesim.neurons import LIF, ReLU, Sigmoid, Tanh
@@ -74,6 +80,19 @@ LABELS = [
     ([0, 1, 2, 0], ValueError, r"labels\[2\] is 2.*classes 0 to 1"),
     ([0, 1, -1, 0], ValueError, r"labels\[2\] is -1"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        (Backprop, r"make one of it, Backprop\(\)"),
+        ("Backprop", r"write Backprop\(\), without quotes"),
+        (3, "got 3$"),
+    ],
+)
+def test_what_is_no_rule_is_refused_with_what_would_be(rule, hint):
+    with pytest.raises(ParameterTypeError, match=rf"fit\.rule must be a learning rule, .*{hint}"):
+        fit(NETWORK, rule, X, Y)
 
 
 def test_what_an_encoder_gives_is_not_said_of_the_features():

@@ -164,7 +164,7 @@ def test_min_slope_bounds_the_step():
     ("spoil", "message"),
     [
         (lambda net: replace(net, continuous=False, layers=network(delays=None).layers),
-         "must be made with continuous=True"),
+         "must be in continuous time: give continuous=True"),
         (lambda net: swap(net, trainable=("w", "tau_m")), "layer 1 has 'tau_m' as trainable"),
         (lambda net: swap(net, w_rec=np.zeros((3, 3))), "w_rec of layer 1 must be None"),
         (lambda net: swap(net, neuron=LIF.normalised(8.0)), "t_ref of layer 1 must be at least"),

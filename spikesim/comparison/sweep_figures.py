@@ -97,12 +97,11 @@ def cost(results: Results, task: str) -> Any:
                 marker="o" if s.network == "LIF" else "s", linestyle="", markersize=5,
                 markerfacecolor=None if s.network == "LIF" else "white",
             )  # fmt: skip
-        ax.set_xscale("log")
+        ax.margins(x=0.3)
+        _logarithmic(ax)
         _name(ax, _front(known, measure), measure)
-        ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
         ax.set_xlabel(label)
-        ax.margins(x=0.3)
     fitted = TASKS[task].kind == "fitting"
     axes[0, 0].set_ylabel("starts that solve it (%)" if fitted else "test accuracy (%)")
     _who(figure, {(s.family, s.network) for s in summaries})
@@ -137,7 +136,7 @@ def learning(results: Results, task: str) -> Any:
         curve = 100 * np.asarray(results.curves[_key(s)])
         seen = s.measures.get("n_train", 1.0) * np.arange(1, len(curve) + 1)
         ax.plot(seen, curve, label=s.label, **_style(index))
-    ax.set_xscale("log")
+    _logarithmic(ax)
     ax.set_xlabel("samples seen")
     ax.set_ylabel("training samples right (%)")
     _beside(ax)
@@ -213,8 +212,7 @@ def windows(results: Results, task: str) -> Any:
                     label="all runs")  # fmt: skip
     twin = 100 * float(np.mean([row.measures["rate_twin"] for row in rows]))
     ax.axhline(twin, color=GREY, linestyle="--", linewidth=1, label="rate network")
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
+    _logarithmic(ax)
     ax.set_xlabel("counting window (ms)")
     ax.set_ylabel("test accuracy (%)")
     ax.legend(frameon=False, fontsize="small")
@@ -240,13 +238,24 @@ def delays(results: Results) -> Any:
         ax.plot(*zip(*points, strict=True), label=s.label, marker=MARKERS[index % 7],
                 markersize=4, **_style(index))  # fmt: skip
     ax.axhline(50, color=GREY, linewidth=1, linestyle=":")
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
+    _logarithmic(ax)
     ax.set_xlabel("delay over time constant of the membrane")
     ax.set_ylabel("test accuracy (%)")
     _beside(ax)
     tidy(ax)
     return figure
+
+
+def _logarithmic(ax: Any) -> None:
+    """Make the horizontal axis of what was drawn logarithmic, with as many numbers as fit."""
+    from matplotlib.ticker import LogLocator
+
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    if high / low < 60.0:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
 
 
 def _best(results: Results, task: str) -> list[Summary]:

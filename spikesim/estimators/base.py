@@ -11,12 +11,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from spikesim import _check
-from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.errors import ParameterError
 from spikesim.estimators.files import Saveable
 from spikesim.estimators.parameters import NestedParameters, checked_data
 from spikesim.layered import LayeredNetwork
 from spikesim.learning import FitResult, History, fit, partial_fit
-from spikesim.learning.inputs import checked_encoder
+from spikesim.learning.inputs import check_rule, checked_encoder
 
 __all__ = ["NetworkEstimator"]
 
@@ -81,10 +81,7 @@ class NetworkEstimator(Saveable, NestedParameters):
                 f"{type(self).__name__}.learning_rate is that of the default rule, and another "
                 "rule is given; give the rate to the rule"
             )
-        if isinstance(self.rule, type) or not hasattr(self.rule, "step"):
-            raise ParameterTypeError(
-                f"{type(self).__name__}.rule must be a learning rule, got {self.rule!r}"
-            )
+        check_rule(f"{type(self).__name__}.rule", self.rule)
         return self.rule
 
     def _rate(self, default: float) -> float:

@@ -17,6 +17,7 @@ from spikesim.layered.packed import PackedSpikes
 from spikesim.layered.spike_times import SpikeTimes
 
 __all__ = [
+    "check_rule",
     "checked_answers",
     "checked_batch",
     "checked_encoder",
@@ -27,6 +28,14 @@ __all__ = [
     "packed",
     "takes_targets",
 ]
+
+
+def check_rule(name: str, rule: Any) -> None:
+    """Refuse what is no learning rule."""
+    if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
+        hint = f": make one of it, {rule.__name__}()" if isinstance(rule, type) else ""
+        hint = f": write {rule}(), without quotes" if isinstance(rule, str) else hint
+        raise ParameterTypeError(f"{name} must be a learning rule, got {rule!r}{hint}")
 
 
 def checked_encoder(name: str, encoder: Any) -> Any:

@@ -147,7 +147,8 @@ class LocalRule(ABC):
         if len(network.layers) != 1:
             raise ParameterError(
                 f"{name}.network must have one layer, got {len(network.layers)}; "
-                "Committee trains two, Proportional and Backprop any number"
+                "Committee trains two, those of a committee_network(), Proportional and Backprop "
+                "any number"
             )
         check_grid(name, network)
         layer = network.layers[0]

@@ -130,7 +130,10 @@ class SpikeProp(EventProp):
             nothing to train.
         """
         if not network.continuous:
-            raise ParameterError("SpikeProp.network must be made with continuous=True")
+            raise ParameterError(
+                "SpikeProp.network must be in continuous time: give continuous=True to dense() or "
+                "LayeredNetwork()"
+            )
         self._refuse_to_train_others(network, ("w", "bias", "delay"))
         for index, layer in enumerate(network.layers):
             neuron = layer.neuron

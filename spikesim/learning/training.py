@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.errors import ParameterError
 from spikesim.layered.network import LayeredNetwork
 from spikesim.learning.checkpoint import TrainingCheckpoint
 from spikesim.learning.epochs import Stop, Task, Training
 from spikesim.learning.history import History
 from spikesim.learning.inputs import (
+    check_rule,
     checked_answers,
     checked_encoder,
     checked_features,
@@ -121,8 +122,7 @@ def fit(
         was finished, and may be pickled.
     """
     _check.instance("fit.network", network, LayeredNetwork, "a LayeredNetwork")
-    if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
-        raise ParameterTypeError(f"fit.rule must be a learning rule, got {rule!r}")
+    check_rule("fit.rule", rule)
     table = checked_features("fit.features", features)
     answers = checked_answers("fit.labels", labels, len(table), network, rule)
     epochs = _check.integer("fit.epochs", epochs, minimum=1)
