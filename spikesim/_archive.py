@@ -130,10 +130,10 @@ def read_archive(path: str | os.PathLike[str], kind: str, version: int) -> Archi
             raise _damaged(path, "its header has another checksum than when it was written")
         about = _parsed(path, text)
         if about["kind"] != kind:
-            raise DamagedFileError(f"{path} is a {about['kind']}, not a {kind}")
+            raise DamagedFileError(f"{path} is {_a(about['kind'])}, not {_a(kind)}")
         if about["version"] != version:
             raise DamagedFileError(
-                f"{path} is a {kind} of version {about['version']}; this version of spikesim "
+                f"{path} is {_a(kind)} of version {about['version']}; this version of spikesim "
                 f"reads version {version}"
             )
         n_bytes = [_n_bytes(path, item) for item in about["arrays"]]
@@ -154,6 +154,10 @@ def read_archive(path: str | os.PathLike[str], kind: str, version: int) -> Archi
 
 def _bytes(data: np.ndarray) -> Any:
     return data.reshape(-1).view(np.uint8).data
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[:1] in tuple('aeiou') else 'a'} {kind}"
 
 
 def _damaged(path: Path, why: str) -> DamagedFileError:

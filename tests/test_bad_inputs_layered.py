@@ -69,8 +69,9 @@ FEATURES = [
     (np.full((4, 2), 2**60), ValueError, r"features.*2\*\*53"),
 ]
 LABELS = [
-    (Y[:3], ValueError, "labels must have one label for each of the 4 samples"),
-    (Y[:, None], ValueError, "labels must have one label"),
+    (Y[:3], ValueError, "labels must have one label for each of the 4 samples.*got \\(3,\\)$"),
+    (np.eye(2, dtype=int)[Y], ValueError, r"got \(4, 2\); argmax\(axis=1\) makes labels"),
+    (Y[:, None], ValueError, r"labels must have one label.*ravel\(\) makes one axis"),
     (Y.astype(float), TypeError, "labels must be whole numbers"),
     (np.array([0.0, 1.0, np.nan, 0.0]), TypeError, "labels must be whole numbers"),
     (["a", "b", "b", "a"], TypeError, "labels must be whole numbers.*np.unique"),

@@ -93,16 +93,25 @@ def checked_labels(name: str, labels: Any, n_trials: int, network: LayeredNetwor
             f"{_check._sample(array)}{place}; np.unique(labels, return_inverse=True) makes them"
         )
     if array.shape != (n_trials,):
+        hint = ""
+        if array.ndim == 2:
+            one = array.shape[1] == 1
+            hint = (
+                "; ravel() makes one axis of two"
+                if one
+                else ("; argmax(axis=1) makes labels of a column for each class")
+            )
         raise ParameterError(
             f"{name} must have one label for each of the {n_trials} samples, shape "
-            f"({n_trials},), got {array.shape}"
+            f"({n_trials},), got {array.shape}{hint}"
         )
     n_classes = max(2, network.n_outputs)
     outside = (array < 0) | (array >= n_classes)
     if outside.any():
         raise ParameterError(
             f"{name}{_check._first(outside)} is {array[outside].flat[0]}; a network with "
-            f"{network.n_outputs} output unit(s) tells the classes 0 to {n_classes - 1} apart"
+            f"{network.n_outputs} output unit(s) tells the classes 0 to {n_classes - 1} apart, "
+            "counted from 0"
         )
     return array.astype(np.int64)
 
