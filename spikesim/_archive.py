@@ -157,7 +157,7 @@ def _bytes(data: np.ndarray) -> Any:
 
 
 def _a(kind: str) -> str:
-    return f"{'an' if kind[:1] in tuple('aeiou') else 'a'} {kind}"
+    return f"{'an' if kind.startswith(tuple('aeiou')) else 'a'} {kind}"
 
 
 def _damaged(path: Path, why: str) -> DamagedFileError:

@@ -83,16 +83,10 @@ LABELS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("rule", "hint"),
-    [
-        (Backprop, r"make one of it, Backprop\(\)"),
-        ("Backprop", r"write Backprop\(\), without quotes"),
-        (3, "got 3$"),
-    ],
-)
-def test_what_is_no_rule_is_refused_with_what_would_be(rule, hint):
-    with pytest.raises(ParameterTypeError, match=rf"fit\.rule must be a learning rule, .*{hint}"):
+@pytest.mark.parametrize("rule", [Backprop, "Backprop", 3])
+def test_what_is_no_rule_is_refused_with_what_would_be(rule):
+    text = r"^fit\.rule must be a learning rule, an object such as Backprop\(\), got "
+    with pytest.raises(ParameterTypeError, match=text):
         fit(NETWORK, rule, X, Y)
 
 

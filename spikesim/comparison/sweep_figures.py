@@ -100,7 +100,6 @@ def cost(results: Results, task: str) -> Any:
         ax.margins(x=0.3)
         _logarithmic(ax)
         _name(ax, _front(known, measure), measure)
-        ax.xaxis.set_minor_formatter("")
         ax.set_xlabel(label)
     fitted = TASKS[task].kind == "fitting"
     axes[0, 0].set_ylabel("starts that solve it (%)" if fitted else "test accuracy (%)")

@@ -33,9 +33,9 @@ __all__ = [
 def check_rule(name: str, rule: Any) -> None:
     """Refuse what is no learning rule."""
     if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
-        hint = f": make one of it, {rule.__name__}()" if isinstance(rule, type) else ""
-        hint = f": write {rule}(), without quotes" if isinstance(rule, str) else hint
-        raise ParameterTypeError(f"{name} must be a learning rule, got {rule!r}{hint}")
+        raise ParameterTypeError(
+            f"{name} must be a learning rule, an object such as Backprop(), got {rule!r}"
+        )
 
 
 def checked_encoder(name: str, encoder: Any) -> Any:
@@ -94,13 +94,10 @@ def checked_labels(name: str, labels: Any, n_trials: int, network: LayeredNetwor
         )
     if array.shape != (n_trials,):
         hint = ""
-        if array.ndim == 2:
-            one = array.shape[1] == 1
-            hint = (
-                "; ravel() makes one axis of two"
-                if one
-                else ("; argmax(axis=1) makes labels of a column for each class")
-            )
+        if array.ndim == 2 and array.shape[1] == 1:
+            hint = "; ravel() makes one axis of two"
+        elif array.ndim == 2:
+            hint = "; argmax(axis=1) makes labels of a column for each class"
         raise ParameterError(
             f"{name} must have one label for each of the {n_trials} samples, shape "
             f"({n_trials},), got {array.shape}{hint}"

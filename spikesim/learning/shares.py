@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from spikesim import _check
-from spikesim.errors import ParameterError, ParameterTypeError
+from spikesim.errors import ParameterError
 from spikesim.layered.forward import checked_x
 from spikesim.layered.network import LayeredNetwork
-from spikesim.learning.inputs import checked_labels
+from spikesim.learning.inputs import check_rule, checked_labels
 
 __all__ = ["update_shares"]
 
@@ -50,8 +50,7 @@ def update_shares(rule: Any, network: LayeredNetwork, x: Any, labels: Any) -> np
         As :func:`~spikesim.learning.fit`; and a network that trains no ``w``, ``bias`` or
         ``w_rec``.
     """
-    if isinstance(rule, type) or not (hasattr(rule, "init") and hasattr(rule, "step")):
-        raise ParameterTypeError(f"update_shares.rule must be a learning rule, got {rule!r}")
+    check_rule("update_shares.rule", rule)
     _check.instance("update_shares.network", network, LayeredNetwork, "a LayeredNetwork")
     x = checked_x("update_shares.x", x, network)
     classes = checked_labels("update_shares.labels", labels, x.shape[1], network)
